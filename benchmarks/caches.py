@@ -1,8 +1,8 @@
-"""How fast and how lean Afterwork keeps calculated values right, compared with the same job run by hand and with peers:
-`python benchmarks/caches.py`.
+"""The speed and cost of keeping derived values right, compared with the same job run by hand and with peers: `python
+benchmarks/caches.py`.
 
-The work: 1,000 customers with 50 orders of 5 lines; a customer's total is the sum over its lines.
-See README.md here for what is measured, and how.
+The work: 1,000 customers with 50 orders of 5 lines; a customer's total is the sum over its lines. README.md in this
+folder describes the measurements.
 """
 
 import sys

@@ -1,4 +1,4 @@
-"""How fast expressions are: `python benchmarks/language.py`.
+"""The speed of expressions: `python benchmarks/language.py`.
 
 A guard, `self.Orders->exists(o | o.Total > 100)`, is compared with the same written in Python (needed: at most 3 times
 as long), for a customer with no orders, with few and with many. Then short expressions are parsed, none of them twice
@@ -27,7 +27,7 @@ SHORT = (
 
 
 def seconds(works: Sequence[Callable[[], object]], times: int) -> list[float]:
-    """How long one call of each takes: the best of 30 measurements, taken in turns, so that all meet the same load."""
+    """Return the time of one call of each: the best of 30 measurements, alternating, so that all meet the same load."""
     found = [math.inf] * len(works)
     for _ in range(30):
         for index, work in enumerate(works):
@@ -39,12 +39,12 @@ def seconds(works: Sequence[Callable[[], object]], times: int) -> list[float]:
 
 
 def guard(customer: Any) -> bool:
-    """What the guard says, in Python."""
+    """Return the guard's value, in Python."""
     return any(order.total > 100 for order in customer.orders)
 
 
 def guards() -> bool:
-    """Measure the guard. Returns whether it is as quick as it must be."""
+    """Measure the guard. Returns whether it is quick enough."""
     from afterwork.language import Names, compile_query
     from tests.support.language.model import Base, Customer, Order
 
@@ -62,7 +62,7 @@ def guards() -> bool:
 
 
 def parsing() -> bool:
-    """Measure reading. Returns whether it is as quick as it must be."""
+    """Measure parsing. Returns whether it is quick enough."""
     from afterwork.language import Names, compile_query, parse
     from tests.support.language.model import Base, Customer
 

@@ -1,8 +1,8 @@
-"""What it costs that many objects wait: `python benchmarks/machines.py [--many 100000]`.
+"""The cost of many waiting objects: `python benchmarks/machines.py [--many 100000]`.
 
-Things wait in a state for their level to rise. One change lets one of them move. Counted is what that takes, among a
-thousand that wait and among very many: the guards that are asked, the statements that the server sends, and what the
-database does for them, in rows read (PostgreSQL) or steps of its machine (SQLite). None may grow.
+Things wait in a state for their level to rise. One change lets one of them move. The cost of that is counted, among a
+thousand that wait and among very many: guards evaluated, statements sent by the server, and rows read (PostgreSQL) or
+steps of the virtual machine (SQLite). None may grow.
 """
 
 import argparse
@@ -25,7 +25,8 @@ from afterwork.derived.manifest.manifest_store import digest
 
 FEW, MANY = 1_000, 100_000
 LOOKED_AT = 100
-"""So many things the server itself looks at. What it leaves of the others is written as it would write it."""
+"""The number of things that the server itself evaluates. The rows that it would leave for the others are written in
+bulk."""
 
 AT_ONCE = 10_000
 ROWS_READ = text("SELECT sum(seq_tup_read + coalesce(idx_tup_fetch, 0)) FROM pg_stat_user_tables")
@@ -47,7 +48,7 @@ class SysAsyncTicket(aw.AsyncTicket, Base): ...
 
 
 class Waiting(StateChart[Any]):
-    """Waits for a level, then for a note."""
+    """A machine that waits for a level, then for a note."""
 
     idle = State(initial=True)
     ready = State()
@@ -76,7 +77,7 @@ class Thing(Base):
 
 @dataclass(frozen=True)
 class Cost:
-    """What one move took. `work` are rows that were read, or steps of SQLite's machine."""
+    """The cost of one move. `work` counts rows read, or steps of SQLite's virtual machine."""
 
     waiting: int
     asked: frozenset[tuple[str, int]]
@@ -111,7 +112,7 @@ class Bench:
         self.sent += 1
 
     def fill(self, count: int) -> None:
-        """Add things until there are so many, each looked at."""
+        """Add things up to a number, each already evaluated."""
         if not self.count:
             self._add(range(1, LOOKED_AT + 1))
             self.app.run_until_idle(self.engine)
@@ -130,7 +131,7 @@ class Bench:
         self.count = ids[-1]
 
     def _check_what_is_left(self) -> None:
-        """See that the server leaves the rows that `_leave` writes."""
+        """Check that the server leaves the rows that `_leave` writes."""
         with self.engine.connect() as connection:
             left = [(row.id, row.root, row.digest) for row in connection.execute(LEFT)]
             self.first = self.manifests.read_keys(connection, [1])[1][0]
@@ -145,7 +146,7 @@ class Bench:
         return self.first - 1 + number
 
     def _leave(self, ids: range) -> None:
-        """Write what the server leaves when it has looked at things, and forget that they are new."""
+        """Write the rows that the server leaves after evaluating things, and forget that they are new."""
         heads = [{"id": n, "root": f"Thing!{n}", "digest": digest([self._token(n)])} for n in ids]
         with self.engine.begin() as connection:
             connection.execute(COPY, heads)
@@ -155,7 +156,7 @@ class Bench:
                 connection.execute(NUMBERS)
 
     def move(self, number: int) -> Cost:
-        """Let one thing move, and see what the server does."""
+        """Let one thing move, and count the server's work."""
         with self.engine.begin() as connection:
             connection.execute(text("UPDATE thing SET level = 1 WHERE id = :id"), {"id": number})
         before, Thing.asked = self._work(), set()
@@ -182,14 +183,15 @@ def benches() -> Iterator[Iterator[Bench]]:
 
 
 def measured(bench: Bench, count: int) -> Cost:
-    """The cost of a move among so many. The first one is not counted, since the server is new to it."""
+    """Return the cost of a move among a number of things. The first move is not counted, since the server is new to
+    it."""
     bench.fill(count)
     bench.move(count // 2)
     return bench.move(count // 2 + 1)
 
 
 def is_as_it_must_be(few: Cost, many: Cost) -> bool:
-    """Whether one thing was looked at, and nothing has grown."""
+    """Return whether only one thing was evaluated, and no cost has grown."""
     number = many.waiting // 2 + 1
     alone = many.asked == {("is_up", number), ("is_noted", number)}
     return alone and many.statements <= few.statements and many.work <= few.work * 1.1

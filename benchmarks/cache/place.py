@@ -44,28 +44,28 @@ class Shop(Place):
         return self.customers * ORDERS * LINES
 
     def execute(self, statement: str, **parameters: object) -> None:
-        """One statement in a transaction of its own."""
+        """Execute one statement in a transaction of its own."""
         with self.engine.begin() as connection:
             connection.execute(text(statement), parameters)
 
     def number(self, query: str, **parameters: object) -> float:
-        """The one number that a query gives."""
+        """Return the single number of a query."""
         with self.engine.connect() as connection:
             return float(connection.execute(text(query), parameters).scalar_one() or 0)
 
     def wrong(self) -> int:
-        """How many customers have a total that is not what a full recomputation says."""
+        """Count the customers whose total differs from a full recomputation."""
         return int(self.number(WRONG))
 
     def check_totals(self, who: str) -> None:
-        """Raises `Failed` if one is wrong."""
+        """Raise `Failed` if a total is wrong."""
         if wrong := self.wrong():
             raise Failed(f"{who} has left {wrong} wrong totals")
 
 
 @contextmanager
 def fresh_shop(kind: Kind, server: URL, customers: int) -> Iterator[Shop]:
-    """A database in which all totals are right; gone at the end."""
+    """Yield a database in which all totals are right, and drop it at the end."""
     with tempfile.TemporaryDirectory(prefix="afterwork-bench-") as name:
         folder = Path(name)
         if kind == "SQLite":
@@ -89,7 +89,7 @@ def _filled(kind: Kind, url: URL, address: str, folder: Path, customers: int) ->
 
 
 def load(connection: Connection, customers: int) -> None:
-    """All rows, by a statement for each table."""
+    """Insert all rows, by a statement for each table."""
     for statement, count in zip(LOAD, (customers, customers * ORDERS, customers * ORDERS * LINES), strict=True):
         connection.execute(text(statement.format(series=SERIES)), {"count": count})
     connection.execute(text(REFRESH))

@@ -1,4 +1,4 @@
-"""All rows in order, and what is printed of them."""
+"""All rows in order, and the printed report."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
@@ -28,7 +28,7 @@ ALL_HEADINGS = ("who", "one change, ms", "bulk update, s", "until all are right,
 
 @dataclass
 class Result:
-    """What was measured; with the figures of all contestants, by kind of database and name."""
+    """The measured rows, and the figures of all contestants, by kind of database and name."""
 
     rows: list[Row] = field(default_factory=list)
     times: dict[str, single.Times] = field(default_factory=dict)
@@ -52,7 +52,7 @@ def measure(bench: CacheBench, wanted: Sequence[str]) -> Result:
 
 
 def on_both(bench: CacheBench, wanted: Sequence[str], kind: Kind, result: Result) -> None:
-    """The rows that there are on both kinds of databases."""
+    """Yield the rows that are measured on both kinds of databases."""
     if "python" in wanted:
         result.rows += single.python_rows(bench, kind, result.times.setdefault(kind, {}))
     if "sql" in wanted:
@@ -65,7 +65,7 @@ def on_both(bench: CacheBench, wanted: Sequence[str], kind: Kind, result: Result
 
 
 def report(bench: CacheBench, result: Result, seconds: float) -> str:
-    """All of it, as text."""
+    """Return the report as text."""
     parts = [
         machine(bench.server),
         printed(HEADINGS, [row.cells() for row in result.rows]),
@@ -79,7 +79,7 @@ def report(bench: CacheBench, result: Result, seconds: float) -> str:
 
 
 def lines(result: Result, kind: Kind) -> list[tuple[str, ...]]:
-    """A line for each contestant on one kind of database, the fastest first."""
+    """Yield a line for each contestant on one kind of database, the fastest first."""
     times, bulks = result.times.get(kind, {}), result.bulks.get(kind, {})
     wrongs = result.wrongs if kind == "PostgreSQL" else {}
     names = sorted(times.keys() | bulks.keys() | wrongs.keys(), key=lambda name: times.get(name, float("inf")))

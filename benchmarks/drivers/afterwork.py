@@ -24,7 +24,7 @@ def sqlalchemy_url(database: str) -> str:
 
 
 class Watch:
-    """Notes when a server began its first run and committed its last, and how much memory it had on the way."""
+    """Notes the times of a server's first begin and last commit, and its memory meanwhile."""
 
     def __init__(self) -> None:
         self.first = self.last = self.committed = 0.0
@@ -68,7 +68,7 @@ class Afterwork:
                 connection.execute(insert(SysAsyncTicket), rows[start : start + AT_ONCE])
 
     def send(self, customer: int) -> None:
-        """As a plain row, so that nothing but the statement and the commit comes before the moment that is noted."""
+        """Send a ticket as a plain row, so that only the statement and the commit precede the noted time."""
         self.connection.cursor().execute(self.ask, (WORK, f"Customer!{customer}"))
         self.connection.commit()
 

@@ -1,4 +1,4 @@
-"""What a contestant's driver can do, and how the benchmark talks to it: each command is a process of its own.
+"""The commands of a contestant's driver, each a process of its own, and their protocol.
 
 This file and the drivers of the peers run in the peers' own environments, so they import nothing of Afterwork.
 """
@@ -14,14 +14,14 @@ NEXT_NUMBER = "UPDATE number_series SET last = last + 1 WHERE name = 'customer' 
 ASSIGN = "UPDATE customer SET number = %s, at = %s WHERE id = %s"
 
 PAUSE = (0.03, 0.06)
-"""Seconds between two jobs that are sent one by one, by chance, so that they keep step with no poll."""
+"""The bounds of the random seconds between two single jobs, so that they don't synchronise with a poll."""
 
 
 class Driver(Protocol):
-    """One contestant on one database. The customers, numbered from 1, are there already."""
+    """One contestant on one database, which already has the customers, numbered from 1."""
 
     def setup(self) -> None:
-        """Make the contestant's own tables in a database that has only the customers."""
+        """Create the contestant's own tables in a database that has only the customers."""
 
     def enqueue(self, count: int) -> None:
         """Ask for a number for each of the first customers, in the quickest way."""
@@ -60,7 +60,7 @@ def send(driver: Driver, first: int, count: int) -> None:
 
 
 class Log:
-    """Where a worker writes the moment after each commit, if the benchmark asks for it."""
+    """Return the file into which a worker writes the time after each commit, if the benchmark asks for it."""
 
     def __init__(self) -> None:
         path = os.environ.get("LATENCY_LOG")
@@ -75,7 +75,7 @@ log = Log()
 
 
 def assign(connection: Any, customer: int) -> None:
-    """The work, on a psycopg connection in autocommit: a transaction with the two statements."""
+    """Do the work on a psycopg connection in autocommit: a transaction with the two statements."""
     with connection.transaction():
         (number,) = connection.execute(NEXT_NUMBER).fetchone()
         connection.execute(ASSIGN, (number, time.time(), customer))
@@ -83,7 +83,7 @@ def assign(connection: Any, customer: int) -> None:
 
 
 async def assign_async(pool: Any, customer: int) -> None:
-    """The same on a pool of asynchronous psycopg connections."""
+    """Do the same on a pool of asynchronous psycopg connections."""
     async with pool.connection() as connection:
         async with connection.transaction():
             (number,) = await (await connection.execute(NEXT_NUMBER)).fetchone()
@@ -92,7 +92,7 @@ async def assign_async(pool: Any, customer: int) -> None:
 
 
 def assign_sqlite(connection: Any, customer: int) -> None:
-    """The same on a sqlite3 connection in autocommit."""
+    """Do the same on a sqlite3 connection in autocommit."""
     connection.execute("BEGIN IMMEDIATE")
     (number,) = connection.execute(NEXT_NUMBER).fetchone()
     connection.execute(ASSIGN.replace("%s", "?"), (number, time.time(), customer))

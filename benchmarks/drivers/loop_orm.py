@@ -1,5 +1,5 @@
-"""The same loop on PostgreSQL, written by hand with SQLAlchemy's ORM, as the jobs that Afterwork runs are. It has no
-lanes, no errors, no receipts and no retries; what it takes is what the ORM takes."""
+"""The same loop on PostgreSQL, written by hand with SQLAlchemy's ORM, like the jobs that Afterwork runs. It has no
+lanes, errors, receipts or retries, so its time is the ORM's."""
 
 import time
 from datetime import UTC, datetime

@@ -1,4 +1,4 @@
-"""The baseline on PostgreSQL: what one would write by hand with psycopg: one transaction a job, woken by LISTEN."""
+"""The baseline on PostgreSQL: a loop written by hand with psycopg, one transaction per job, woken by LISTEN."""
 
 import time
 

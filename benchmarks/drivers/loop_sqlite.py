@@ -1,4 +1,4 @@
-"""The baseline on SQLite: what one would write by hand with sqlite3, a transaction for each job, asking every 5 ms."""
+"""The baseline on SQLite: a loop written by hand with sqlite3, a transaction per job, polling every 5 ms."""
 
 import sqlite3
 import time

@@ -1,4 +1,4 @@
-"""DBOS: a queue with one workflow at a time. It is asked every millisecond, not every second, which is kind to it."""
+"""DBOS: a queue with one workflow at a time. It polls every millisecond, not every second, which is kind to it."""
 
 import time
 from typing import Any

@@ -1,4 +1,4 @@
-"""How fast one server drains what waits."""
+"""The rate at which one server drains waiting jobs."""
 
 from collections import defaultdict
 from statistics import median
@@ -15,7 +15,7 @@ Rates = dict[str, float]
 
 
 def rows(bench: Bench, kind: Kind, found: Rates) -> list[Row]:
-    """The rows of one kind of database. Puts all rates into `found`, by contestant."""
+    """Yield the rows of one kind of database. Stores all rates in `found`, by contestant."""
     contestants = [AFTERWORK[kind], LOOP[kind], *bench.peers_on(kind)]
     rates = measure(bench, contestants)
     found.update({contestant.name: rates[contestant.name] for contestant in contestants if contestant.name in rates})
@@ -29,7 +29,7 @@ def rows(bench: Bench, kind: Kind, found: Rates) -> list[Row]:
 
 
 def measure(bench: Bench, contestants: list[Contestant]) -> Rates:
-    """The median rate of each contestant that did not fail."""
+    """Return the median rate of each contestant that did not fail."""
     rates: dict[str, list[float]] = defaultdict(list)
     for contestant in bench.rounds(contestants):
         try:

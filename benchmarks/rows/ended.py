@@ -1,4 +1,4 @@
-"""Whether tickets that have ended slow down those that wait.
+"""The slowdown of waiting tickets by ended ones.
 
 One drain takes about a second and differs from the next by up to a third. So there are many pairs, the two of a pair
 change places from pair to pair, and the medians are compared.
@@ -27,7 +27,7 @@ LYING = {
 
 
 def rows(bench: Bench, kind: Kind) -> list[Row]:
-    """Two databases, one with ended tickets and one with none, drained in turns."""
+    """Yield the row: two databases, one with ended tickets and one without, drained alternately."""
     found: dict[int, list[float]] = {0: [], bench.sizes.ended: []}
     with ExitStack() as stack:
         places = {}
@@ -52,7 +52,7 @@ def prepare(place: Place, ended: int) -> None:
 
 
 def drain(place: Place, count: int) -> float:
-    """Jobs per second, with nothing left of the drain before."""
+    """Return the jobs per second of a drain, without leftovers of the one before."""
     with place.engine.begin() as connection:
         connection.execute(text("DELETE FROM sys_async_ticket WHERE delete_time < :soon"), {"soon": soon(place)})
         connection.execute(text("DELETE FROM customer"))
@@ -68,7 +68,7 @@ def drain(place: Place, count: int) -> float:
 
 
 def soon(place: Place) -> object:
-    """A moment by which the receipts of a drain, but not the tickets that lie there, will have been deleted."""
+    """Return a time by which the receipts of a drain, but not the prepared tickets, will have been deleted."""
     query = "SELECT now() + interval '1 day'" if place.kind == "PostgreSQL" else "SELECT datetime('now', '+1 day')"
     with place.engine.connect() as connection:
         found: object = connection.execute(text(query)).scalar_one()

@@ -1,4 +1,4 @@
-"""What many lanes, one failure and a flood cost those who have nothing to do with them."""
+"""The cost of many lanes, of a failure and of a flood for tickets that have nothing to do with them."""
 
 import time
 from collections.abc import Iterator
@@ -21,7 +21,7 @@ LATENCIES = 15
 
 
 def rows(bench: Bench, kind: Kind) -> list[Row]:
-    """The rows of one kind of database."""
+    """Yield the rows of one kind of database."""
     with _place(bench, kind) as engine:
         one = _drained(engine, kind, lanes=1)
         found = [_over_lanes(engine, kind, lanes, one) for lanes in (100, 1200)]
@@ -47,7 +47,7 @@ def _over_lanes(engine: Engine, kind: Kind, lanes: int, one: float) -> Row:
 
 
 def _drained(engine: Engine, kind: Kind, lanes: int, failing: int = 0) -> float:
-    """The seconds that a server takes for all tickets."""
+    """Return the seconds that a server takes for all tickets."""
     _ask(
         engine,
         [("Customer.fail" if n < failing else "Customer.touch", f"lane {n % lanes}", None) for n in range(COUNT)],
@@ -79,7 +79,7 @@ def _in_a_flood(engine: Engine, kind: Kind) -> Row:
 
 
 def _latency(engine: Engine) -> float:
-    """The median milliseconds from the commit of a ticket of priority 1 to that of its end."""
+    """Return the median milliseconds from the commit of a ticket of priority 1 to that of its end."""
     found = []
     for _ in range(LATENCIES):
         began = time.perf_counter()

@@ -1,4 +1,4 @@
-"""What a server costs that has nothing to do."""
+"""The cost of a server that has nothing to do."""
 
 import time
 from collections.abc import Iterator
@@ -19,7 +19,7 @@ UNTIL_ASLEEP = 5.0
 
 @dataclass
 class IdleServer:
-    """A server on PostgreSQL that sleeps while the other rows are measured, so that it is seen for minutes."""
+    """A server on PostgreSQL that sleeps while the other rows are measured, so that it is observed for minutes."""
 
     bench: Bench
     place: Place
@@ -27,7 +27,7 @@ class IdleServer:
     since: float
 
     def row(self) -> Row:
-        """Wait until it was seen for long enough, and say what it asked of the database."""
+        """Wait until it was observed long enough, and return its statements per minute."""
         left = self.bench.sizes.idle_statements - (time.monotonic() - self.since)
         if left > 0:
             say(f"watching an idle server for {left:.0f} s more")
@@ -46,7 +46,7 @@ class IdleServer:
 
 @contextmanager
 def idle_server(bench: Bench) -> Iterator[IdleServer | None]:
-    """A sleeping server on PostgreSQL; None if the database does not count statements."""
+    """Yield a sleeping server on PostgreSQL; None if the database does not count statements."""
     if not count_statements(bench.server):
         bench.notes.append("Statements of an idle server were not counted: PostgreSQL has no pg_stat_statements.")
         yield None
@@ -66,7 +66,7 @@ def sleeping(bench: Bench, kind: Kind) -> Iterator[tuple[Place, Worker]]:
 
 
 def cpu_row(bench: Bench, kind: Kind) -> Row:
-    """How much of a core it takes."""
+    """Return the share of a core that it takes."""
     with sleeping(bench, kind) as (_, worker):
         began, before = time.monotonic(), cpu_seconds(worker.process.pid)
         time.sleep(bench.sizes.idle_cpu)

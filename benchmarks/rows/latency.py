@@ -1,4 +1,4 @@
-"""How long it takes from the commit of a ticket to the commit of its work, when there is nothing else to do."""
+"""The time from the commit of a ticket to the commit of its work, on an idle server."""
 
 from collections import defaultdict
 from statistics import median
@@ -16,7 +16,7 @@ Latencies = dict[str, Latency]
 
 
 def rows(bench: Bench, kind: Kind, found: Latencies) -> list[Row]:
-    """The row of one kind of database. Puts all times into `found`, by contestant."""
+    """Yield the row of one kind of database. Stores all times in `found`, by contestant."""
     ours, loop = AFTERWORK[kind], LOOP[kind]
     orm = [ORM_LOOP] if kind == "PostgreSQL" else []
     runs: dict[str, list[Latency]] = defaultdict(list)

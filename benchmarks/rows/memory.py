@@ -1,4 +1,4 @@
-"""Whether a server that drains much needs more and more memory."""
+"""The growth of a server's memory while it drains."""
 
 from benchmarks.drivers.afterwork import MEMORY_EVERY
 from benchmarks.support.bench import Bench, say

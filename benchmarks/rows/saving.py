@@ -1,4 +1,4 @@
-"""What it costs an application to save a ticket with its customer, compared with two plain rows."""
+"""The cost of saving a ticket with its customer, compared with two plain rows."""
 
 import time
 from collections.abc import Callable, Iterator
@@ -32,7 +32,7 @@ def save_note(session: Session) -> None:
 
 
 def rows(bench: Bench, kind: Kind) -> list[Row]:
-    """Without a server, which is what counts, and with one that runs the tickets meanwhile."""
+    """Yield the rows without a server, which are compared, and with one that runs the tickets meanwhile."""
     return [row(bench, kind, server_runs=False), row(bench, kind, server_runs=True)]
 
 
@@ -63,7 +63,7 @@ def serving(kind: Kind, place: Place, wanted: bool) -> Iterator[None]:
 
 
 def measure(place: Place, count: int) -> tuple[float, float]:
-    """Milliseconds for each, by medians over blocks that take turns."""
+    """Return the median milliseconds of each, over alternating blocks."""
     engine = create_engine(place.engine.url)
     seconds: dict[Save, list[float]] = {save_ticket: [], save_note: []}
     for _ in range(count // BLOCK + 1):
@@ -74,7 +74,7 @@ def measure(place: Place, count: int) -> tuple[float, float]:
 
 
 def block(engine: Engine, save: Save) -> float:
-    """Seconds for one transaction, as a mean over a block of them."""
+    """Return the mean seconds per transaction of a block."""
     began = time.perf_counter()
     for _ in range(BLOCK):
         with Session(engine) as session, session.begin():

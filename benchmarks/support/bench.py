@@ -1,4 +1,4 @@
-"""What all rows of the benchmark are given: the server, the sizes, and who competes."""
+"""The common context of all rows of the benchmark: the server, the sizes, and the contestants."""
 
 import sys
 from collections.abc import Iterator, Sequence
@@ -16,7 +16,7 @@ KINDS: tuple[Kind, ...] = ("PostgreSQL", "SQLite")
 
 
 class Runs(Protocol):
-    """What all sizes say: how often a measurement is repeated."""
+    """The common part of all sizes: how often a measurement is repeated."""
 
     @property
     def runs(self) -> int: ...
@@ -24,7 +24,7 @@ class Runs(Protocol):
 
 @dataclass(frozen=True)
 class Sizes:
-    """How much is measured."""
+    """The sizes of the measurements."""
 
     runs: int = 3
     drain: int = 10_000
@@ -47,7 +47,7 @@ AnySizes = TypeVar("AnySizes", bound=Runs, default=Sizes)
 
 @dataclass
 class Bench(Generic[AnySizes]):
-    """One run of the benchmark. `failed` says of each peer that could not be measured, why."""
+    """One run of the benchmark. `failed` has the reason for each peer that could not be measured."""
 
     server: URL
     sizes: AnySizes
@@ -58,7 +58,7 @@ class Bench(Generic[AnySizes]):
     notes: list[str] = field(default_factory=list)
 
     def install_peers(self) -> None:
-        """Have an environment for each peer that can have one here."""
+        """Install each peer that can be installed here, in an environment of its own."""
         for peer in self.candidates if self.with_peers else []:
             say(f"installing {peer.name}")
             try:
@@ -67,16 +67,16 @@ class Bench(Generic[AnySizes]):
                 self.failed[peer.name] = str(error)
 
     def peers_on(self, kind: Kind) -> list[Contestant]:
-        """The peers on one kind of database that have not failed."""
+        """Return the peers on one kind of database that have not failed."""
         return [peer for peer in self.peers if peer.kind == kind and peer.name not in self.failed]
 
     def rounds(self, contestants: list[Contestant]) -> Iterator[Contestant]:
-        """Each contestant as often as there are runs, in turns, so that what disturbs one disturbs all."""
+        """Yield each contestant once per run, alternating, so that a disturbance hits all of them."""
         for _ in range(self.sizes.runs):
             yield from (one for one in contestants if one.name not in self.failed)
 
     def give_up(self, peer: Contestant, error: Exception) -> None:
-        """A peer that fails is left out of what follows, and said to have failed. One's own failures are raised."""
+        """Leave a peer that fails out of the rest, and note its failure. Afterwork's own failures are raised."""
         if peer not in self.peers or not isinstance(error, Failed | NotAsAsked):
             raise error
         self.failed[peer.name] = str(error)
@@ -84,5 +84,5 @@ class Bench(Generic[AnySizes]):
 
 
 def say(text: str) -> None:
-    """Tell who waits what goes on."""
+    """Print the progress."""
     print(text, file=sys.stderr, flush=True)

@@ -1,4 +1,4 @@
-"""Those who compete: each has a driver, and works in a process of its own."""
+"""The contestants: each has a driver, and works in a process of its own."""
 
 import json
 import os
@@ -26,7 +26,7 @@ class Failed(Exception):
 
 @dataclass(frozen=True)
 class Contestant:
-    """One who competes on one kind of database. `most` is the number of jobs that it can be asked to drain."""
+    """A contestant on one kind of database. `most` is the number of jobs that it can be asked to drain."""
 
     name: str
     module: str
@@ -56,7 +56,7 @@ class Contestant:
 
     @contextmanager
     def working(self, place: Place, latency_log: Path | None = None) -> Iterator["Worker"]:
-        """Its worker, in a process of its own for as long as the block lasts."""
+        """Yield its worker, in a process of its own while the block lasts."""
         extra = {} if latency_log is None else {"LATENCY_LOG": str(latency_log)}
         out, err = place.folder / "worker.out", place.folder / "worker.err"
         with out.open("w") as stdout, err.open("w") as stderr:
@@ -90,7 +90,7 @@ class Worker:
     err: Path
 
     def stop(self) -> None:
-        """End it and what it has started."""
+        """End it and its child processes."""
         if self.process.poll() is None:
             self.process.send_signal(signal.SIGTERM)
             with suppress(subprocess.TimeoutExpired):
@@ -100,12 +100,12 @@ class Worker:
         self.process.wait()
 
     def check(self) -> None:
-        """Raises `Failed` if it has ended."""
+        """Raise `Failed` if it has ended."""
         if self.process.poll() is not None:
             raise Failed(f"the worker ended: {last_line(self.err.read_text())}")
 
     def report(self) -> dict[str, Any]:
-        """What Afterwork's driver says at its end."""
+        """Return the report of Afterwork's driver at its end."""
         self.stop()
         try:
             return dict(json.loads(self.out.read_text().splitlines()[-1]))
@@ -113,7 +113,7 @@ class Worker:
             raise Failed(f"the server gave no report: {last_line(self.err.read_text())}") from None
 
     def wait_for(self, place: Place, number: int) -> None:
-        """Wait until so many numbers have been given."""
+        """Wait until `count` numbers have been given."""
         until = time.monotonic() + PATIENCE
         while place.last_number() < number:
             self.check()
@@ -124,7 +124,7 @@ class Worker:
 
 
 def last_line(text: str) -> str:
-    """The end of what a process has said."""
+    """Return the end of a process's output."""
     lines = [line.strip() for line in text.splitlines() if line.strip()]
     return lines[-1][:200] if lines else "it said nothing"
 

@@ -1,4 +1,4 @@
-"""A database that was used for long: many tickets, most of which have ended, and many caches with what they read."""
+"""A long-used database: many tickets, most of which have ended, and many caches with their reads."""
 
 from sqlalchemy import Connection, text
 
@@ -6,10 +6,10 @@ from afterwork.derived.manifest.read_pattern import KEY_BITS
 from benchmarks.support.place import Kind
 
 FAR = 1_000_000_000
-"""Roots and rows from here on are made up. There are no such rows."""
+"""The first key of made-up roots and rows. No such rows exist."""
 
 READS = 10
-"""Of each manifest that is made up."""
+"""The number of reads in each made-up manifest."""
 
 WAITING, FAILED = 2_000, 5_000
 """Tickets, besides those that are done; no more than a half and a quarter of all."""
@@ -47,7 +47,7 @@ MANIFESTS: dict[Kind, tuple[str, ...]] = {
 
 
 def fill(connection: Connection, kind: Kind, count: int) -> None:
-    """So many tickets, and so many caches besides those that are there."""
+    """Insert these numbers of tickets, and of caches in addition to the existing ones."""
     waiting, failed = min(WAITING, count // 2), min(FAILED, count // 4)
     connection.execute(text(TICKETS), {"count": count, "waiting": waiting, "failed": failed})
     connection.execute(text(CACHES), {"count": count, "far": FAR})

@@ -13,14 +13,15 @@ WARM_UP = 10
 
 @dataclass(frozen=True)
 class Latency:
-    """From the commit that asks to the commit that answers, in milliseconds."""
+    """Latencies from the commit of a request to the commit of its work, in milliseconds."""
 
     p50: float
     p99: float
 
 
 def drain_rate(contestant: Contestant, server: URL, count: int) -> float:
-    """Jobs per second with which a worker drains what waited before it started. The start is not counted."""
+    """Return the jobs per second with which a worker drains jobs that waited before it started. Its start is not
+    counted."""
     count = min(count, contestant.most)
     with fresh_place(contestant.kind, server, count) as place:
         contestant.run(place, "setup")
@@ -36,7 +37,7 @@ def drain_rate(contestant: Contestant, server: URL, count: int) -> float:
 
 
 def latency(contestant: Contestant, server: URL, count: int) -> Latency:
-    """The times of single jobs, each sent to an idle worker."""
+    """Return the latencies of single jobs, each sent to an idle worker."""
     total = WARM_UP + count
     with fresh_place(contestant.kind, server, total) as place:
         contestant.run(place, "setup")

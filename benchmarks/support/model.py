@@ -47,7 +47,7 @@ class Customer(Base):
 
 
 class Note(Base):
-    """A row with the columns of a ticket, that means nothing."""
+    """A meaningless row with the columns of a ticket."""
 
     __tablename__ = "note"
     id: Mapped[int] = mapped_column(BigInteger().with_variant(Integer, "sqlite"), primary_key=True)

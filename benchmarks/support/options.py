@@ -1,11 +1,11 @@
-"""What both benchmarks can be asked for on the command line."""
+"""The command-line options of both benchmarks."""
 
 import argparse
 from collections.abc import Sequence
 
 
 def arguments(rows: Sequence[str], description: str | None) -> argparse.Namespace:
-    """`peers`, `quick`, and `only`, a list of rows: all of them, if nothing is said."""
+    """Return `peers`, `quick`, and `only`, the rows to measure: all of them by default."""
     parser = argparse.ArgumentParser(description=description, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--peers", action="store_true", help="install the peers, and measure them, too")
     parser.add_argument("--only", default=",".join(rows), metavar="ROW,...", help=f"some of {', '.join(rows)}")

@@ -1,4 +1,4 @@
-"""The peers, each in an environment of its own outside of the project, made at the first use and kept."""
+"""The peers, each in an environment of its own outside of the project, created when first used and kept."""
 
 import os
 import shutil
@@ -19,8 +19,8 @@ UVLOOP = "uvloop==0.23.0"
 
 @dataclass(frozen=True)
 class Peer:
-    """What a peer needs, and where its driver is. `most` jobs are drained of one that is slow; `how` is its way to
-    exclusive access, or to keep a value right."""
+    """A peer's requirements, and its driver. A slow one drains only `most` jobs; `how` is its way to exclusive access,
+    or to keep a value right."""
 
     name: str
     how: str
@@ -33,7 +33,7 @@ class Peer:
     environment: Mapping[str, str] = field(default_factory=dict)
 
     def contestant(self) -> Contestant:
-        """The peer, installed. Raises `Failed` if that can't be."""
+        """Install the peer, and return its contestant. Raises `Failed` if that is impossible."""
         if self.variable and self.variable not in os.environ:
             raise Failed(f"needs {self.variable}")
         return Contestant(
@@ -68,7 +68,7 @@ PEERS = [
 
 
 def find_python(least: tuple[int, int]) -> str:
-    """A Python that is new enough. Raises `Failed` if there is none."""
+    """Return a Python that is new enough. Raises `Failed` without one."""
     if sys.version_info >= least:
         return sys.executable
     for candidate in _pythons():

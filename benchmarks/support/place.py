@@ -1,4 +1,4 @@
-"""A fresh database with customers who need numbers, and what can be read off it afterwards."""
+"""A fresh database with customers who need numbers, and its checks after a measurement."""
 
 import tempfile
 from collections.abc import Iterator
@@ -35,7 +35,7 @@ class Place:
         return str(self.engine.url.database)
 
     def last_number(self) -> int:
-        """The last number that was given."""
+        """Return the last number that was given."""
         with self.engine.connect() as connection:
             return connection.scalars(select(NumberSeries.last)).one()
 
@@ -46,7 +46,7 @@ class Place:
                 connection.exec_driver_sql(statement)
 
     def check(self, count: int) -> None:
-        """Raises `NotAsAsked` if the customers' numbers are not 1 to `count`, without gap or double."""
+        """Raise `NotAsAsked` if the customers' numbers are not 1 to `count`, without gaps or duplicates."""
         number = Customer.number
         query = select(func.count(number), func.count(number.distinct()), func.min(number), func.max(number))
         with self.engine.connect() as connection:
@@ -55,7 +55,7 @@ class Place:
             raise NotAsAsked(f"{count} numbers were to be given; there are (all, different, first, last) {found}")
 
     def seconds_between_effects(self) -> float:
-        """From the first effect to the last."""
+        """Return the time from the first effect to the last."""
         with self.engine.connect() as connection:
             return float(connection.execute(select(func.max(Customer.at) - func.min(Customer.at))).scalar_one() or 0.0)
 
@@ -68,7 +68,7 @@ SETTLE: dict[Kind, list[str]] = {
 
 @contextmanager
 def fresh_place(kind: Kind, server: URL, customers: int) -> Iterator[Place]:
-    """A database that has only the customers and the series of their numbers; gone at the end."""
+    """Yield a database that has only the customers and the series of their numbers, and drop it at the end."""
     with tempfile.TemporaryDirectory(prefix="afterwork-bench-") as name:
         folder = Path(name)
         if kind == "SQLite":
@@ -92,13 +92,13 @@ def _filled(kind: Kind, url: URL, address: str, folder: Path, customers: int) ->
 
 
 def add_customers(connection: Connection, count: int) -> None:
-    """Customers 1 to `count`."""
+    """Insert customers 1 to `count`."""
     if count:
         connection.execute(insert(Customer), [{"id": n, "name": f"Customer {n}"} for n in range(1, count + 1)])
 
 
 def table(cls: type[Base]) -> Table:
-    """The table of a class of the model."""
+    """Return the table of a class of the model."""
     found = cls.__table__
     assert isinstance(found, Table)
     return found

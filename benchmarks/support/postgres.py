@@ -1,4 +1,4 @@
-"""The PostgreSQL that everything runs on: the one that DATABASE_URL names, or one that comes with pip."""
+"""The PostgreSQL server of all measurements: the one that DATABASE_URL names, or one that comes with pip."""
 
 import os
 import tempfile
@@ -16,7 +16,7 @@ COUNTING = "ALTER SYSTEM SET shared_preload_libraries = 'pg_stat_statements'"
 
 @contextmanager
 def postgres() -> Iterator[URL]:
-    """A server with the settings that PostgreSQL comes with, so each commit waits for the disk."""
+    """Yield a server with PostgreSQL's default settings, so each commit waits for the disk."""
     given = os.environ.get("DATABASE_URL", "")
     if given.startswith("postgresql"):
         yield make_url(given).set(drivername="postgresql")
@@ -36,7 +36,7 @@ def postgres() -> Iterator[URL]:
 
 @contextmanager
 def fresh_database(server: URL) -> Iterator[URL]:
-    """An empty database, gone at the end."""
+    """Yield an empty database, and drop it at the end."""
     name = f"afterwork_bench_{uuid.uuid4().hex[:8]}"
     with admin(server) as connection:
         connection.execute(f"CREATE DATABASE {name}".encode())
@@ -49,18 +49,18 @@ def fresh_database(server: URL) -> Iterator[URL]:
 
 @contextmanager
 def admin(server: URL) -> Iterator[psycopg.Connection]:
-    """A connection to the server's own database."""
+    """Yield a connection to the server's own database."""
     with psycopg.connect(text_of(server), autocommit=True) as connection:
         yield connection
 
 
 def text_of(url: URL) -> str:
-    """A URL as libpq reads it."""
+    """Return a URL as libpq reads it."""
     return url.render_as_string(hide_password=False)
 
 
 def count_statements(server: URL) -> bool:
-    """Have the server count statements. False if it can't."""
+    """Let the server count statements. Returns False if it can't."""
     with admin(server) as connection:
         try:
             connection.execute("CREATE EXTENSION IF NOT EXISTS pg_stat_statements")
@@ -71,7 +71,7 @@ def count_statements(server: URL) -> bool:
 
 
 def statements(server: URL, database: str) -> dict[str, int]:
-    """How often each statement has been run in a database so far."""
+    """Return the number of executions of each statement in a database so far."""
     query = (
         "SELECT query, sum(calls)::int FROM pg_stat_statements JOIN pg_database d ON d.oid = dbid"
         " WHERE datname = %s GROUP BY query"

@@ -1,4 +1,4 @@
-"""What Linux says of a process."""
+"""A process's figures from Linux."""
 
 import os
 import time
@@ -6,11 +6,11 @@ from pathlib import Path
 
 
 def resident_mb() -> float:
-    """The memory that this process has now."""
+    """Return the current memory of this process."""
     pages = int(Path("/proc/self/statm").read_text().split()[1])
     return round(pages * os.sysconf("SC_PAGE_SIZE") / 2**20, 2)
 
 
 def cpu_seconds(process: int) -> float:
-    """The time that a process has spent on a processor, all its threads together, to the microsecond."""
+    """Return the processor time of a process, over all its threads, to the microsecond."""
     return time.clock_gettime(~process << 3 | 2)  # what clock_getcpuclockid(3) makes of its number

@@ -1,4 +1,4 @@
-"""All rows in order, and what is printed of them."""
+"""All rows in order, and the printed report."""
 
 import os
 import platform
@@ -16,7 +16,7 @@ from benchmarks.support.table import HEADINGS, PEER_HEADINGS, Row, printed, rate
 
 @dataclass
 class Result:
-    """What was measured. `rates` and `latencies` are those of all contestants, by kind of database and name."""
+    """The measured rows. `rates` and `latencies` are those of all contestants, by kind of database and name."""
 
     rows: list[Row] = field(default_factory=list)
     rates: dict[str, drain.Rates] = field(default_factory=dict)
@@ -50,7 +50,7 @@ def measure(bench: Bench, wanted: Sequence[str]) -> Result:
 
 
 def report(bench: Bench, result: Result, seconds: float) -> str:
-    """All of it, as text."""
+    """Return the report as text."""
     parts = [
         machine(bench.server),
         printed(HEADINGS, [row.cells() for row in result.rows]),
@@ -64,7 +64,7 @@ def report(bench: Bench, result: Result, seconds: float) -> str:
 
 
 def machine(server: URL) -> str:
-    """What all this was measured on."""
+    """Return a description of the machine and the databases."""
     with admin(server) as connection:
         version = f"PostgreSQL {connection.info.server_version // 10000}"
     python = f"Python {platform.python_version()}"
@@ -72,7 +72,7 @@ def machine(server: URL) -> str:
 
 
 def lines(bench: Bench, result: Result, kind: str) -> list[tuple[str, ...]]:
-    """A line for each contestant on one kind of database, the fastest first."""
+    """Yield a line for each contestant on one kind of database, the fastest first."""
     rates, times = result.rates.get(kind, {}), result.latencies.get(kind, {})
     names = sorted(rates.keys() | times.keys(), key=lambda name: -rates.get(name, 0))
     counts = {peer.name: min(peer.most, bench.sizes.drain) for peer in bench.peers}

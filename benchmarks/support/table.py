@@ -1,4 +1,4 @@
-"""What the benchmark says in the end."""
+"""The table that the benchmark prints."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True)
 class Row:
-    """One claim: what was measured, what was needed, and whether it is met. None: it could not be compared."""
+    """One claim: its measurement, its target, and whether it is met; None if it could not be compared."""
 
     what: str
     ours: str
@@ -25,7 +25,7 @@ PEER_HEADINGS = ("who", "drain, jobs/s", "latency p50 / p99, ms", "jobs drained"
 
 
 def printed(headings: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
-    """A table in Markdown that can be read as it is."""
+    """Return a table in Markdown that is readable as text."""
     widths = [max(len(row[column]) for row in [headings, *rows]) for column in range(len(headings))]
 
     def line(cells: Sequence[str]) -> str:
@@ -35,5 +35,5 @@ def printed(headings: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
 
 
 def rate(jobs_per_second: float) -> str:
-    """A rate with as many digits as mean something."""
+    """Return a rate with its significant digits."""
     return f"{jobs_per_second:,.0f}/s" if jobs_per_second >= 100 else f"{jobs_per_second:.1f}/s"

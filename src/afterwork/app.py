@@ -66,7 +66,8 @@ class Afterwork:
     The model is read once, at the first use. `settings` are the knobs of its servers, `clock` tells them the time, and
     `on_event` receives their events (see `afterwork.events`). `variables` are given, by name, to each view model that
     declares such a variable (`aw.variable`); `server_started`, the time at which the server began, is always one.
-    `lanes` are those with rules of their own (`aw.Lane`) that no work names as its `lane=`.
+    `lanes` are those with rules of their own (`aw.Lane`) that no work names as its `lane=`. Raises `BadDeclaration` for
+    lanes or settings that make no sense.
     """
 
     def __init__(
@@ -105,10 +106,10 @@ class Afterwork:
 
             app.load("jobs.toml", python=[send_order, NoAnswer])
 
-        Jobs are view models, methods and calculated members, with what starts them, written in OCL and EAL. Loading a
-        file again removes its earlier jobs first. `python` are the functions that the file may name where OCL and EAL
-        have no words, and the exceptions that are worth another attempt; each by its own name.
-        Raises `BadJobsFile`, with the line; then the file's earlier jobs stay.
+        Jobs are view models, methods and derived members, with what starts them, written in OCL and EAL. Loading a file
+        again removes its earlier jobs first. `python` are the functions that the file may name for what OCL and EAL
+        can't express, and the exceptions that are worth another attempt, each by its own name. Raises `BadJobsFile`,
+        with the line; then the file's earlier jobs stay.
         """
         file, model = Path(path).resolve(), registry_of(self.base)
         before = self._files.pop(file, None)
@@ -129,7 +130,9 @@ class Afterwork:
         """Create or update Afterwork's tables, and its parts of the ticket table. Return a line for each step taken.
 
         A second call does nothing. The application's own tables must exist. On PostgreSQL, the roles of `grant_to` are
-        given the rights that servers need, those of `grant_to_writers` the rights of those that ask for work.
+        given the rights that servers need, those of `grant_to_writers` the rights of those that ask for work. Raises
+        `ModelError`, `UnsupportedDatabase`, `WrongSchema` for tables of a newer version, `BadRequest` for an unknown
+        role or one on SQLite, and `NotGranted` for rights that only others can grant.
         """
         database = self.database(engine)
         rights.check_can_grant(database.dialect, [*grant_to, *grant_to_writers])
@@ -154,7 +157,7 @@ class Afterwork:
 
     def repair(self, engine: Engine) -> list[str]:
         """Install what is missing, and let all caches run again. Return a line for each step taken. Use it after a
-        restore, or after changes that were made while triggers were switched off."""
+        restore, or after changes that were made while triggers were switched off. Raises what `install` raises."""
         done = self.install(engine)
         database = self.database(engine)
         with closing(database.connect()) as connection, database.transaction(connection, caches.to_repair(database)):
@@ -223,7 +226,8 @@ class Afterwork:
             self._servers.remove((engine, server))
 
     def run_until_idle(self, engine: Engine) -> list[Ended]:
-        """Run everything that is due, in this thread and in order. Return the runs with their outcomes."""
+        """Run everything that is due, in this thread and in order. Return the runs with their outcomes. Raises
+        `ModelError`, `NotInstalled`, `WrongSchema` or `UnsupportedDatabase`."""
         database = self.database(engine)
         with interruptible() as interruptions, closing(database.connect()) as connection:
             ended = []
@@ -233,7 +237,7 @@ class Afterwork:
             return ended
 
     def explain(self, obj: object, name: str) -> Explanation:
-        """Explain the state of a calculated member, or of a view model that is a cache, of one object.
+        """Explain the state of a derived member, or of a view model that is a cache, of one object.
 
         That is: its freshness, what it read, what last made it stale, and when and why it last ran. Reads in the
         transaction of the object's session.
@@ -265,7 +269,7 @@ class Afterwork:
 
     def verify(self, engine: Engine, sample: int | None = None) -> Verified:
         """Calculate all derived members again, or `sample` of each, and report differences from the stored values.
-        Stores nothing. Values that are stale at the time are left out."""
+        Stores nothing. Values that are stale at the time are left out. Raises `NotInstalled` or `WrongSchema`."""
         database = self.database(engine)
         with interruptible(), closing(database.connect()) as connection:
             runner = self.runner(database, connection)
@@ -290,7 +294,7 @@ class Afterwork:
         return evaluate(text, self.model.contract.mapper.registry, session, itself)
 
     def run_now(self, engine: Engine, timer: str) -> int:
-        """Let a timer have a round now, besides those at its due times. Return the number of matching objects.
+        """Start a round of a timer now, in addition to those at its due times. Return the number of matching objects.
 
         Servers run them. Objects with a current run are left out. Raises `BadRequest` if the model has no such timer.
         """

@@ -273,8 +273,8 @@ class EndlessMachine(AfterworkError):
 class RowNotFound(AfterworkError):
     """A value could not be written, since no row has the key of its object."""
 
-    def __init__(self, table: str, key: object, wanted: int, found: int) -> None:
-        which = f"has the key {shown(key)}" if wanted == 1 else f"is there for {wanted - found} of {wanted} keys"
+    def __init__(self, table: str, key: object, wanted: int, written: int) -> None:
+        which = f"has the key {shown(key)}" if wanted == 1 else f"is there for {wanted - written} of {wanted} keys"
         super().__init__(
             f"No row of {table} {which} as the model writes it, so the value can't be stored. Rewrite the key, or let "
             "its type write it as it is stored."
@@ -323,9 +323,7 @@ class CircularCaches(AfterworkError):
     """Values of several rows depend on each other, so that none of them can ever be right."""
 
     def __init__(self, path: Sequence[str]) -> None:
-        super().__init__(
-            f"It depends on itself through others: {' reads '.join(path)}. Break the cycle in the data."
-        )
+        super().__init__(f"It depends on itself through others: {' reads '.join(path)}. Break the cycle in the data.")
 
 
 class DatabaseRefuses(AfterworkError):
@@ -352,11 +350,11 @@ class NotInPath(NotInstalled):
     """The database has tables of Afterwork, but the role's search path leads to none."""
 
     def __init__(self, database: str, path: str, schemas: Sequence[str]) -> None:
-        there = " and ".join(schemas)
+        places = " and ".join(schemas)
         AfterworkError.__init__(
             self,
             f"The search_path of the server's role in {database} is {path!r}, and leads to no tables of Afterwork. "
-            f"There are some in schema {there}. Let the path lead there (ALTER ROLE … SET search_path = …, "
+            f"There are some in schema {places}. Let the path lead there (ALTER ROLE … SET search_path = …, "
             f"{schemas[0]}), or install into a schema of the path, by app.install.",
         )
 
@@ -374,14 +372,14 @@ class NotGranted(AfterworkError):
 class WrongSchema(AfterworkError):
     """The database has the tables of another version of Afterwork."""
 
-    def __init__(self, database: str, found: int, needed: int) -> None:
+    def __init__(self, database: str, version: int, needed: int) -> None:
         advice = (
             "Update it with app.install(engine), or: afterwork install MODULE:APP --database URL"
-            if found < needed
+            if version < needed
             else "Upgrade the package afterwork on this machine"
         )
         super().__init__(
-            f"{database} has version {found} of Afterwork's tables, this program needs {needed}. {advice}."
+            f"{database} has version {version} of Afterwork's tables, this program needs {needed}. {advice}."
         )
 
 

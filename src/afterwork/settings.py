@@ -84,8 +84,9 @@ class Settings:
     """A run that takes longer is recorded even if it succeeded."""
 
     at_once: timedelta = timedelta(milliseconds=20)
-    """Stale members are calculated in the transaction that takes the change, the quickest way, if together they took no
-    longer than this last time. Meanwhile others that take changes wait, on SQLite all writers. Zero turns this off."""
+    """The limit for calculating stale members in the transaction that takes the change, the quickest way. It applies to
+    the time that they took together when they last ran. Meanwhile others that take changes wait, on SQLite all writers.
+    Zero turns this off."""
 
     inside_limit: timedelta = timedelta(seconds=60)
     """PostgreSQL ends a transaction that is silent for this long, like that of a stopped process."""

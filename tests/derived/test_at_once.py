@@ -17,9 +17,9 @@ from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column
 
 import afterwork as aw
 from afterwork.derived.cause import Cause
-from afterwork.derived.compute.failure_isolation import FailureIsolation
 from afterwork.derived.compute.results import ResultGroup
 from afterwork.derived.compute.store_context import StoreContext
+from afterwork.derived.compute.tolerant_calculation import TolerantCalculation
 from afterwork.derived.explain.explainer import Explanation
 from afterwork.derived.queue.due_cache import CacheClaimRequest
 from afterwork.events import Event, Point, Reached
@@ -213,7 +213,7 @@ def test_a_cache_that_is_filled_again_just_when_it_is_made_at_once_misses_nothin
         request = CacheClaimRequest(derivation, is_backfill=True, limit=9, server=99, claim="mine")
         batch = stale.matcher.due_queue.claim(connection, request, scene.clock.now())
         calculator = stale.calculators.fastest(derivation)
-        claimed.extend(FailureIsolation(stale.matcher, calculator, connection, 1.0).groups(batch))
+        claimed.extend(TolerantCalculation(stale.matcher, calculator, connection, 1.0).groups(batch))
 
     scene.todo["ran", "Customer.total"] = change_back_and_calculate
     scene.sql("UPDATE line SET quantity = 5 WHERE id = 1")

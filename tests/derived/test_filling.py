@@ -45,7 +45,7 @@ def dies_after(scene: Scene, batches: int) -> Iterator[list[str]]:
 
 def progress(scene: Scene) -> dict[str, tuple[int, int | None, bool]]:
     found = scene.app.insight(scene.engine).caches()
-    return {one.name: (one.backfill.done, one.backfill.total, one.backfill.is_filled) for one in found}
+    return {one.name: (one.backfill.done, one.backfill.total, one.backfill.is_complete) for one in found}
 
 
 def test_all_objects_that_were_there_are_filled_once(old: Scene) -> None:

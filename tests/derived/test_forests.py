@@ -7,7 +7,7 @@ import pytest
 from sqlalchemy import Engine, select
 
 import afterwork as aw
-from afterwork.derived.queue.due_cache import held_at
+from afterwork.derived.queue.due_cache import blocked_due
 from afterwork.derived.tables import cache, due
 from tests.derived.forests import CHAIN, ORDERS, TREE, WAYS, Forest, above, forest, planted
 from tests.derived.stale_scene import Scene
@@ -121,7 +121,7 @@ def test_what_is_held_is_stale_and_has_no_moment(engine: Engine) -> None:
         connection.exec_driver_sql("DELETE FROM afterwork_journal")
         (number,) = connection.execute(select(cache.c.id).where(cache.c.root == "Node!1")).scalars()
         now = datetime.now(UTC)
-        values = {"due": held_at(3), "since": now, "cause": CAUSE}
+        values = {"due": blocked_due(3), "since": now, "cause": CAUSE}
         connection.execute(due.insert().values(cache=number, derivation=1, **values))
 
     found = nodes.app.insight(engine).explain("Node!1", "total")

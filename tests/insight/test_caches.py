@@ -55,7 +55,7 @@ def test_it_is_told_how_many_are_fresh_and_what_made_them_stale(shop: Trade) -> 
     )  # fmt: skip
     assert found.runs == 7
     assert [(one.what, one.times) for one in found.causes] == [("Line.quantity", 1)]
-    assert found.backfill.is_filled
+    assert found.backfill.is_complete
 
 
 def test_what_waits_for_a_moment_is_fresh_and_what_has_failed_is_stale(shop: Trade) -> None:

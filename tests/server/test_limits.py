@@ -261,4 +261,4 @@ def test_limits_and_rates_are_shown(world: World) -> None:
     assert found["main"].limit == 1
     key = world.all(SysAsyncTicket)[3].id
     assert any("rate of its lane sms" in why for why in insight.ticket(str(key)).waits)
-    assert insight.status().paced == {"sms": world.clock.now() + MINUTE}
+    assert insight.status().used_up == {"sms": world.clock.now() + MINUTE}

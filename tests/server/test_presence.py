@@ -109,7 +109,7 @@ def test_what_a_server_was_trying_is_blamed_once_when_it_is_buried_unless_it_was
         assert [eventually_gone(mine, connection), mine.crashed(connection)] == [0 if stopping else 1, 0]
         found = {one.key: (one.deaths, one.near) for one in suspects.every(connection)}
         assert found == ({} if stopping else {"last": (1, 0), "long": (0, 1)})
-        assert bool(suspects.careful(database, connection)) is not stopping
+        assert bool(suspects.quarantined_scopes(database, connection)) is not stopping
 
 
 def eventually_gone(presence: Presence, connection: Connection) -> int:

@@ -215,13 +215,13 @@ def test_a_run_that_hangs_is_told_once(scene: Scene) -> None:
     scene.look("a", PARALLEL)
     begun = scene.turns()
     scene.now += LIMIT - 1
-    assert scene.scheduler.held() == []
-    assert scene.scheduler.until_held() == 1
+    assert scene.scheduler.newly_held_up() == []
+    assert scene.scheduler.until_held_up() == 1
 
     scene.now += 1
-    assert scene.scheduler.held() == begun
-    assert scene.scheduler.held() == []
-    assert scene.scheduler.until_held() is None
+    assert scene.scheduler.newly_held_up() == begun
+    assert scene.scheduler.newly_held_up() == []
+    assert scene.scheduler.until_held_up() is None
 
 
 @pytest.mark.parametrize("other", OWN)

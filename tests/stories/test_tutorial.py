@@ -1,4 +1,4 @@
-"""README.md and docs/tutorial.md, step by step: the model grows as the page says, and each script prints what is shown."""
+"""README.md and docs/tutorial.md, step by step: the model grows, and each script prints what the page shows."""
 
 import re
 import subprocess

@@ -11,7 +11,7 @@ from sqlalchemy import insert, select, text
 from starlette.testclient import TestClient
 
 import afterwork as aw
-from afterwork.derived.queue.due_cache import HELD, WAITING
+from afterwork.derived.queue.due_cache import BLOCKED, WAITING
 from afterwork.derived.tables import derivation as derivations
 from afterwork.derived.tables import due as dues
 from afterwork.events import FellAsleep
@@ -110,7 +110,7 @@ def test_metrics_tell_of_caches_and_the_journal(the_trade: Trade) -> None:
     assert after["afterwork_tickets_expired"] == 0
 
 
-@pytest.mark.parametrize(("due", "count"), [(HELD, 1), (WAITING, 1), (datetime(2999, 1, 1, tzinfo=UTC), 0)])
+@pytest.mark.parametrize(("due", "count"), [(BLOCKED, 1), (WAITING, 1), (datetime(2999, 1, 1, tzinfo=UTC), 0)])
 def test_what_waits_for_other_caches_is_stale_and_what_waits_for_a_moment_is_not(
     the_trade: Trade, due: datetime, count: int
 ) -> None:

@@ -1,5 +1,5 @@
 """Afterwork itself: a server in a process of its own, and changes by raw SQL in another. With `SAYS=sql` in the
-environment, the job also says what it is in SQL. With `HERE`, there is no server, and `run_until_idle` is called."""
+environment, the job has its SQL side. With `HERE`, no server runs, and `run_until_idle` is called."""
 
 import os
 import threading
@@ -29,7 +29,7 @@ class Afterwork(Driver):
         self.app = aw.Afterwork(Base)
 
     def setup(self) -> None:
-        """Install it, and fill the cache of each customer."""
+        """Install it, and backfill the cache of each customer."""
         self.app.install(self.engine)
         self.app.run_until_idle(self.engine)
 
@@ -60,7 +60,7 @@ class Afterwork(Driver):
         return [updated, time.perf_counter() - began]
 
     def race(self, rounds: int) -> int:
-        """Both have written before either commits."""
+        """Let both write before either commits."""
         both = threading.Barrier(2)
         writers = threading.local()
 
@@ -74,7 +74,7 @@ class Afterwork(Driver):
         return self.together(rounds, change, self.becomes_right)
 
     def becomes_right(self) -> bool:
-        """Whether the total of customer 1 becomes right, and stays so."""
+        """Return whether the total of customer 1 becomes right, and stays so."""
 
         def is_right() -> bool:
             return bool(self.raw(TOTAL, 1)[0][0] == self.raw(SUM, 1)[0][0])
@@ -88,7 +88,7 @@ class Afterwork(Driver):
 
 
 def wait_until(done: Callable[[], bool], poll: float) -> None:
-    """Raises `TimeoutError` if it takes too long."""
+    """Wait for a condition. Raises `TimeoutError` if that takes too long."""
     until = time.perf_counter() + PATIENCE
     while not done():
         if time.perf_counter() > until:

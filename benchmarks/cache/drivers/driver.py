@@ -1,4 +1,4 @@
-"""What a contestant's driver can do: each command is a process of its own, and prints what it measured.
+"""The commands of a contestant's driver: each is a process of its own, and prints its measurements.
 
 This file and the drivers of the peers run in the peers' own environments, so they import nothing of Afterwork.
 """
@@ -11,26 +11,26 @@ import time
 from collections.abc import Callable
 
 ORDERS, LINES = 50, 5
-"""Of each customer, and of each order."""
+"""The numbers of orders per customer, and of lines per order."""
 
 PAUSE = (0.02, 0.04)
-"""Seconds between two changes, by chance, so that they keep step with no poll."""
+"""The bounds of the random seconds between two changes, so that they don't synchronise with a poll."""
 
 WARM_UP = 10
 
 
 class Driver:
-    """One contestant on a database that is loaded."""
+    """One contestant on a loaded database."""
 
     def __init__(self, database: str) -> None:
         self.database = database
 
     def change(self, line: int, quantity: int) -> float:
-        """Change one line. Returns after how many seconds the change was committed and its customer's total right."""
+        """Change one line. Returns the seconds until the change was committed and its customer's total right."""
         raise NotImplementedError
 
     def changes(self, lines: int, number: int, turn: int) -> list[float]:
-        """The seconds of single changes. No two turns give a line the same quantity."""
+        """Return the seconds of single changes. No two turns give a line the same quantity."""
         chance = random.Random(turn)
         taken = []
         for step, line in enumerate(chance.sample(range(1, lines + 1), WARM_UP + number)):
@@ -39,8 +39,8 @@ class Driver:
         return taken[WARM_UP:]
 
     def together(self, rounds: int, change: Callable[[int, int], object], until_quiet: Callable[[], bool]) -> int:
-        """Have two writers change two lines of customer 1 at once, again and again. Returns after how many rounds
-        `until_quiet` found the total to be wrong."""
+        """Let two writers repeatedly change two lines of customer 1 at once. Returns the number of rounds after which
+        the total was wrong."""
         start, end = threading.Barrier(3), threading.Barrier(3)
 
         def write(first_line: int) -> None:

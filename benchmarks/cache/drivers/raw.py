@@ -7,7 +7,7 @@ import psycopg
 
 
 class Raw:
-    """Each statement is a transaction of its own."""
+    """Connect so that each statement is a transaction of its own."""
 
     def __init__(self, database: str) -> None:
         self.connection: Any

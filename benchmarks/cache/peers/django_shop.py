@@ -1,4 +1,4 @@
-"""What the peers on Django share: the tables of the benchmark as a Django app, and how it is driven."""
+"""The common part of the peers on Django: the tables of the benchmark as a Django app, and its driver."""
 
 import os
 import time
@@ -15,7 +15,7 @@ PRAGMAS = "PRAGMA journal_mode = WAL; PRAGMA synchronous = FULL"
 
 
 def set_up(database: str, *apps: str) -> None:
-    """Start Django on a database. To be called before anything that has models is imported."""
+    """Start Django on a database. Call it before importing anything that has models."""
     settings.configure(
         DATABASES={"default": postgresql(database) if database.startswith("postgresql") else sqlite(database)},
         INSTALLED_APPS=["django.contrib.contenttypes", *apps],
@@ -59,7 +59,7 @@ class DjangoDriver(Driver):
         return time.perf_counter() - began
 
     def save(self, line: int, quantity: int) -> None:
-        """As it is written in Django: get the object, set, save, in one transaction."""
+        """Change a line as one does in Django: get the object, set, save, in one transaction."""
         from django.db import transaction  # type: ignore[import-not-found]
 
         with transaction.atomic():
@@ -71,7 +71,7 @@ class DjangoDriver(Driver):
         return self.together(rounds, self.save, self.is_right)
 
     def is_right(self) -> bool:
-        """Whether the total of customer 1 is right."""
+        """Return whether the total of customer 1 is right."""
         lines = self.models.Line.objects.filter(order__customer=1)
         return bool(self.models.Customer.objects.get(pk=1).total == self.models.sum_of(lines))
 

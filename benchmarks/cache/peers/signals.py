@@ -1,4 +1,4 @@
-"""Django's signals: what one would write by hand. Only changes through an object's `save` are noticed."""
+"""Django's signals, as one would write them by hand. Only changes through an object's `save` are noticed."""
 
 from benchmarks.cache.drivers.driver import main
 from benchmarks.cache.peers.django_shop import DjangoDriver

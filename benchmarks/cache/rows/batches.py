@@ -1,4 +1,4 @@
-"""What the processor has to do for one of many objects that are calculated in Python, in batches."""
+"""The processor time per object of calculations in Python, in batches."""
 
 import time
 from collections.abc import Callable
@@ -18,12 +18,12 @@ from benchmarks.support.table import Row
 NEEDED = 3
 CUSTOMERS = 60
 CHANGE = f"UPDATE line SET quantity = quantity + 1 WHERE mod(id, (SELECT max(id) / {CUSTOMERS} FROM line)) = 1"
-"""It changes one line of each customer."""
+"""A statement that changes one line of each customer."""
 
 
 def rows(bench: CacheBench, kind: Kind) -> list[Row]:
-    """All customers are calculated again after a change, in this process, and by hand one after the other, in turns.
-    Other work on the machine makes the processor's time longer, too, but much less than that of the clock."""
+    """Yield the row. All customers are recalculated after a change, in this process, and by hand one by one,
+    alternating. Other work on the machine lengthens processor time, too, but much less than elapsed time."""
     with fresh_shop(kind, bench.server, CUSTOMERS) as shop:
         engine = create_engine(shop.engine.url)
         app = aw.Afterwork(Base)
@@ -40,7 +40,7 @@ def rows(bench: CacheBench, kind: Kind) -> list[Row]:
 
 
 def measure(app: aw.Afterwork, shop: Shop, engine: Engine, times: int) -> tuple[float, float]:
-    """Milliseconds for each customer, the least of each, which other work has disturbed least."""
+    """Return the milliseconds per customer of each: the minimum, which other work has disturbed least."""
     ours, by_hand = [], []
     for _ in range(times + 1):
         shop.execute(CHANGE)

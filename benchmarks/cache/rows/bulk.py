@@ -1,4 +1,4 @@
-"""How long it takes from a bulk update by raw SQL until all totals are right."""
+"""The time from a bulk update by raw SQL until all totals are right."""
 
 import json
 from collections import defaultdict
@@ -14,11 +14,12 @@ from benchmarks.support.table import Row
 OVER_PEER = 5.0
 UPDATED = 10_000
 Bulks = dict[str, tuple[float, float]]
-"""By contestant, the seconds of the statement, and those from its begin until all totals are right."""
+"""By contestant, the seconds of the statement, and the seconds from its begin until all totals are right."""
 
 
 def rows(bench: CacheBench, kind: Kind, found: Bulks) -> list[Row]:
-    """Afterwork's whole time is compared with that of the peer's refresh alone, which somebody has to ask for."""
+    """Yield the row. Afterwork's whole time is compared with that of the peer's refresh alone, which somebody has to
+    request."""
     ours = afterwork(kind, "sql")
     peers = [peer for peer in bench.peers_on(kind) if peer.name.startswith("computedfields")]
     times = measure(bench, [ours, *peers])
@@ -38,7 +39,7 @@ def rows(bench: CacheBench, kind: Kind, found: Bulks) -> list[Row]:
 
 
 def measure(bench: CacheBench, contestants: list[Contestant]) -> Bulks:
-    """The medians of each that did not fail."""
+    """Return the medians of each contestant that did not fail."""
     runs: dict[str, list[tuple[float, float]]] = defaultdict(list)
     with ExitStack() as stack:
         shops = {one.name: stack.enter_context(shop_of(bench, one, bench.sizes.customers)) for one in contestants}

@@ -1,4 +1,4 @@
-"""What the capture costs those who write: statements on one table, with its triggers and without, in turns."""
+"""The cost of capture for writers: statements on one table with its triggers and without, alternating."""
 
 import time
 from collections.abc import Callable, Mapping
@@ -21,10 +21,10 @@ SINGLE = 100
 """Statements in a block of single rows, each a transaction."""
 
 PLACES = 5
-"""Blocks follow each other in so many parts of the table."""
+"""The number of parts of the table that consecutive blocks take."""
 
 WARM_UP = -1
-"""The turn of a block that is not measured."""
+"""The turn of the warm-up block, which is not measured."""
 
 TRIGGERS = (
     "SELECT tgname, tgenabled FROM pg_trigger WHERE tgrelid = 'line'::regclass AND NOT tgisinternal ORDER BY tgname"
@@ -35,7 +35,7 @@ Work = Callable[[Raw, int], object]
 
 
 def rows(bench: CacheBench) -> list[Row]:
-    """On PostgreSQL, with no server that would read the journal meanwhile."""
+    """Yield the rows, on PostgreSQL, without a server that would read the journal meanwhile."""
     with fresh_shop("PostgreSQL", bench.server, bench.sizes.customers) as shop:
         engine = create_engine(shop.engine.url)
         aw.Afterwork(Base).install(engine)
@@ -58,7 +58,7 @@ def row(raw: Raw, triggers: Mapping[str, str], name: str, blocks: int) -> Row:
 
 
 def measure(raw: Raw, triggers: Mapping[str, str], work: Work, blocks: int) -> tuple[float, float]:
-    """Milliseconds of a block with the triggers and without, by medians of blocks in turns."""
+    """Return the median milliseconds of a block with the triggers and without, of alternating blocks."""
     taken: dict[bool, list[float]] = {True: [], False: []}
     for turn in range(blocks + 1):
         for side, captured in enumerate((True, False) if turn % 2 else (False, True)):
@@ -71,7 +71,7 @@ def measure(raw: Raw, triggers: Mapping[str, str], work: Work, blocks: int) -> t
 
 
 def settle(raw: Raw) -> None:
-    """Each block finds the same state: no dead rows, and nothing written down."""
+    """Restore the state that each block starts from: no dead rows, and an empty journal."""
     raw(f"DELETE FROM line WHERE id >= {FIRST_NEW}")
     raw("TRUNCATE afterwork_journal")
     raw("VACUUM line")
@@ -84,14 +84,16 @@ def timed(work: Work, raw: Raw, turn: int) -> float:
 
 
 def update_spread(raw: Raw, turn: int) -> None:
-    """As in the row `bulk`: it reads the whole table and changes a few lines of each page, which has room for them."""
+    """Return an UPDATE as in the row `bulk`: it reads the whole table and changes a few lines of each page, which has
+    room."""
     raw(
         "UPDATE line SET quantity = quantity + 1 WHERE mod(id, (SELECT max(id) / %s FROM line)) = %s", BULK, place(turn)
     )
 
 
 def update_together(raw: Raw, turn: int) -> None:
-    """It reads only the lines that it changes, which lie beside each other; all indexes get new entries."""
+    """Return an UPDATE that reads only the lines that it changes, which lie side by side; all indexes get new
+    entries."""
     start = 1 + place(turn) * BULK
     raw("UPDATE line SET quantity = quantity + 1 WHERE id >= %s AND id < %s", start, start + BULK)
 
@@ -112,12 +114,12 @@ def single_inserts(raw: Raw, turn: int) -> None:
 
 
 def place(turn: int) -> int:
-    """The part of the table for a turn. What warms up has one of its own."""
+    """Return the part of the table for a turn. The warm-up has one of its own."""
     return 0 if turn == WARM_UP else 1 + turn % (PLACES - 1)
 
 
 def new(turn: int) -> int:
-    """Where the lines begin that are new in a turn."""
+    """Return the first key of the lines inserted in a turn."""
     return FIRST_NEW + (turn + 1) * BULK
 
 

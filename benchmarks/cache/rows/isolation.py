@@ -1,4 +1,4 @@
-"""How often writers at REPEATABLE READ are refused because the server has written the row that they write."""
+"""The number of writers at REPEATABLE READ that are refused because the server has written the same row."""
 
 import random
 import threading
@@ -22,7 +22,7 @@ from benchmarks.support.table import Row
 ACCOUNTS = 10
 WRITERS = 4
 THINKING = 0.02
-"""Seconds between the look at an account and the write of its name."""
+"""Seconds between the read of an account and the write of its name."""
 
 BETWEEN_ENTRIES = 0.01
 
@@ -36,7 +36,7 @@ class SysAsyncTicket(aw.AsyncTicket, Base):
 
 
 class Account(Base):
-    """Its balance is a column of the row that users write."""
+    """An account whose balance is a column of the row that users write."""
 
     __tablename__ = "account"
     id: Mapped[int] = mapped_column(primary_key=True, autoincrement=False)
@@ -60,7 +60,7 @@ class Entry(Base):
 
 
 class Owner(Base):
-    """The same, with the balance in a table of its own."""
+    """An account with its balance in a table of its own."""
 
     __tablename__ = "owner"
     id: Mapped[int] = mapped_column(primary_key=True, autoincrement=False)
@@ -115,7 +115,7 @@ def shown(tries: Tries) -> str:
 
 
 def measured(bench: CacheBench, table: str, *, served: bool) -> Tries:
-    """Writers look at rows of a table, each at rows of its own, and write them, while entries are added."""
+    """Let writers read and write rows of a table, each its own, while entries are added."""
     with fresh_database(bench.server) as url:
         engine = create_engine(url.set(drivername="postgresql+psycopg"), poolclass=NullPool)
         Base.metadata.create_all(engine)
@@ -160,7 +160,7 @@ def write(address: str, table: str, seconds: float) -> Tries:
 
 
 def renamed(connection: psycopg.Connection, table: str, number: int) -> bool:
-    """Look at a row, think, and write it. False if PostgreSQL has refused that."""
+    """Read a row, think, and write it. Returns False if PostgreSQL refuses that."""
     try:
         with connection.transaction():
             connection.execute(f"SELECT name FROM {table} WHERE id = %s".encode(), (number,))

@@ -1,4 +1,4 @@
-"""How many queries a run of the job takes that was written with no thought for loading."""
+"""The number of queries in a run of a job that was written without a thought for loading."""
 
 import re
 from collections import Counter
@@ -22,7 +22,7 @@ from benchmarks.support.table import Row
 OF_THE_MODEL = re.compile(r"^\s*SELECT\b.*\b(FROM|JOIN)\s+(customer|customer_order|line)\b", re.DOTALL)
 
 NEW = 1_000_001
-"""The number of the customer that is added, and of its first order and line."""
+"""The key of the added customer, and of its first order and line."""
 
 ADD = (
     "INSERT INTO customer (id, name, total) {series} SELECT :first, 'New', 0 FROM series",
@@ -33,7 +33,7 @@ ADD = (
 
 
 def rows(bench: CacheBench, kind: Kind) -> list[Row]:
-    """The first run on a customer, when nothing is known of what it reads, and another after a change."""
+    """Yield the row of the first run on a customer, when its reads are unknown, and of another after a change."""
     with fresh_shop(kind, bench.server, bench.sizes.few) as shop:
         engine = create_engine(shop.engine.url)
         app = aw.Afterwork(Base)
@@ -64,7 +64,7 @@ def row(kind: Kind, when: str, ours: list[str], by_hand: list[str]) -> Row:
 
 @contextmanager
 def counting(engine: Engine) -> Iterator[list[str]]:
-    """The queries of the model's tables that are sent in the block."""
+    """Collect the queries of the model's tables that are sent in the block."""
     found: list[str] = []
 
     def note(_connection: Any, _cursor: Any, statement: str, *_: Any) -> None:

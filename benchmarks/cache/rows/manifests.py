@@ -1,4 +1,4 @@
-"""Whether one change costs more, the more manifests there are."""
+"""The cost of one change, as the number of manifests grows."""
 
 import json
 from contextlib import ExitStack
@@ -15,10 +15,10 @@ from benchmarks.support.table import Row
 
 WITHIN = 0.20
 READS = 10
-"""Of each manifest that is made up: of rows that are nobody else's."""
+"""The number of reads in each made-up manifest, of rows that nobody else reads."""
 
 FAR = 1_000_000_000
-"""Rows from here on are read by made-up manifests only. There are no such rows."""
+"""The first key that only made-up manifests read. No such rows exist."""
 
 CACHES = (
     "INSERT INTO afterwork_cache (derivation, root, snapshot, runs, computed)"
@@ -38,8 +38,8 @@ MANIFESTS = (
 
 
 def rows(bench: CacheBench) -> list[Row]:
-    """One database for each number of manifests, changed in turns. The job also says what it is in SQL, so that little
-    else is measured."""
+    """One database for each number of manifests, changed in turns. The job has its SQL side, so that little else is
+    measured."""
     ours = afterwork("PostgreSQL", "sql")
     taken: dict[int, list[float]] = {count: [] for count in bench.sizes.manifests}
     with ExitStack() as stack:
@@ -74,7 +74,7 @@ def prepare(ours: Contestant, shop: Shop, count: int) -> None:
 
 
 def fill_manifests(connection: Connection, count: int) -> None:
-    """Make up caches, and their manifests, until there are `count`."""
+    """Make up caches and their manifests, up to `count`."""
     missing = count - connection.scalars(text("SELECT count(*) FROM afterwork_manifest")).one()
     shape = connection.scalars(text(SHAPE)).one()
     index = connection.scalars(text("SELECT pg_get_indexdef('afterwork_manifest_read_keys'::regclass)")).one()

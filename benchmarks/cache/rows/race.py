@@ -1,4 +1,4 @@
-"""How many wrong totals two writers leave who change two lines of one customer at the same time."""
+"""The number of wrong totals after two writers change two lines of one customer at the same time."""
 
 import json
 
@@ -11,7 +11,7 @@ Wrongs = dict[str, int]
 
 
 def rows(bench: CacheBench, found: Wrongs) -> list[Row]:
-    """On PostgreSQL only: SQLite lets them write one after the other."""
+    """Yield the row, on PostgreSQL only: SQLite lets them write one after the other."""
     ours = [afterwork("PostgreSQL", "python"), afterwork("PostgreSQL", "sql")]
     for contestant in [*ours, *bench.peers_on("PostgreSQL")]:
         try:

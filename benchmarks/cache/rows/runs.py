@@ -1,4 +1,4 @@
-"""Whether each cache that became stale ran once, and no other did, while lines change by chance."""
+"""The number of runs per cache that became stale, while lines change at random."""
 
 import random
 
@@ -14,7 +14,7 @@ from benchmarks.support.place import Kind
 from benchmarks.support.table import Row
 
 TRANSACTIONS = 4
-"""In each round, of 1 to 4 writes each."""
+"""The number of transactions in each round, of 1 to 4 writes each."""
 
 WRITES = {
     "quantity": "UPDATE line SET quantity = quantity + 1 WHERE id = :line",
@@ -33,7 +33,7 @@ RUNS = "SELECT sum(runs) FROM afterwork_cache"
 
 
 def rows(bench: CacheBench, kind: Kind) -> list[Row]:
-    """All runs of all rounds, and all caches that were truly stale at the end of a round, added up."""
+    """Count the runs of all rounds, and the caches that were truly stale at the end of each round."""
     chance, stale = random.Random(3), 0
     with fresh_shop(kind, bench.server, bench.sizes.few) as shop:
         engine = create_engine(shop.engine.url)
@@ -56,7 +56,7 @@ def rows(bench: CacheBench, kind: Kind) -> list[Row]:
 
 
 def load(shop: Shop, chance: random.Random) -> set[int]:
-    """Write by chance, in many transactions. Returns the customers of whom something changed that their total read."""
+    """Write at random, in many transactions. Returns the customers for whom something changed that their total read."""
     changed: set[int] = set()
     for _ in range(TRANSACTIONS):
         with shop.engine.connect() as connection:
@@ -70,7 +70,8 @@ def load(shop: Shop, chance: random.Random) -> set[int]:
 
 
 def write(connection: Connection, shop: Shop, chance: random.Random) -> set[int]:
-    """One write, of which some are in vain. Returns the customers of whom it changed what their total read."""
+    """Make one write, possibly without an effect. Returns the customers for whom it changed something that their total
+    read."""
     line, order = chance.randint(1, shop.lines), chance.randint(1, shop.customers * ORDERS)
     name = chance.choice(list(WRITES))
     owner = owners(connection, OWNER_OF_LINE, line)
@@ -81,7 +82,7 @@ def write(connection: Connection, shop: Shop, chance: random.Random) -> set[int]
 
 
 def owners(connection: Connection, query: str, number: int) -> set[int]:
-    """The customer whose line or order it is; none if the line was deleted."""
+    """Return the customer of a line or order; none if the line was deleted."""
     return set(connection.scalars(text(query), {"number": number}))
 
 

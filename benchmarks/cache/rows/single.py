@@ -1,4 +1,4 @@
-"""How long it takes from one change of a line until its customer's total is right."""
+"""The time from one change of a line until its customer's total is right."""
 
 import json
 from collections import defaultdict
@@ -16,7 +16,7 @@ Times = dict[str, float]
 
 
 def python_rows(bench: CacheBench, kind: Kind, found: Times) -> list[Row]:
-    """The job in Python, compared with the same job run by hand."""
+    """Yield the row of the job in Python, compared with the same job run by hand."""
     ours, here, by_hand = afterwork(kind, "python"), afterwork_here(kind), bare(kind)
     times = measure(bench, [ours, here, by_hand], found)
     job = "job in Python"
@@ -33,7 +33,7 @@ def row(kind: Kind, job: str, ours: float, by_hand: float, needed: str) -> Row:
 
 
 def sql_rows(bench: CacheBench, kind: Kind, found: Times) -> list[Row]:
-    """The job that also says what it is in SQL, compared with the peers."""
+    """Yield the row of the job with its SQL side, compared with the peers."""
     ours = afterwork(kind, "sql")
     times = measure(bench, [ours, *bench.peers_on(kind)], found)
     mine = times[ours.name]
@@ -51,7 +51,7 @@ def what(kind: Kind, job: str) -> str:
 
 
 def measure(bench: CacheBench, contestants: list[Contestant], found: Times) -> Times:
-    """The median time in milliseconds of each that did not fail. Puts them into `found`, too."""
+    """Return the median milliseconds of each contestant that did not fail. Also stores them in `found`."""
     runs: dict[str, list[float]] = defaultdict(list)
     with ExitStack() as stack:
         shops = {one.name: stack.enter_context(shop_of(bench, one, bench.sizes.customers)) for one in contestants}

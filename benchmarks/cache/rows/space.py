@@ -1,4 +1,4 @@
-"""How much room the manifests take."""
+"""The space that the manifests take."""
 
 from sqlalchemy import create_engine
 

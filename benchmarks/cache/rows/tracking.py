@@ -1,4 +1,4 @@
-"""What it costs a job that its reads are recorded."""
+"""The cost of recording a job's reads."""
 
 import gc
 import time
@@ -24,7 +24,8 @@ MEMBERS = 2 * CELLS
 
 
 def rows(bench: CacheBench, kind: Kind) -> list[Row]:
-    """The calculation, with the loading, in a run and by hand, in turns; then each with all that belongs to it."""
+    """Yield the rows of the calculation with its loading, in a run and by hand, alternating; then of the whole of
+    each."""
     with fresh_shop(kind, bench.server, 0) as shop:
         engine = create_engine(shop.engine.url)
         prepare(engine)
@@ -59,7 +60,7 @@ Pair = tuple[float, float]
 
 
 def measure(app: aw.Afterwork, engine: Engine, times: int) -> tuple[Pair, Pair]:
-    """Milliseconds of the calculation and of the whole, in a run and by hand, as medians."""
+    """Return the median milliseconds of the calculation and of the whole, in a run and by hand."""
     tracked, by_hand = [], []
     for turn in range(times + 1):
         change(engine, 2 * turn)
@@ -82,7 +83,7 @@ def run(engine: Engine) -> None:
 
 
 def timed(act: Callable[[], object]) -> Pair:
-    """How long the calculation and the whole took. Raises `Failed` if it calculated more than once, or not at all."""
+    """Return the time of the calculation and of the whole. Raises `Failed` unless it calculated exactly once."""
     # Python's full collection takes longer than the job. In turns, it would come to the same contestant each time.
     gc.collect()
     Sheet.seconds.clear()

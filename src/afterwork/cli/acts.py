@@ -17,7 +17,11 @@ from afterwork.errors import BadRequest
 from afterwork.insight import TicketFilter
 
 limit_option = click.option(
-    "--most", type=click.IntRange(min=1), default=MAX_TICKETS, show_default=True, help="The maximum number of tickets to act on."
+    "--most",
+    type=click.IntRange(min=1),
+    default=MAX_TICKETS,
+    show_default=True,
+    help="The maximum number of tickets to act on.",
 )
 all_matching_option = click.option("--all-matching", is_flag=True, help="All tickets that match, instead of KEYs.")
 
@@ -50,8 +54,7 @@ def retry(app: Afterwork, keys: Sequence[str], url: URL, most: int, as_json: boo
 @limit_option
 @as_json
 def run(app: Afterwork, names: Sequence[str], url: URL, dry: bool, most: int, as_json: bool, **filtered: Any) -> None:
-    """Begin a round of TIMER now, in addition to those at its due times; or make the scheduled tickets KEY due now. A
-    server runs them.
+    """Begin an extra round of TIMER now, or make the scheduled tickets KEY due now. A server runs them.
 
     With --all-matching, apply to all scheduled tickets that match.
     """

@@ -43,47 +43,47 @@ def caches(app: Afterwork, name: str | None, url: URL, state: State | None, afte
 def cache_lines(caches: Sequence[CacheSummary], now: datetime) -> Iterator[str]:
     """Yield caches over all objects as text."""
     head = ("cache", "fresh", "stale", "failed", "runs", "mean ms", "backfilled", "made stale by")
-    yield from table_lines(head, [_cache_cells(one, now) for one in caches]) if caches else ["The model has no caches."]
+    yield from (
+        table_lines(head, [_cache_cells(cache, now) for cache in caches]) if caches else ["The model has no caches."]
+    )
 
 
-def _cache_cells(one: CacheSummary, now: datetime) -> tuple[str, ...]:
-    mean = "" if one.mean is None else f"{one.mean * 1000:.1f}"
-    name = one.name if one.known else f"{one.name} (no longer in the model)"
-    causes = ", ".join(cause.what for cause in one.causes[:3])
-    return (
-        name, str(one.fresh), str(one.stale), str(one.failed), f"{one.runs:,}", mean, _filled(one.backfill, now),
-        causes,
-    )  # fmt: skip
+def _cache_cells(cache: CacheSummary, now: datetime) -> tuple[str, ...]:
+    mean = "" if cache.mean is None else f"{cache.mean * 1000:.1f}"
+    name = cache.name if cache.known else f"{cache.name} (no longer in the model)"
+    causes = ", ".join(cause.what for cause in cache.causes[:3])
+    counts = str(cache.fresh), str(cache.stale), str(cache.failed), f"{cache.runs:,}"
+    return name, *counts, mean, _progress(cache.backfill, now), causes
 
 
-def _filled(filling: BackfillProgress, now: datetime) -> str:
-    if filling.is_filled:
+def _progress(backfill: BackfillProgress, now: datetime) -> str:
+    if backfill.is_complete:
         return "yes"
-    if filling.share is None:
+    if backfill.share is None:
         return "not begun"
-    left = filling.left(now)
-    return f"{filling.share:.0%}" + ("" if left is None else f", about {timedelta(seconds=left.seconds)} left")
+    left = backfill.left(now)
+    return f"{backfill.share:.0%}" + ("" if left is None else f", about {timedelta(seconds=left.seconds)} left")
 
 
 def list_lines(listed: ListPage[CacheLine]) -> Iterator[str]:
     """Yield the objects of one cache as text."""
     head = ("object", "state", "runs", "last run (UTC)", "ms", "because", "error")
-    yield from table_lines(head, [_line_cells(one) for one in listed.items]) if listed.items else ["No objects."]
+    yield from table_lines(head, [_line_cells(line) for line in listed.items]) if listed.items else ["No objects."]
     if listed.next is not None:
         yield f"More: --after {shlex.quote(listed.next)}"
 
 
-def _line_cells(one: CacheLine) -> tuple[str, ...]:
-    took = "" if one.took is None else f"{one.took * 1000:.1f}"
-    because = one.stale or one.because
+def _line_cells(line: CacheLine) -> tuple[str, ...]:
+    took = "" if line.took is None else f"{line.took * 1000:.1f}"
+    because = line.stale or line.because
     return (
-        one.root_id,
-        one.state,
-        f"{one.runs:,}",
-        utc_text(one.computed),
+        line.root_id,
+        line.state,
+        f"{line.runs:,}",
+        utc_text(line.computed),
         took,
         str(because or ""),
-        one.error or "",
+        line.error or "",
     )
 
 
@@ -154,7 +154,7 @@ def verified_lines(verified: Verified) -> Iterator[str]:
     """Yield the result of a verification as text."""
     for name, count in verified.checked.items():
         yield f"{name}: {count:,} recalculated"
-    for one in verified.differences:
-        side = "in SQL " if one.in_sql else ""
-        yield f"WRONG  {one.name} of {one.root_id} is {one.stored}, but {side}calculated {one.calculated}"
+    for difference in verified.differences:
+        calculated = f"{'in SQL ' if difference.in_sql else ''}calculated {difference.calculated}"
+        yield f"WRONG  {difference.name} of {difference.root_id} is {difference.stored}, but {calculated}"
     yield f"{len(verified.differences):,} differences"

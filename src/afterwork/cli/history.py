@@ -25,9 +25,13 @@ class RecentRuns:
 @click.command("history")
 @app_argument
 @database_option()
-@click.option("--minutes", type=click.IntRange(min=1), default=60, show_default=True, help="How many minutes to look back.")
+@click.option(
+    "--minutes", type=click.IntRange(min=1), default=60, show_default=True, help="How many minutes to look back."
+)
 @click.option("--work", metavar="NAME", help="Only this work: Customer.assign_number, or a view model.")
-@click.option("--most", type=click.IntRange(min=1), default=10, show_default=True, help="The maximum number of failures to show.")
+@click.option(
+    "--most", type=click.IntRange(min=1), default=10, show_default=True, help="The maximum number of failures to show."
+)
 @as_json
 def history(app: Afterwork, url: URL, minutes: int, work: str | None, most: int, as_json: bool) -> None:
     """Show recent runs, how long they took, and which failed. Servers write these every few seconds."""
@@ -47,28 +51,28 @@ def history_lines(recent: RecentRuns) -> Iterator[str]:
         return
     head = ("work", "by", "done", "failed", "put off", "mean ms", "waited s")
     yield from table_lines(
-        head, [_cells(recent.minutes, *key) for key in sorted({_key(one) for one in recent.minutes})]
+        head, [_cells(recent.minutes, *key) for key in sorted({_key(record) for record in recent.minutes})]
     )
     if recent.latency.p50 is not None and recent.latency.p99 is not None:
         yield f"from due to done: median {recent.latency.p50:,.3f} s, 99th percentile {recent.latency.p99:,.3f} s"
     if recent.failures:
         yield ""
         yield from table_lines(
-            ("failed (UTC)", "work", "root", "ticket", "error"), [_failure_cells(one) for one in recent.failures]
+            ("failed (UTC)", "work", "root", "ticket", "error"), [_failure_cells(record) for record in recent.failures]
         )
 
 
-def _key(one: RunMinute) -> tuple[str, str]:
-    return one.work, one.source
+def _key(minute: RunMinute) -> tuple[str, str]:
+    return minute.work, minute.source
 
 
 def _cells(minutes: Sequence[RunMinute], work: str, source: str) -> tuple[str, ...]:
-    own = [one for one in minutes if _key(one) == (work, source)]
-    done, failed, put_off = (sum(getattr(one, name) for one in own) for name in ("done", "failed", "put_off"))
+    own = [minute for minute in minutes if _key(minute) == (work, source)]
+    done, failed, put_off = (sum(getattr(minute, name) for minute in own) for name in ("done", "failed", "put_off"))
     count = max(1, done + failed + put_off)
-    mean, waited = sum(one.seconds for one in own) / count, sum(one.wait for one in own) / count
+    mean, waited = sum(minute.seconds for minute in own) / count, sum(minute.wait for minute in own) / count
     return work, source, f"{done:,}", f"{failed:,}", f"{put_off:,}", f"{mean * 1000:.1f}", f"{waited:.1f}"
 
 
-def _failure_cells(one: RunRecord) -> tuple[str, ...]:
-    return utc_text(one.ended), one.work, one.root_id or "", one.ticket or "", one.error or ""
+def _failure_cells(record: RunRecord) -> tuple[str, ...]:
+    return utc_text(record.ended), record.work, record.root_id or "", record.ticket or "", record.error or ""

@@ -26,11 +26,11 @@ def lanes(app: Afterwork, url: URL, as_json: bool) -> None:
 def activity_lines(activity: Activity) -> Iterator[str]:
     """Yield the activity as text."""
     head = ("lane", "rule", "now", "waiting", "matches", "oldest since (UTC)", "scheduled")
-    yield from table_lines(head, [_lane_cells(one) for one in activity.lanes])
+    yield from table_lines(head, [_lane_cells(row) for row in activity.lanes])
     yield ""
     columns = ("server", "state", "process", "host", "started (UTC)", "last sign of life (UTC)", "serves", "knows")
     yield from (
-        table_lines(columns, [_server_cells(one) for one in activity.servers])
+        table_lines(columns, [_server_cells(row) for row in activity.servers])
         if activity.servers
         else ["No server is running."]
     )
@@ -60,9 +60,9 @@ def _server_cells(server: ServerView) -> tuple[str, ...]:
 
 def _lane_cells(lane: LaneView) -> tuple[str, ...]:
     busy = [run.work or run.ticket for run in lane.running]
-    held = [] if lane.held_by is None else [f"a transaction (process {lane.held_by.process})"]
+    locks = [] if lane.held_by is None else [f"a transaction (process {lane.held_by.process})"]
     rate = [] if lane.free_from is None else [f"its rate is used up until {utc_text(lane.free_from)}"]
-    now = ", ".join([*(["paused"] if lane.paused else []), *rate, *busy, *held]) or "free"
+    now = ", ".join([*(["paused"] if lane.paused else []), *rate, *busy, *locks]) or "free"
     return (
         lane.name,
         lane.rule,

@@ -96,7 +96,7 @@ def _hour(overview: Overview, width: int) -> Table:
     return table
 
 
-def _need(one: Attention, twin: Callable[[str], str]) -> Iterator[Text]:
-    style = "bold red" if one.is_urgent else "yellow"
-    yield Text.assemble((f"{'!' if one.is_urgent else '-'} {one.what}.", style), f" {one.advice}")
-    yield Text(f"    {twin(one.command)}", style="dim", overflow="fold")
+def _need(attention: Attention, twin: Callable[[str], str]) -> Iterator[Text]:
+    style = "bold red" if attention.is_urgent else "yellow"
+    yield Text.assemble((f"{'!' if attention.is_urgent else '-'} {attention.what}.", style), f" {attention.advice}")
+    yield Text(f"    {twin(attention.command)}", style="dim", overflow="fold")

@@ -27,8 +27,7 @@ from afterwork.pictures.machine_diagram import machine_diagram
 )
 @as_json
 def machines(app: Afterwork, url: URL, svg: Path | None, as_json: bool) -> None:
-    """Show each state machine: how many objects are in each state, which has been there for longest, and the
-    possible transitions."""
+    """Show each state machine: objects per state, the one that has been there longest, and the possible transitions."""
     with engine_at(url) as engine:
         insight = app.insight(engine)
         views = insight.machines()
@@ -49,10 +48,12 @@ def machine_lines(machines: Sequence[MachineView]) -> Iterator[str]:
     for machine in machines:
         yield f"{machine.name} ({machine.chart})"
         head = ("state", "objects", "longest there", "since (UTC)", "what would move it")
-        for line in table_lines(head, [_state_cells(one) for one in machine.states]):
+        for line in table_lines(head, [_state_cells(state) for state in machine.states]):
             yield f"  {line}"
 
 
-def _state_cells(one: StateView) -> tuple[str, ...]:
-    name = "(not begun)" if one.state is None else one.state if one.known else f"{one.state} (not in the machine)"
-    return name, str(one.count), one.oldest or "", utc_text(one.since), "; ".join(one.onward)
+def _state_cells(state: StateView) -> tuple[str, ...]:
+    name = (
+        "(not begun)" if state.state is None else state.state if state.known else f"{state.state} (not in the machine)"
+    )
+    return name, str(state.count), state.oldest or "", utc_text(state.since), "; ".join(state.onward)

@@ -80,7 +80,12 @@ def _class_lines(cls: ClassView, model: ModelView) -> Iterator[str]:
         marks = [mark for mark, has in (("key", member.is_key), (f"cache {member.cache}", member.cache)) if has]
         kind = f"{member.type}{'?' if member.is_optional and not member.is_key else ''}"
         yield f"  {member.name}: {', '.join([kind, *marks])}"
-    for end in (far for one in model.associations for near, far in (one.ends, one.ends[::-1]) if near.cls == cls.name):
+    for end in (
+        far
+        for association in model.associations
+        for near, far in (association.ends, association.ends[::-1])
+        if near.cls == cls.name
+    ):
         if end.name is not None:
             yield f"  {end.name}: {end.multiplicity} {end.cls}"
     for name in cls.machines:

@@ -29,18 +29,20 @@ def once_lines(actions: Sequence[OnceView]) -> Iterator[str]:
     """Yield actions that run once per database as text."""
     head = ("action", "state", "ended (UTC)", "took", "result or error")
     yield from (
-        table_lines(head, [_once_cells(one) for one in actions]) if actions else ["Nothing in the model runs once."]
+        table_lines(head, [_once_cells(action) for action in actions])
+        if actions
+        else ["Nothing in the model runs once."]
     )
 
 
-def _once_cells(one: OnceView) -> tuple[str, ...]:
-    name = one.name if one.known else f"{one.name} (no longer in the model)"
-    took = "" if one.seconds is None else f"{one.seconds:.1f} s"
-    told = one.error or one.result or (f"until {one.waits_for} has succeeded" if one.waits_for else "")
+def _once_cells(action: OnceView) -> tuple[str, ...]:
+    name = action.name if action.known else f"{action.name} (no longer in the model)"
+    took = "" if action.seconds is None else f"{action.seconds:.1f} s"
+    told = action.error or action.result or (f"until {action.waits_for} has succeeded" if action.waits_for else "")
     return (
         name,
-        one.state,
-        utc_text(one.ended),
+        action.state,
+        utc_text(action.ended),
         took,
-        told or ("" if one.said is None else progress_text(one.said)),
+        told or ("" if action.said is None else progress_text(action.said)),
     )

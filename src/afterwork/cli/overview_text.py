@@ -37,10 +37,10 @@ def number_rows(overview: Overview) -> Iterator[tuple[str, str]]:
     yield "stale", f"{status.stale} caches{since}"
     yield "servers", ", ".join(status.servers) or "none"
     yield "paused", ", ".join(status.paused) or "none"
-    if status.paced:
+    if status.used_up:
         yield (
             "rates",
-            ", ".join(f"{lane} used up until {utc_text(until)} UTC" for lane, until in status.paced.items()),
+            ", ".join(f"{lane} used up until {utc_text(until)} UTC" for lane, until in status.used_up.items()),
         )
     if latency.p50 is None or latency.p99 is None:
         yield "latency", "no run has ended within an hour"
@@ -49,19 +49,19 @@ def number_rows(overview: Overview) -> Iterator[tuple[str, str]]:
 
 
 def hour_rows(minutes: Sequence[OverviewMinute]) -> Iterator[tuple[str, Sequence[int]]]:
-    """Yield the runs of each minute of the last hour: a row for each source that had any, and one for failures."""
-    rows = {kind: [one.done[kind] for one in minutes] for kind in (minutes[0].done if minutes else ())}
+    """Yield the runs of each minute of the last hour: a row per active source, and one for failures."""
+    rows = {kind: [minute.done[kind] for minute in minutes] for kind in (minutes[0].done if minutes else ())}
     yield from ((kind, values) for kind, values in rows.items() if any(values))
-    failed = [one.failed for one in minutes]
+    failed = [minute.failed for minute in minutes]
     yield "failed", failed
 
 
 def attention_lines(needs: Sequence[Attention], twin: Callable[[str], str]) -> Iterator[str]:
     """Yield what needs attention, with commands, the most urgent first."""
     yield "needs attention" if needs else "Nothing needs attention."
-    for one in needs:
-        yield f"  {'!' if one.is_urgent else '-'} {one.what}. {one.advice}"
-        yield f"      {twin(one.command)}"
+    for attention in needs:
+        yield f"  {'!' if attention.is_urgent else '-'} {attention.what}. {attention.advice}"
+        yield f"      {twin(attention.command)}"
 
 
 def _span(seconds: float) -> str:

@@ -15,8 +15,7 @@ ADDRESS, WATCHDOG, WATCHED = "NOTIFY_SOCKET", "WATCHDOG_USEC", "WATCHDOG_PID"
 
 @contextmanager
 def reporting_to_systemd(app: Afterwork, engine: Engine, environment: Mapping[str, str] = os.environ) -> Iterator[None]:
-    """Report to systemd when the server is ready and its state while the block lasts, and a sign of life if it wants
-    one."""
+    """Report to systemd while the block lasts: readiness, state, and a sign of life if it wants one."""
     address = environment.get(ADDRESS)
     if not address:
         yield

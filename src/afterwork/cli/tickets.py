@@ -16,7 +16,9 @@ from afterwork.store.tickets.filter import QUALIFIERS, STATES
 CHOICES = ("pending", "failed", "done", *(state for state in STATES if state not in ("failed", "done")))
 
 FILTERS = (
-    click.option("--state", type=click.Choice(CHOICES), help="Only tickets in this state; pending means any that has not ended."),
+    click.option(
+        "--state", type=click.Choice(CHOICES), help="Only tickets in this state; pending means any that has not ended."
+    ),
     click.option("--work", metavar="TEXT", help="Only those whose view model or method has TEXT in its name."),
     click.option("--root", metavar="ROOT", help="Only those of an object, Customer!42, or of a class, Customer."),
     click.option("--error", metavar="TEXT", help="Only those with TEXT in their error."),
@@ -40,7 +42,9 @@ def filter_options(command: Callable[..., Any]) -> Callable[..., Any]:
 @app_argument
 @database_option()
 @filter_options
-@click.option("--most", type=click.IntRange(min=1), default=20, show_default=True, help="The maximum number of tickets to show.")
+@click.option(
+    "--most", type=click.IntRange(min=1), default=20, show_default=True, help="The maximum number of tickets to show."
+)
 @click.option("--after", metavar="KEY", help="Continue after this ticket, the last of the previous page.")
 @as_json
 def tickets(app: Afterwork, url: URL, wanted: TicketFilter, most: int, after: str | None, as_json: bool) -> None:

@@ -38,16 +38,16 @@ def timer_lines(timers: Sequence[TimerView]) -> Iterator[str]:
         "error",
         "running",
     )
-    yield from table_lines(head, [_timer_cells(one) for one in timers]) if timers else ["The model has no timers."]
+    yield from table_lines(head, [_timer_cells(timer) for timer in timers]) if timers else ["The model has no timers."]
 
 
-def _timer_cells(one: TimerView) -> tuple[str, ...]:
-    name = one.name if one.known else f"{one.name} (no longer in the model)"
-    coming = "paused" if one.paused else utc_text(one.due) if one.known else "never"
-    took = "" if one.took is None else f"{one.took:.1f} s"
-    counts = f"{one.matches:,}", f"{one.failed:,}", str(one.left)
-    said = one.error or "", "; ".join(map(_said, one.running))
-    return (name, one.schedule, one.lane or "", coming, utc_text(one.fired), took, *counts, *said)
+def _timer_cells(timer: TimerView) -> tuple[str, ...]:
+    name = timer.name if timer.known else f"{timer.name} (no longer in the model)"
+    coming = "paused" if timer.paused else utc_text(timer.due) if timer.known else "never"
+    took = "" if timer.took is None else f"{timer.took:.1f} s"
+    counts = f"{timer.matches:,}", f"{timer.failed:,}", str(timer.left)
+    said = timer.error or "", "; ".join(map(_said, timer.running))
+    return (name, timer.schedule, timer.lane or "", coming, utc_text(timer.fired), took, *counts, *said)
 
 
 def _said(run: ReportedProgress) -> str:

@@ -31,8 +31,8 @@ class CacheKey(NamedTuple):
 
 def cache_key_of(statement: Any) -> CacheKey | None:
     """Return the key by which SQLAlchemy keeps a statement's compiled form; None if it doesn't keep it."""
-    found = statement._generate_cache_key()
-    return None if found is None else CacheKey(found.key, found.bindparams)
+    key = statement._generate_cache_key()
+    return None if key is None else CacheKey(key.key, key.bindparams)
 
 
 def unwrapped(statement: Any) -> Any:
@@ -137,15 +137,15 @@ def original_of(parameter: BindParameter[Any], originals: Set[BindParameter[Any]
     return next((copy for copy in copies if copy in originals), parameter)
 
 
-def are_same_type(one: TypeEngine[Any], other: TypeEngine[Any]) -> bool:
+def are_same_type(left: TypeEngine[Any], right: TypeEngine[Any]) -> bool:
     """Return whether two column types are the same class with the same arguments."""
-    return one is other or (type(one) is type(other) and one._static_cache_key == other._static_cache_key)
+    return left is right or (type(left) is type(right) and left._static_cache_key == right._static_cache_key)
 
 
 @dataclass(frozen=True)
 class Surroundings:
-    """Where a select stands: the tables of the select around it, and of all selects around that; and whether it is
-    in FROM, there perhaps as LATERAL."""
+    """The position of a select. It has the tables of the select around it, those of all selects around that, and
+    whether it is in FROM, possibly as LATERAL."""
 
     tables: Set[FromClause] = frozenset()
     all_tables: Set[FromClause] = frozenset()

@@ -24,7 +24,7 @@ def has_async_callbacks(chart: Chart) -> bool:
 
 
 def wrap_microsteps(chart: Chart, wrapper: Callable[..., Any]) -> None:
-    """Have each microstep go through `wrapper`, which is given the library's function and its arguments.
+    """Pass each microstep through `wrapper`, which gets the library's function and its arguments.
 
     Replaces `_engine.microstep`: no listener is called both before guards' reads end and after actions' reads do.
     """

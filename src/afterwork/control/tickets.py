@@ -177,7 +177,7 @@ class TicketActRunner:
 
 
 def result_lines(act: TicketAct, result: ActResult) -> Iterator[str]:
-    """Yield the result of an act as text, with a line for each ticket that was left alone and is named."""
+    """Yield the result of an act as text, with a line for each named ticket that was left alone."""
     asked = f", {result.asked_to_stop:,} that run were asked to stop" if result.asked_to_stop else ""
     left = f", {result.left_alone:,} left alone" if result.left_alone else ""
     yield f"{result.changed:,} {'ticket' if result.changed == 1 else 'tickets'} {act.done}{asked}{left}."

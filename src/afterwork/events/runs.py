@@ -11,8 +11,7 @@ Point = Literal["claimed", "ran", "before commit", "after commit"]
 """The points of a run at which something may go wrong; tests inject faults at each."""
 
 SourceKind = Literal["ticket", "timer", "cache", "machine", "once"]
-"""The sources of runs: a ticket, a timer's round, a change that makes a cache stale, a machine's guard, or an action
-that runs once per database."""
+"""The sources of runs: a ticket, a timer's round, a stale cache, a machine's guard, or a once-per-database action."""
 
 
 @dataclass(frozen=True)
@@ -127,9 +126,7 @@ class WasWithdrawn(_RunEvent):
     """A ticket that somebody ended or deleted while its external run went on. Nothing of the run was saved."""
 
     level = logging.WARNING
-    message = (
-        "the ticket of %(work)s on %(root_id)s was ended or deleted while it ran: nothing was saved (run %(run)s)"
-    )
+    message = "the ticket of %(work)s on %(root_id)s was ended or deleted while it ran: nothing was saved (run %(run)s)"
 
 
 @dataclass(frozen=True)

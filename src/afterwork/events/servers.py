@@ -24,7 +24,7 @@ class ServerStarted(LoggedEvent):
 
 @dataclass(frozen=True)
 class ServerStopping(LoggedEvent):
-    """A server that begins nothing more and lets its runs end, since it was told to stop or stops by itself."""
+    """A server that begins nothing more and lets its runs end: it was told to stop, or stops by itself."""
 
     level = logging.INFO
     message = "server %(server)d stops as soon as its runs have ended%(because)s"

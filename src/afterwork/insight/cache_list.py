@@ -42,17 +42,17 @@ def caches_of(connection: Connection, name: str, state: State | None, after: str
 
 def _by_root(derivation: int, state: State | None, after: str | None) -> Select[Any]:
     c = caches.c
-    some = select(c.id).where(c.derivation == derivation).order_by(c.root).limit(MAX_ROWS_READ + 1)
+    query = select(c.id).where(c.derivation == derivation).order_by(c.root).limit(MAX_ROWS_READ + 1)
     if state == "failed":
-        some = some.where(c.error.is_not(None))
-    return _joined(some if after is None else some.where(c.root > after)).order_by(c.root)
+        query = query.where(c.error.is_not(None))
+    return _joined(query if after is None else query.where(c.root > after)).order_by(c.root)
 
 
 def _running(derivation: int, after: str | None) -> Select[Any]:
     d = dues.c
-    some = select(d.cache.label("id")).where(d.derivation == derivation, d.claim.is_not(None)).order_by(d.cache)
-    some = some if after is None else some.where(d.cache > _read(int, after))
-    return _joined(some.limit(MAX_ROWS_READ + 1)).order_by(d.cache)
+    query = select(d.cache.label("id")).where(d.derivation == derivation, d.claim.is_not(None)).order_by(d.cache)
+    query = query if after is None else query.where(d.cache > _read(int, after))
+    return _joined(query.limit(MAX_ROWS_READ + 1)).order_by(d.cache)
 
 
 def _by_moment(derivation: int, after: str | None) -> Select[Any]:
@@ -65,19 +65,19 @@ def _by_moment(derivation: int, after: str | None) -> Select[Any]:
 
 def _due(derivation: int, is_backfill: bool, after: str | None) -> Select[Any]:
     d = dues.c
-    some = select(d.cache.label("id"), d.due).where(
+    query = select(d.cache.label("id"), d.due).where(
         d.derivation == derivation, d.claim.is_(None), d.backfill == is_backfill
     )
     if after is not None:
         moment, _, number = after.partition(SEPARATOR)
         place = literal(_read(datetime.fromisoformat, moment), UtcDateTime()), literal(_read(int, number))
-        some = some.where(tuple_(d.due, d.cache) > tuple_(*place))
-    return some.order_by(d.due, d.cache).limit(MAX_ROWS_READ + 1)
+        query = query.where(tuple_(d.due, d.cache) > tuple_(*place))
+    return query.order_by(d.due, d.cache).limit(MAX_ROWS_READ + 1)
 
 
-def _joined(some: Select[Any]) -> Select[Any]:
+def _joined(ids: Select[Any]) -> Select[Any]:
     """Select the columns of picked caches. The limit comes first, so that no more are joined."""
-    picked, d = some.subquery(), dues.c
+    picked, d = ids.subquery(), dues.c
     selected = select(*STANDING).join(picked, picked.c.id == caches.c.id)
     return selected.outerjoin(dues, d.cache == caches.c.id)
 

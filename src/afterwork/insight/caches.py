@@ -32,18 +32,18 @@ class BackfillProgress:
     done: int
     total: int | None
     began: datetime | None
-    is_filled: bool
+    is_complete: bool
 
     @property
     def share(self) -> float | None:
         """Return the share that is done, from 0 to 1; None before it has begun."""
-        if self.is_filled:
+        if self.is_complete:
             return 1.0
         return None if self.total is None or self.began is None else min(1.0, self.done / max(1, self.total))
 
     def left(self, now: datetime) -> timedelta | None:
         """Return the estimated time left at the speed so far, None if it can't be estimated."""
-        if self.is_filled or not self.share or self.began is None:
+        if self.is_complete or not self.share or self.began is None:
             return None
         return max(timedelta(0), (now - self.began) * (1 / self.share - 1))
 
@@ -58,7 +58,7 @@ class CauseCount:
 
 @dataclass(frozen=True)
 class CacheSummary:
-    """One cache of the model over all objects: counts of fresh and stale ones; `running` is part of the stale ones.
+    """One derivation over all objects: the numbers of fresh and stale caches. `running` ones count as stale.
 
     `failed` counts those whose last run failed. `runs` counts all runs ever, as far as servers have written them,
     and `mean` is their duration in seconds. `causes` is what made some of them stale, most frequent first.
@@ -154,8 +154,8 @@ def _summary(connection: Connection, naming: MemberNames, row: Row[Any], past: S
 
 def _unknown(cache: Derivation) -> CacheSummary:
     none = Count(0)
-    filling = BackfillProgress(0, None, None, False)
-    return CacheSummary(cache.name, _kind(cache), True, none, none, none, none, 0, None, (), filling)
+    progress = BackfillProgress(0, None, None, False)
+    return CacheSummary(cache.name, _kind(cache), True, none, none, none, none, 0, None, (), progress)
 
 
 def _kind(cache: Derivation | None) -> DerivationKind | None:
@@ -179,13 +179,13 @@ def _last_causes(connection: Connection, derivation: int) -> Sequence[str | None
 
 def _due_causes(connection: Connection, derivation: int) -> Sequence[str | None]:
     d = dues.c
-    some = (
+    sample = (
         select(d.cause)
         .where(d.derivation == derivation, d.claim.is_(None), ~d.backfill)
         .order_by(d.due)
         .limit(SAMPLE_SIZE)
     )
-    return connection.execute(some).scalars().all()
+    return connection.execute(sample).scalars().all()
 
 
 def _causes(naming: MemberNames, texts: Sequence[str | None]) -> list[CauseCount]:

@@ -123,7 +123,7 @@ class DependencyFinder:
         members = [self.naming.member(table, column) for column in tracked_table.names(pattern.columns)]
         match pattern:
             case QueryRead(equal=equal):
-                asked = [self.naming.member(table, one) for one in equal]
+                asked = [self.naming.member(table, compared) for compared in equal]
                 return f"{name}, queried", _question(name, asked, key, members)
             case RowRead() if key is None or mapper is None or len(mapper.primary_key) != 1:
                 return name, None
@@ -161,22 +161,28 @@ class DependencyFinder:
     def _with_states(self, connection: Connection, groups: Sequence[DependencyGroup]) -> list[DependencyGroup]:
         """Return the groups with the states of their caches."""
         wanted: dict[str, list[str]] = defaultdict(list)
-        for one in (one for group in groups for one in group.listed):
-            if one.cache is not None and one.root_id is not None:
-                wanted[one.cache].append(one.root_id)
+        for dependency in (dependency for group in groups for dependency in group.listed):
+            if dependency.cache is not None and dependency.root_id is not None:
+                wanted[dependency.cache].append(dependency.root_id)
         states = self._states(connection, wanted)
         return [
-            replace(group, listed=[replace(one, state=states.get((one.cache, one.root_id))) for one in group.listed])
+            replace(
+                group,
+                listed=[
+                    replace(dependency, state=states.get((dependency.cache, dependency.root_id)))
+                    for dependency in group.listed
+                ],
+            )
             for group in groups
         ]
 
     def _states(self, connection: Connection, wanted: Mapping[str, Sequence[str]]) -> dict[Any, State]:
         c, d = caches.c, dues.c
-        by_name = {one.name: one.id for one in self.explainer.matcher.registry}
+        by_name = {derivation.name: derivation.id for derivation in self.explainer.matcher.registry}
         states: dict[Any, State] = {}
         for name, roots in wanted.items():
-            some = select(c.root, c.error, c.computed, d.since, d.claim).outerjoin(dues, d.cache == c.id)
-            rows = connection.execute(some.where(c.derivation == by_name[name], c.root.in_(roots)))
+            query = select(c.root, c.error, c.computed, d.since, d.claim).outerjoin(dues, d.cache == c.id)
+            rows = connection.execute(query.where(c.derivation == by_name[name], c.root.in_(roots)))
             states |= {(name, row.root): state_in(row) for row in rows}
         return states
 
@@ -188,14 +194,15 @@ def _by_name(readers: Iterable[Reader]) -> dict[str, list[str]]:
     return by_name
 
 
-def _both(one: Dependency, other: Dependency) -> Dependency:
+def _both(left: Dependency, right: Dependency) -> Dependency:
     """Merge two reads of one object."""
-    members = dict.fromkeys((*one.members, *other.members))
-    return replace(one, members=list(members), cache=one.cache or other.cache)
+    members = dict.fromkeys((*left.members, *right.members))
+    return replace(left, members=list(members), cache=left.cache or right.cache)
 
 
 def _question(name: str, equal: Sequence[str], key: int | None, members: Sequence[str]) -> Dependency:
     if not equal:
         return Dependency(f"all {name}", None, members)
     value = str(key) if key is not None and len(equal) == 1 else "…"
-    return Dependency(f"{name} where {', '.join(f'{one} = {value}' for one in equal)}", None, members)
+    conditions = ", ".join(f"{member} = {value}" for member in equal)
+    return Dependency(f"{name} where {conditions}", None, members)

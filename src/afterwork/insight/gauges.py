@@ -11,7 +11,7 @@ from typing import Any
 
 from sqlalchemy import Connection, Executable, Select, bindparam, func, select, text
 
-from afterwork.derived.queue.due_cache import HELD
+from afterwork.derived.queue.due_cache import BLOCKED
 from afterwork.derived.tables import derivation as derivations
 from afterwork.derived.tables import due as dues
 from afterwork.insight import servers
@@ -40,7 +40,7 @@ LATE_AFTER_SECONDS = 5.0
 
 @dataclass(frozen=True)
 class LaneGauge:
-    """Tickets of one lane: how many are due, for how many seconds the first has been, and how many are due later."""
+    """Tickets of one lane: the number due, the seconds since the first was due, and the number due later."""
 
     lane: str
     waiting: int
@@ -123,8 +123,8 @@ def _lane(c: TicketColumns, connection: Connection, group: DueGroup, bound: date
 
 def _counted(rows: Select[Any]) -> Executable:
     """Select the number of rows, up to `MAX_COUNTED`, and their first timestamp."""
-    some = rows.limit(MAX_COUNTED).subquery()
-    return select(func.count(), func.min(some.c.moment).label("first"))
+    sample = rows.limit(MAX_COUNTED).subquery()
+    return select(func.count(), func.min(sample.c.moment).label("first"))
 
 
 def _stale(connection: Connection, now: datetime) -> tuple[int, float]:
@@ -134,8 +134,8 @@ def _stale(connection: Connection, now: datetime) -> tuple[int, float]:
         own = dues.c.derivation == derivation, dues.c.claim.is_(None), ~dues.c.backfill
         rows = select(due.label("moment")).where(*own).order_by(due)
         due_count, first = connection.execute(_counted(rows.where(due <= bindparam("now", now, type_=due.type)))).one()
-        held, _ = connection.execute(_counted(rows.where(due >= HELD))).one()
-        count, longest = count + due_count + held, max(longest, _since(first, now))
+        blocked, _ = connection.execute(_counted(rows.where(due >= BLOCKED))).one()
+        count, longest = count + due_count + blocked, max(longest, _since(first, now))
     return count, longest
 
 

@@ -62,9 +62,10 @@ def past(connection: Connection, since: datetime, work: str | None) -> PastRuns:
     """Return the runs since a time, of one work or of all."""
     rows = history.since_minute(connection, since, work)
     minutes = [
-        RunMinute(minute, *key, one.done, one.failed, one.put_off, one.seconds, one.wait) for minute, key, one in rows
+        RunMinute(minute, *key, sums.done, sums.failed, sums.put_off, sums.seconds, sums.wait)
+        for minute, key, sums in rows
     ]
-    took = sum((one.latency for _, _, one in rows), Histogram())
+    took = sum((sums.latency for _, _, sums in rows), Histogram())
     return PastRuns(minutes, Latency(took.count, took.quantile(0.5), took.quantile(0.99)))
 
 

@@ -77,14 +77,14 @@ class LaneReader:
         """Return all lanes by name that are not empty, or that the model, a pause or a limit names."""
         rows = select(tables.lane.c.name, tables.lane.c.paused)
         paused = {row.name: row.paused for row in connection.execute(rows)}
-        held = self.database.lane_holders(connection)
+        holders = self.database.lane_holders(connection)
         rules = lane_limits.rules(connection)
         waiting = {lane for walk in (self.tickets, self.matches) for lane in walk.lanes(connection)}
         declared = {work.lane for work in self.model.works.values()} | {
             timer.lane for timer in self.model.timers.values()
         }
         names = sorted({*paused, *waiting, *declared, *rules})
-        views = [self._view(connection, name, paused.get(name, False), held, running) for name in names]
+        views = [self._view(connection, name, paused.get(name, False), holders, running) for name in names]
         return [self._with_rule(connection, lane, *rules[lane.name]) if lane.name in rules else lane for lane in views]
 
     def _with_rule(self, connection: Connection, lane: LaneView, slots: int | None, rate: Rate | None) -> LaneView:
@@ -96,7 +96,7 @@ class LaneReader:
         connection: Connection,
         name: str,
         paused: bool,
-        held: Mapping[str, Holder],
+        holders: Mapping[str, Holder],
         running: Iterable[RunningView],
     ) -> LaneView:
         due, later = TicketFilter("waiting", lane=name), TicketFilter("scheduled", lane=name)
@@ -110,5 +110,5 @@ class LaneReader:
             self.matches.count(connection, due),
             min(since, default=None),
             [run for run in running if run.lane == name],
-            held.get(name),
+            holders.get(name),
         )

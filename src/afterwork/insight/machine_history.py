@@ -41,8 +41,9 @@ class PossibleEvent:
 
 @dataclass(frozen=True)
 class ObjectInMachine:
-    """An object and its machine: its state, None before it has begun; the eventless steps that it would take, the
-    events of its state, and its past transitions, newest first, if a history is kept."""
+    """An object and its machine: its state (None before it has begun), its steps, its events and its transitions.
+    `steps` are the eventless ones that it would take, `events` those of its state. `transitions` are past ones, newest
+    first, if a history is kept."""
 
     machine: str
     root_id: str

@@ -37,15 +37,15 @@ class MachineInsight(InsightBase):
         return machines.machine_named(self._model, name)[1].chart
 
     def objects_in(self, machine: str, state: str | None, after: str | None = None) -> ListPage[ObjectInState]:
-        """Return a page of the objects in a state, as `machines` shows it: those first that entered it first, if known.
+        """Return a page of the objects in a state, as `machines` shows it: in the order of entry, if known.
 
         Raises `NotThere` if there is no such machine or state.
         """
         with self._reading() as connection:
             objects = machines.objects_of(self._database, connection, self._model, machine)
-            known: dict[str | None, Any] = {None: None, **{str(one): one for one in objects.values}}
+            known: dict[str | None, Any] = {None: None, **{str(value): value for value in objects.values}}
             if state not in known:  # a state of an older version of the machine, or one of several nested ones
-                known |= {str(one): one for one in objects.counts() if one is not None}
+                known |= {str(value): value for value in objects.counts() if value is not None}
             if state not in known:
                 raise NotThere(f"{machine} has no state {shown(state)}. It has: {', '.join(filter(None, known))}.")
             return objects.page_in(known[state], after)

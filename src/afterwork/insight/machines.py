@@ -123,7 +123,7 @@ def met_conflicts(connection: Connection, model: ModelInfo) -> Iterator[MetConfl
     c = tables.conflict.c
     for name, mapper, machine in machines_in(model):
         named = [f"{sub.class_.__name__}.{machine.name}" for sub in mapper.self_and_descendants]
-        declared = {(one.source.id, in_words(one)) for one in machine.eventless}
+        declared = {(transition.source.id, in_words(transition)) for transition in machine.eventless}
         for row in connection.execute(select(tables.conflict).where(c.machine.in_(named)).order_by(c.at)):
             if {(row.source, row.taken), (row.source, row.other)} <= declared:
                 yield MetConflict(name, Conflict(row.machine, row.source, row.taken, row.other), row.root_id, row.at)
@@ -142,7 +142,12 @@ def _states(objects: ObjectsByState) -> Iterator[StateView]:
         known = stored is None or _is_known(machine, stored)
         oldest = objects.oldest(stored)
         active = machine.states.active(stored) if known and stored is not None else []
-        onward = [in_words(one) for state in reversed(active) for one in state.transitions if not one.initial]
+        onward = [
+            in_words(transition)
+            for state in reversed(active)
+            for transition in state.transitions
+            if not transition.initial
+        ]
         yield StateView(
             None if stored is None else str(stored),
             counts.get(stored, unseen),

@@ -31,8 +31,8 @@ class MemberView:
 
 @dataclass(frozen=True)
 class EndView:
-    """One end of an association: its class, its name on the other side, None if that has none, and its multiplicity:
-    `1`, `0..1` or `*`."""
+    """One end of an association: its class, its name on the other side (None without one), and its multiplicity: `1`,
+    `0..1` or `*`."""
 
     cls: str
     name: str | None
@@ -105,12 +105,12 @@ class ModelView:
 def view(model: ModelInfo) -> ModelView:
     """Return the declarations of a model. Needs no database."""
     works = [model.works[name] for name in sorted(model.works)]
-    methods = [one for one in works if isinstance(one, MethodWork) and not _is_inherited(model, one)]
+    methods = [work for work in works if isinstance(work, MethodWork) and not _is_inherited(model, work)]
     machines = [(name, mapper) for name, mapper, _ in machines_in(model)]
     return ModelView(
         [_class(model, mapper, methods, machines) for _, mapper in sorted(model.classes.items())],
         list(_associations(model)),
-        [_view_model(model, one) for one in works if isinstance(one, ViewModelWork)],
+        [_view_model(model, work) for work in works if isinstance(work, ViewModelWork)],
     )
 
 
@@ -124,7 +124,11 @@ def _class(
         None if mapper.inherits is None else mapper.inherits.class_.__name__,
         summary(cls),
         list(_members(model, mapper)),
-        [_work(model, one) for one in methods if one.root is cls and not isinstance(one.method, EventMethod)],
+        [
+            _work(model, method)
+            for method in methods
+            if method.root is cls and not isinstance(method.method, EventMethod)
+        ],
         [name for name, owner in machines if owner is mapper],
     )
 
@@ -132,9 +136,9 @@ def _class(
 def _members(model: ModelInfo, mapper: Mapper[Any]) -> Iterator[MemberView]:
     inherited = () if mapper.inherits is None else mapper.inherits.column_attrs.keys()
     calculated = {
-        one.column: one.name
-        for one in model.derivations.values()
-        if isinstance(one, MemberDerivation) and one.root is mapper
+        derivation.column: derivation.name
+        for derivation in model.derivations.values()
+        if isinstance(derivation, MemberDerivation) and derivation.root is mapper
     }
     for prop in mapper.column_attrs:
         if prop.key not in inherited:
@@ -159,7 +163,7 @@ def _associations(model: ModelInfo) -> Iterator[AssociationView]:
     for _, mapper in sorted(model.classes.items()):
         for prop in mapper.relationships:
             if prop.parent is mapper and prop not in seen and prop.mapper.class_.__name__ in model.classes:
-                back = next(iter(sorted(prop._reverse_property, key=lambda one: one.key)), None)
+                back = next(iter(sorted(prop._reverse_property, key=lambda side: side.key)), None)
                 seen |= {prop, *prop._reverse_property}
                 yield _association(prop, back)
 
@@ -194,7 +198,7 @@ def _view_model(model: ModelInfo, work: ViewModelWork) -> ViewModelView:
         None if work.root is None else work.root.__name__,
         list(declared.columns),
         list(declared.variables),
-        [ActionView(name, summary(one), condition(one.enabled)) for name, one in declared.actions.items()],
+        [ActionView(name, summary(action), condition(action.enabled)) for name, action in declared.actions.items()],
     )
 
 

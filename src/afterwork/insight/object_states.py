@@ -73,13 +73,12 @@ class ObjectsByState:
         return {row[0]: row[1] for row in self.connection.execute(rows)}
 
     def oldest(self, stored: Any) -> ObjectInState | None:
-        """Return the object that has been in a state for longest, if a history is kept and the objects are not too
-        many."""
+        """Return the object that has been in a state longest, given a history and not too many objects."""
         aged = self._by_age(stored)
         return aged[0] if aged and aged[0].since is not None else None
 
     def page_in(self, stored: Any, after: str | None) -> ListPage[ObjectInState]:
-        """Return a page of the objects in a state: those first that entered it first, if known, else by their keys.
+        """Return a page of the objects in a state, in the order of entry if known, otherwise by key.
 
         `after` is the last object of the previous page.
         """

@@ -66,9 +66,9 @@ def last_hour(minutes: Sequence[RunMinute], now: datetime) -> Sequence[OverviewM
     first = now.replace(second=0, microsecond=0) - HOUR + timedelta(minutes=1)
     done: dict[datetime, Counter[SourceKind]] = {}
     failed: Counter[datetime] = Counter()
-    for one in minutes:
-        done.setdefault(one.minute, Counter())[one.source] += one.done
-        failed[one.minute] += one.failed
+    for run_minute in minutes:
+        done.setdefault(run_minute.minute, Counter())[run_minute.source] += run_minute.done
+        failed[run_minute.minute] += run_minute.failed
     kinds: tuple[SourceKind, ...] = get_args(SourceKind)
     return [
         OverviewMinute(at, {kind: done.get(at, Counter())[kind] for kind in kinds}, failed[at])
@@ -101,30 +101,30 @@ def _of_servers(status: Status) -> Iterator[Attention]:
 
 
 def _of_once(once: Sequence[OnceView]) -> Iterator[Attention]:
-    for one in once:
-        if one.state == "failed" and one.known:
+    for action in once:
+        if action.state == "failed" and action.known:
             advice = "See why, put it right, and let it run again. What stands below it waits."
-            about, twin = f"once {one.name}", f"once --retry {shlex.quote(one.name)}"
-            yield Attention(about, f"{one.name} has failed", advice, "/lanes", twin, True)
+            about, twin = f"once {action.name}", f"once --retry {shlex.quote(action.name)}"
+            yield Attention(about, f"{action.name} has failed", advice, "/lanes", twin, True)
 
 
 def _of_timers(timers: Sequence[TimerView], now: datetime) -> Iterator[Attention]:
-    for one in timers:
-        about = f"timer {one.name}"
-        if one.known and one.paused:
-            advice = f"Resume it when it may fire again: {one.schedule}."
-            twin = f"resume {shlex.quote(one.name)}"
-            yield Attention(about, f"The timer {one.name} is paused", advice, "/timers", twin)
-        elif one.known and one.due is not None and now - one.due > OVERDUE_AFTER:
+    for timer in timers:
+        about = f"timer {timer.name}"
+        if timer.known and timer.paused:
+            advice = f"Resume it when it may fire again: {timer.schedule}."
+            twin = f"resume {shlex.quote(timer.name)}"
+            yield Attention(about, f"The timer {timer.name} is paused", advice, "/timers", twin)
+        elif timer.known and timer.due is not None and now - timer.due > OVERDUE_AFTER:
             advice = "A server fires it as soon as it can. See whether one does."
-            what = f"The timer {one.name} is late by {_minutes(now - one.due)}"
+            what = f"The timer {timer.name} is late by {_minutes(now - timer.due)}"
             yield Attention(about, what, advice, "/timers", "timers")
 
 
 def _of_failures(minutes: Sequence[RunMinute]) -> Iterator[Attention]:
     failed: Counter[str] = Counter()
-    for one in minutes:
-        failed[one.work] += one.failed
+    for minute in minutes:
+        failed[minute.work] += minute.failed
     told = [(work, count) for work, count in failed.most_common() if count]
     for work, count in told[:MAX_NAMED]:
         what = f"{work} has failed {'once' if count == 1 else f'{count:,} times'} within an hour"

@@ -16,7 +16,7 @@ from afterwork.store.database import Database, ServerRow
 from afterwork.store.routing import Routing
 
 Presence = Literal["alive", "silent", "gone"]
-"""The presence of a server: alive; silent, as a stopped process, which shows no sign of life for long; or gone.
+"""The presence of a server: alive; silent, without a recent sign of life, such as a suspended process; or gone.
 
 A server that is gone without having stopped in order is found out and cleared away by another one.
 """

@@ -58,14 +58,13 @@ class Insight(TicketInsight, CacheInsight, MachineInsight):
             return timers.detail(connection, self._model, name, self._clock.now())
 
     def once(self) -> Sequence[OnceView]:
-        """Return the actions that run once per database: those of the model in their order, then others that have run
-        here."""
+        """Return the actions that run once per database: the model's, in order, then others that have run here."""
         with self._reading() as connection:
             return once.views(connection, self._model)
 
     def throughput(self, since: datetime, work: str | None = None) -> Sequence[RunMinute]:
-        """Return the runs that ended in each minute since a time, oldest first, by work and source; of one work or of
-        all.
+        """Return the runs that ended in each minute since a time, by work and source, oldest first. With `work`, only
+        its runs.
 
         Servers write these sums every few seconds.
         """

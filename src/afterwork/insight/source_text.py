@@ -13,7 +13,7 @@ ENDINGS = ("", "\ndef _(): ...", "\n    pass", "\nclass _: ...")
 
 
 def condition(function: Callable[..., Any] | None) -> str | None:
-    """Return a condition in words: the text of an expression, the body of a lambda, or the name of a function.
+    """Return a condition as text: an expression's text, a lambda's body, or a function's name.
 
     Returns None if there is no condition.
     """

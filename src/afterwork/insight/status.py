@@ -34,7 +34,7 @@ class Status:
     paused: Sequence[str]
     stale: Count
     stale_for: timedelta | None
-    paced: Mapping[str, datetime] = field(default_factory=dict)
+    used_up: Mapping[str, datetime] = field(default_factory=dict)
 
     @property
     def waiting_in_all(self) -> Count:
@@ -51,11 +51,13 @@ def status(database: Database, connection: Connection, walk: TicketWalk, now: da
     living = servers.living(database, connection, now)
     return Status(
         waiting, running, _oldest(connection, walk, now), living, paused, stale, stale_for,
-        dict(_paced(connection, waiting, now)),
+        dict(_without_rate_left(connection, waiting, now)),
     )  # fmt: skip
 
 
-def _paced(connection: Connection, waiting: Collection[str], now: datetime) -> Iterator[tuple[str, datetime]]:
+def _without_rate_left(
+    connection: Connection, waiting: Collection[str], now: datetime
+) -> Iterator[tuple[str, datetime]]:
     paced = [name for name, (_, rate) in lane_limits.rules(connection).items() if rate is not None and name in waiting]
     for name in sorted(paced):
         if (free_from := lane_rate.free_from(connection, name, now)) is not None:
@@ -63,7 +65,7 @@ def _paced(connection: Connection, waiting: Collection[str], now: datetime) -> I
 
 
 def _oldest(connection: Connection, walk: TicketWalk, now: datetime) -> timedelta | None:
-    """Return how long the first due ticket has waited: since it was due, or since its creation if it names no time."""
+    """Return how long the first due ticket has waited: since its due time, or its creation if it names none."""
     firsts = walk.firsts(connection, TicketFilter("waiting"))
     return max((span for row in firsts if (span := _since(row.earliest or row.created, now)) is not None), default=None)
 

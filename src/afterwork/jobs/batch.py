@@ -33,13 +33,13 @@ Batched = CommittedBatch | Undone
 
 @dataclass(frozen=True)
 class Mixed:
-    """The result of a transaction shared by the first tickets of many lanes. `found` are the lanes that it held. Those
-    `left` are free but have not run, each with the number of lanes that may share its next transaction, itself
+    """The result of a transaction shared by the first tickets of many lanes. `obtained` are the lanes that it locked.
+    Those `left` are free but have not run, each with the number of lanes that may share its next transaction, itself
     included; None if nothing speaks against sharing. `unfit` maps lanes whose first ticket must run alone to its work.
     Works that are `hindered` have waited for a row in vain."""
 
     batched: Batched
-    found: Collection[str]
+    obtained: Collection[str]
     left: Mapping[str, int | None]
     unfit: Mapping[str, str]
     hindered: Collection[str] = ()

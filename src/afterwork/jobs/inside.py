@@ -274,7 +274,7 @@ def _write_abandoned(
 ) -> Settled:
     with CONTAINED, runner.database.transaction(connection):
         # This waits until the transaction of the run is gone.
-        again = runner.job_source.held(connection, key_text(claim.key), claim.run.lane)
+        again = runner.job_source.leased_claim(connection, key_text(claim.key), claim.run.lane)
         if again is None:
             return []
         has_lane = claim.run.lane == PARALLEL or leases.lock_lane(connection, claim.run.lane)

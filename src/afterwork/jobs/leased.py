@@ -40,7 +40,7 @@ def begin(runner: Runner, connection: Connection, claim: Claim, lease: Lease) ->
 def run_leased(runner: Runner, connection: Connection, lease: Lease) -> Settled:
     """Run the ticket of a lease and settle it. Return [] if the ticket no longer exists."""
     # Locks the row only while it is read: outside of `transaction`, each statement commits by itself.
-    claim = runner.job_source.held(connection, lease.ticket, lease.lane)
+    claim = runner.job_source.leased_claim(connection, lease.ticket, lease.lane)
     if claim is None:
         _forget(runner, connection, lease)
         return []
@@ -91,7 +91,7 @@ def _run_in_transaction(runner: Runner, connection: Connection, lease: Lease, cl
     with runner.database.transaction(connection):
         if not leases.holds(connection, lease):
             settled: Settled = [(claim, Superseded())]
-        elif runner.job_source.held(connection, lease.ticket, lease.lane) is None:
+        elif runner.job_source.leased_claim(connection, lease.ticket, lease.lane) is None:
             # Outside lanes, a server that looked just before the lease existed may have run it meanwhile.
             leases.release(connection, lease)
             settled = []
@@ -132,10 +132,10 @@ def _write(
 
 
 def _lost(runner: Runner, connection: Connection, lease: Lease) -> Superseded | Withdrawn | None:
-    """Return why nothing of a run may be saved: another server has its lease, or its ticket is gone or over."""
+    """Return why nothing of a run may be saved: its lease was taken over, or its ticket is gone or over."""
     if not leases.holds(connection, lease):
         return Superseded()
-    if runner.job_source.held(connection, lease.ticket, lease.lane) is None:
+    if runner.job_source.leased_claim(connection, lease.ticket, lease.lane) is None:
         leases.release(connection, lease)
         return Withdrawn()
     return None

@@ -52,8 +52,8 @@ class Raised:
 
 @dataclass(frozen=True)
 class Hindered:
-    """Others held what the run needed, or its ticket could not be written; nothing of the run was saved. It is tried
-    again, and this attempt is not counted."""
+    """Others had locked what the run needed, or its ticket could not be written; nothing of the run was saved. It is
+    tried again, and this attempt is not counted."""
 
     text: str
     again_after: timedelta

@@ -23,7 +23,7 @@ from afterwork.store.leases import Lease
 from afterwork.store.suspects import EVERYWHERE, Cause, Suspect
 
 ALONE = 60.0
-"""For this many seconds after a crash, a server begins one run at a time, so that the culprit is known."""
+"""After a crash, a server begins one run at a time for this many seconds, to identify the culprit."""
 
 CACHES, ROUNDS, ONCE = "afterwork-caches", "afterwork-rounds", "afterwork-once"
 """The scopes besides lanes: caches, with a part per derivation (its number); timers' rounds; actions that run once."""

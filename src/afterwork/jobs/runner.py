@@ -125,7 +125,7 @@ class Runner:
 
     def due_in_lanes(self, connection: Connection, now: datetime) -> Due:
         """Return the lanes that have jobs due now, without those whose rate is used up."""
-        return self._paced(connection, self.job_source.due(connection, now), now)
+        return self._within_rate(connection, self.job_source.due(connection, now), now)
 
     def source(self, kind: type[SomeSource]) -> SomeSource | None:
         """Return the source of a class; None if the model needs none."""
@@ -137,7 +137,7 @@ class Runner:
             return True  # a mere trace, which any server may clear away
         return not self.job_source.is_for_others(connection, lease.ticket, lease.lane)
 
-    def _paced(self, connection: Connection, due: Due, now: datetime) -> Due:
+    def _within_rate(self, connection: Connection, due: Due, now: datetime) -> Due:
         """Return what is due, postponing lanes whose rate is used up until it no longer is."""
         waiting = {
             lane: free_from

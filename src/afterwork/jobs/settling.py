@@ -18,7 +18,7 @@ class Settlement:
     """Settles one claim whose run is over, on a connection without an open transaction.
 
     `write` writes an outcome in one transaction, after running the view model's `on_exception` if it is given an
-    exception. `free` frees what the run held, if nothing can be written. `if_contended` says what to do if a lock
+    exception. `free` frees what the run has taken, if nothing can be written. `if_contended` says what to do if a lock
     prevents writing the failure: run again, write the failure anyway, or raise, so that the caller repeats it."""
 
     runner: Runner
@@ -46,8 +46,8 @@ class Settlement:
     def end(self, outcome: Outcome) -> Settled:
         """Write an outcome; if the database refuses that, less and less of it.
 
-        If it refuses everything, or others are in the way, skip the ticket for a while, and free what its run held.
-        Raises the error of a lost connection."""
+        If it refuses everything, or others are in the way, skip the ticket for a while, and free what its run has
+        taken. Raises the error of a lost connection."""
         try:
             return self.write(outcome, None)
         except Exception as error:

@@ -86,7 +86,7 @@ class JobSource(Protocol):
     def leave(self, claim: Claim, until: datetime) -> None:
         """Skip a claim until then, because its row can't be written."""
 
-    def held(self, connection: Connection, key: str, lane: str) -> Claim | None:
+    def leased_claim(self, connection: Connection, key: str, lane: str) -> Claim | None:
         """Read the claim of a lease again. Return None if it is gone."""
 
     def is_for_others(self, connection: Connection, key: str, lane: str) -> bool:

@@ -175,8 +175,7 @@ def to_select(
 
 
 def to_values(text: str, names: Names, self_class: type, *, dialect: Dialect = "original") -> Select[Any]:
-    """Return one SELECT of the value of an expression for each object of a class: of its key, and of `value`. Raises as
-    `to_select`."""
+    """Return one SELECT of each object's key and, as `value`, the value of an expression. Raises as `to_select`."""
     expression = check(parse(text, dialect), names, self_class)
     refuse_effects(expression)
     return values_of(expression, {})

@@ -144,7 +144,7 @@ def other_spelling(name: str) -> str:
 
 
 def receipt_minutes(asked: object) -> int:
-    """Return the minutes for which a receipt is kept: those its row asks for, or the default if they are invalid."""
+    """Return the minutes for which a receipt is kept: its row's, or the default if those are invalid."""
     return asked if isinstance(asked, int) and 0 <= asked <= MAX_KEEP_MINUTES else DEFAULT_KEEP_MINUTES
 
 

@@ -1,4 +1,4 @@
-"""The derivations that a model declares: a derived member, a view model or a machine, with a cache on each object."""
+"""The derivations of a model: derived members, view models and machines, with a cache on each object."""
 
 import hashlib
 from collections.abc import Callable, Iterable, Iterator, Mapping

@@ -78,7 +78,7 @@ def member_name(member: object, owner: type) -> object:
 
 
 def member_key(member: object, mapper: Mapper[Any]) -> str | None:
-    """Return the name of a member, given as a column, an attribute or a name; None if it is none of these."""
+    """Return the name of a member, given as column, attribute or name; None for anything else."""
     match member:
         case str(name):
             return name

@@ -66,8 +66,7 @@ class Expression:
         return to_select(self.text, names_of(base), variables=types, values=variables, dialect=self.dialect)
 
     def in_sql(self, mapper: Mapper[Any]) -> Any | None:
-        """Return the value for each object of a class as an expression correlated with its table; None if it can't
-        become SQL."""
+        """Return the value for each object as an expression correlated with its table; None if SQL can't express it."""
         cls = mapper.class_
         if cls not in self._translated:
             self._translated[cls] = self._translate(mapper)
@@ -105,7 +104,7 @@ def ocl(text: str, *, dialect: Dialect = "original") -> Callable[[Any], Any]:
 def eal(text: str, *, dialect: Dialect = "original") -> Callable[[Any], Any]:
     """Return a function that runs statements in EAL: OCL that may change the model.
 
-    It serves as the body of a method, or as an action of a view model.
+    It serves as the body of a method, or as an action of a view model. `dialect` and errors are those of `aw.ocl`.
 
         assign = aw.action(aw.eal("self.assignNumber"))
         assign_number = aw.method(aw.eal("self.number := NumberSeries.allInstances->first.take"))
@@ -142,7 +141,7 @@ def _text(text: object, mark: str) -> str:
 
 
 def _registry_of(target: Any, cls: type | None) -> registry:
-    """Return the model of a text: that of the object, or the one that a view model without a root names."""
+    """Return the model of a text: the object's, or the one named by a view model without a root."""
     if cls is not None:
         base: registry = inspect(cls).registry
         return base

@@ -223,7 +223,7 @@ def _lanes(
 
 
 def _view_models(base: object, mapped: set[type], problems: list[str]) -> Iterator[type[ViewModel[Any]]]:
-    """Yield the view models of this model: rooted in one of its classes, or unrooted and of this base or of none."""
+    """Yield the view models of this model: those rooted in its classes, and unrooted ones of this base or none."""
     for view_model in sorted(_descendants(ViewModel), key=lambda cls: (cls.__module__, cls.__qualname__)):
         root = view_model.root_class
         if root is None:

@@ -27,13 +27,13 @@ class Rate:
 
 @dataclass(frozen=True)
 class Lane:
-    """A lane with rules of its own: at most `limit` jobs run at a time, and at most `rate` begin in any
-    time of the length `per`, over all servers together.
+    """A lane with rules of its own, which hold over all servers together. At most `limit` jobs run at a time, and at
+    most `rate` begin within any duration `per`.
 
         MAIL = aw.Lane("mail", limit=5, rate=100, per=timedelta(minutes=1))
 
     Give it as `lane=` to methods, view models and timers; or to `aw.Afterwork(Base, lanes=[MAIL])` where works name it
-    by "mail". Raises `BadDeclaration`.
+    by "mail". Raises `BadDeclaration` for a name, limit or rate that makes no sense.
     """
 
     name: str
@@ -46,7 +46,7 @@ class Lane:
         _check(self)
 
     @property
-    def paced(self) -> Rate | None:
+    def own_rate(self) -> Rate | None:
         """The rate, if it has one."""
         return None if self.rate is None or self.per is None else Rate(self.rate, self.per)
 

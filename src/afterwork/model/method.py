@@ -149,5 +149,6 @@ def method(
 
 
 def can(bound: BoundMethod[Any]) -> bool:
-    """Return whether a method of an object may run now: `aw.can(customer.assign_number)`."""
+    """Return whether a method of an object may run now: `aw.can(customer.assign_number)`. Raises what its precondition
+    raises."""
     return bound.method.may_run(bound.target)

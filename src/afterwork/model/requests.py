@@ -19,7 +19,7 @@ class WorkRequest:
         self._later: Callable[..., object] | None = None
 
     def register(self, later: Later) -> Later:
-        """Have this function called from now on. Serves as its decorator."""
+        """Register the function to call from now on. Serves as its decorator."""
         self._later = later
         return later
 

@@ -24,8 +24,9 @@ class Retry:
     """Try again when the work raises: at most `attempts` times in all, `backoff` apart.
 
     `backoff` is a timedelta, or a function from the number of the attempt that failed (1, 2, …) to one. `on` names the
-    exceptions that are worth another attempt; any other ends the ticket at once. A function that raises, or returns
-    no timedelta, is logged, and the next attempt comes as by default.
+    exceptions that are worth another attempt; any other ends the ticket at once. A function that raises, or returns no
+    timedelta, is logged, and the default applies: 10 seconds after the first attempt, then twice as long each time, at
+    most an hour. Raises `BadDeclaration` if `attempts` is below 1 or `backoff` negative.
     """
 
     attempts: int

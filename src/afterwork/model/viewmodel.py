@@ -50,7 +50,7 @@ class Model:
 
 
 class Action:
-    """A function of a view model that runs when the view model runs, in the order in which it is written."""
+    """A function of a view model that runs with it, in the order of the class body."""
 
     def __init__(self, function: Callable[[Any], object], enabled: Callable[[Any], object] | None) -> None:
         check_callable_alone(function, "@aw.action")
@@ -85,12 +85,12 @@ def action(
     function: Callable[[Any], object] | None = None, /, *, enabled: Callable[[Any], object] | None = None
 ) -> Any:
     """Mark a function of a view model as one of its actions. `enabled` takes the view model; while it is false, the
-    action is skipped."""
+    action is skipped. Raises `BadDeclaration` if the function needs arguments or is asynchronous."""
     return functools.partial(Action, enabled=enabled) if function is None else Action(function, enabled)
 
 
 def column(function: Callable[[Any], Result]) -> property:
-    """Mark a function of a view model as one of its columns: a value of its own, read as an attribute."""
+    """Mark a function of a view model as a column: a calculated value, read as an attribute."""
     check_callable_alone(function, "@aw.column")
     return Column(function)
 
@@ -100,7 +100,7 @@ class Column(property):
 
 
 def on_exception(function: Callable[[Any, Exception], object]) -> OnException:
-    """Mark the function that is called, in a transaction of its own, after an action raised and all was rolled back."""
+    """Mark the function to call after an action raised: in a transaction of its own, after the rollback."""
     return OnException(function)
 
 

@@ -1,4 +1,4 @@
-"""The ways to start a job other than by a ticket: timers, changes of what was read, and once per database."""
+"""The ways to start a job without a ticket: timers, changes of its reads, and once per database."""
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
@@ -38,7 +38,7 @@ class Once:
 
 
 Misfire = Literal["once", "skip", "each"]
-"""The treatment of due times that no server was there for: one round for all of them, none, or one for each."""
+"""The treatment of due times missed without a server: one round for all, none, or one for each."""
 
 DECLARED: Final = "\x00declared"
 """Stands for the lane that the view model or method declares."""
@@ -63,8 +63,9 @@ class Timer:
     `criteria` is a `select()` of the root class, or a function that returns one; it may take the variables of the
     round. `before` runs first, takes the variables, and may set them; if it returns False, there is no round this time.
     `max_answers` bounds the matches of a round; those beyond it come in the next one. None is no bound. `lane` replaces
-    the one that the job declares. `misfire` decides on due times that no server was there for: with "skip", a round at
-    most `late` behind its time counts as in time; with "each", the last `most_missed` are made up for.
+    the one that the job declares. `misfire` decides on due times missed without a server: with "skip", a round at most
+    `late` behind its time counts as in time; with "each", the last `most_missed` are made up for. Raises
+    `BadDeclaration` for values that make no sense.
     """
 
     criteria: Any = None

@@ -12,7 +12,7 @@ LEFT, BOTTOM, TOP = 44, 18, 8
 
 @dataclass(frozen=True)
 class Bar:
-    """One bar: its parts from the bottom up, each with the class that colours it and a number; and its description."""
+    """One bar: its parts from the bottom up, each a CSS class and a number, and its description."""
 
     parts: Sequence[tuple[str, float]]
     title: str

@@ -14,7 +14,7 @@ MAX_MEMBERS = 10
 
 GAP_X, GAP_Y, EDGE = 96.0, 26.0, 14.0
 LOOP = 34.0
-"""How far lines reach out that lead back to the same column, in pixels."""
+"""The reach of lines that lead back to the same column, in pixels."""
 
 
 @dataclass(frozen=True)

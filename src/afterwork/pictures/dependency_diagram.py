@@ -30,7 +30,10 @@ def dependency_diagram(around: Dependencies, opened: Collection[str] | None, hre
     sides = {"reads": around.reads, "readers": around.readers, "further": around.further}
     keys = {key_of(side, group): group for side, groups in sides.items() for group in groups}
     shown = {key for key, group in keys.items() if group.count.number <= MAX_OPEN} if opened is None else set(opened)
-    columns = {side: [_frame(key_of(side, one), one, shown, hrefs) for one in groups] for side, groups in sides.items()}
+    columns = {
+        side: [_frame(key_of(side, dependency), dependency, shown, hrefs) for dependency in groups]
+        for side, groups in sides.items()
+    }
     title = Line(around.name, "", None, around.state)
     middle = Frame(title, [Line(around.root_id)], "middle")
     return _laid_out(around, columns["reads"], middle, columns["readers"], columns["further"])
@@ -67,5 +70,9 @@ def _lines(group: DependencyGroup, hrefs: Hrefs) -> Iterator[Line]:
         yield Line(f"and {rest:,}{'+' if group.count.or_more else ''} more")
 
 
-def _href(one: Dependency, hrefs: Hrefs) -> str | None:
-    return None if one.cache is None or one.root_id is None else hrefs.cache(one.cache, one.root_id)
+def _href(dependency: Dependency, hrefs: Hrefs) -> str | None:
+    return (
+        None
+        if dependency.cache is None or dependency.root_id is None
+        else hrefs.cache(dependency.cache, dependency.root_id)
+    )

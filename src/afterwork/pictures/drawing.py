@@ -50,7 +50,7 @@ HEADS = (
 
 @dataclass(frozen=True)
 class Line:
-    """A line of a frame: a text, something less important after it, where it leads, and the class of its dot."""
+    """A line of a frame: a text, a less important one after it, a link, and its dot's CSS class."""
 
     text: str
     soft: str = ""

@@ -24,8 +24,14 @@ def layered(nodes: Sequence[Node], edges: Sequence[tuple[Node, Node]]) -> list[l
         near[target].append(source)
     for _ in range(SWEEPS):
         for column in columns:
-            place = {node: (number + 0.5) / len(some) for some in columns for number, node in enumerate(some)}
-            column.sort(key=lambda node: fmean(place[one] for one in near[node]) if near[node] else place[node])
+            place = {
+                node: (row + 0.5) / len(nodes_of_column)
+                for nodes_of_column in columns
+                for row, node in enumerate(nodes_of_column)
+            }
+            column.sort(
+                key=lambda node: fmean(place[neighbour] for neighbour in near[node]) if near[node] else place[node]
+            )
     return [column for column in columns if column]
 
 

@@ -50,16 +50,16 @@ class Box:
 def machine_diagram(chart: type[StateChart[Any]], view: MachineView, href: Callable[[str], str] | None = None) -> str:
     """Return the diagram of a machine with the number of objects in each state. `href` links states that objects can
     be in."""
-    hrefs = {one.active[-1]: href(one.state) for one in view.states if href and one.state and one.active}
+    hrefs = {state.active[-1]: href(state.state) for state in view.states if href and state.state and state.active}
     return chart_diagram(chart, counts_by_state(view), hrefs)
 
 
 def counts_by_state(view: MachineView) -> dict[str, Count]:
     """Return the number of objects in each state by its id, outer states included."""
     counts: dict[str, Count] = defaultdict(lambda: Count(0))
-    for one in view.states:
-        for state in one.active:
-            counts[state] += one.count
+    for view_of_state in view.states:
+        for state in view_of_state.active:
+            counts[state] += view_of_state.count
     return counts
 
 
@@ -88,11 +88,11 @@ def chart_diagram(
 
 
 def _room_for_labels(transitions: list[DiagramTransition], known: Mapping[str, Box]) -> float:
-    """Return how far to move all boxes to the right, so that labels at the left edge are not cut off."""
+    """Return how far to move all boxes right, so that labels at the left edge are not cut off."""
     sticks_out = (
-        len(_label(one)) * SMALL_LETTER / 2 - known[one.source].x - known[one.source].width / 2
-        for one in transitions
-        if one.source in known
+        len(_label(transition)) * SMALL_LETTER / 2 - known[transition.source].x - known[transition.source].width / 2
+        for transition in transitions
+        if transition.source in known
     )
     return max([0.0, *sticks_out])
 
@@ -133,10 +133,10 @@ def _ranks(boxes: list[Box], transitions: list[DiagramTransition]) -> list[int]:
     """Return the number of steps of each box from the first; unreachable ones are in the first row."""
     place = {inner.state.id: number for number, box in enumerate(boxes) for inner in box.all()}
     steps = {
-        (place[one.source], place[target])
-        for one in transitions
-        for target in one.targets
-        if one.source in place and target in place
+        (place[transition.source], place[target])
+        for transition in transitions
+        for target in transition.targets
+        if transition.source in place and target in place
     }
     ranks = {0: 0}
     row = [0]
@@ -171,13 +171,13 @@ def _drawn(box: Box, counts: Mapping[str, Count], hrefs: Mapping[str, str]) -> I
 
 def _edges(transitions: list[DiagramTransition], known: Mapping[str, Box]) -> Iterator[str]:
     between: dict[tuple[str, str], int] = {}
-    for one in transitions:
-        for target in one.targets:
-            if one.is_initial or one.source not in known or target not in known:
+    for transition in transitions:
+        for target in transition.targets:
+            if transition.is_initial or transition.source not in known or target not in known:
                 continue
-            number = between.setdefault((one.source, target), 0)
-            between[one.source, target] += 1
-            yield from _edge(known[one.source], known[target], _label(one), number)
+            number = between.setdefault((transition.source, target), 0)
+            between[transition.source, target] += 1
+            yield from _edge(known[transition.source], known[target], _label(transition), number)
 
 
 def _label(transition: DiagramTransition) -> str:

@@ -1,5 +1,5 @@
-"""Afterwork in the application's own session: requests become tickets, tickets get their RootIds, and
-machines move their objects and log it.
+"""Afterwork in the application's own session: requests become tickets with RootIds, and machines move and log
+transitions.
 
 `later` is `aw.later`, `unique` its `unique=True`, `ticket_class` what a class becomes by its name SysAsyncTicket,
 `ticket_rows` what a flush does to tickets, `current_work` says which work runs, `machine/` moves objects, and

@@ -65,7 +65,7 @@ def _check_timestamp(timestamp: object, attribute: ContractAttribute) -> None:
 
 
 def resolve_root(mapper: Mapper[Any], connection: object, ticket: Any) -> None:
-    """Write the external id of the root into a ticket about to be inserted, or note that the root's key comes later."""
+    """Write the root's external id into a ticket about to be inserted, or note that it comes later."""
     root = vars(ticket).get(ROOT)
     attribute = contract_of(type(ticket)).root_id.name
     if root is None or (vars(ticket).get(attribute) and not _has_its_key(root)):
@@ -81,7 +81,7 @@ def resolve_root(mapper: Mapper[Any], connection: object, ticket: Any) -> None:
 
 
 def resolve_changed_root(mapper: Mapper[Any], connection: object, ticket: Any) -> None:
-    """Do the same for a ticket about to be updated, if it was given a new root that had no key.
+    """Do the same for a ticket about to be updated, if it was given a new root without a key.
 
     The root that it was inserted with may have changed or gone since; that makes no difference.
     """

@@ -18,7 +18,7 @@ from afterwork.store.untracked_statements import OWN
 
 
 def pending_ticket(session: Session, contract: Contract, work: str, root_id: str) -> Any | None:
-    """Return the pending ticket of a root and work that has not begun, with its row locked; None if there is none.
+    """Lock and return the pending ticket of a root and work that has not begun; None without one.
 
     Until this transaction ends, no other one gets an answer for the same root and work.
     """

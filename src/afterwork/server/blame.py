@@ -20,7 +20,7 @@ def blame_for(database: Database, connection: Connection, server: int) -> None:
     traces = begun + list(connection.execute(by_lease).scalars())
     for age, key in enumerate(traces):
         suspects.blame(database, connection, key, "process", near=age > 0 or is_batch)
-    suspects.be_careful(database, connection)
+    suspects.start_quarantine(database, connection)
 
 
 def _claims(connection: Connection, server: int) -> tuple[list[str], bool]:

@@ -35,7 +35,7 @@ class Drainer:
         Yields after each transaction."""
         size = self.sizes.get(lane) or BatchSize.of(self._most(lane))
         while True:
-            batched = self._next(connection, lane, priority, size.next)
+            batched = self._run_next(connection, lane, priority, size.next)
             self._remember(lane, size.note(batched))
             yield batched
             match batched:
@@ -62,16 +62,16 @@ class Drainer:
     def _most(self, lane: str) -> int:
         return 1 if self.runner.limits.claims_singly(lane) else self.runner.settings.batch
 
-    def _next(self, connection: Connection, lane: str, priority: int | None, most: int) -> Batched:
-        paced = self.runner.limits.rate(lane) is not None
-        return (self._paced if paced else self._some)(connection, lane, priority, most)
+    def _run_next(self, connection: Connection, lane: str, priority: int | None, most: int) -> Batched:
+        has_rate = self.runner.limits.rate(lane) is not None
+        return (self._run_at_rate if has_rate else self._run)(connection, lane, priority, most)
 
-    def _paced(self, connection: Connection, lane: str, priority: int | None, most: int) -> Batched:
+    def _run_at_rate(self, connection: Connection, lane: str, priority: int | None, most: int) -> Batched:
         """Run the next job of a lane that has a rate. Its start is noted before it begins."""
         database, clock = self.runner.database, self.runner.clock
         if not lane_rate.take(database, connection, lane, clock.now()):
             return CommittedBatch([], more=False)
-        batched = self._some(connection, lane, priority, 1)
+        batched = self._run(connection, lane, priority, 1)
         match batched:
             case CommittedBatch(settled=settled) if all(isinstance(outcome, Rejected) for _, outcome in settled):
                 # Nothing began: none was due, or all were rejected.
@@ -80,7 +80,7 @@ class Drainer:
                 pass
         return batched
 
-    def _some(self, connection: Connection, lane: str, priority: int | None, most: int) -> Batched:
+    def _run(self, connection: Connection, lane: str, priority: int | None, most: int) -> Batched:
         again = self.runner.database.again_if_outdated
         is_alone = self.runner.quarantine.tries_alone(lane)
         first = again(lambda: self._first(connection, lane, priority)) if is_alone else None

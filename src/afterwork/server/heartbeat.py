@@ -17,10 +17,10 @@ BEATS_PER_LEASE = 4
 class Heartbeat:
     """A thread that renews the leases of current runs, and writes now and then that the server lives."""
 
-    def __init__(self, runner: Runner, presence: Presence, held: Callable[[], Collection[str]]) -> None:
+    def __init__(self, runner: Runner, presence: Presence, own_runs: Callable[[], Collection[str]]) -> None:
         self._runner = runner
         self._presence = presence
-        self._held = held
+        self._own_runs = own_runs
         self._stop = threading.Event()
         self._thread = threading.Thread(target=self._beat, name="afterwork-heartbeat", daemon=True)
         self._thread.start()
@@ -37,14 +37,14 @@ class Heartbeat:
         connection: Connection | None = None
         while not self._stop.wait(interval.total_seconds()):
             quiet += interval
-            held = self._held()
-            if not held and quiet < settings.safety_poll:
+            own_runs = self._own_runs()
+            if not own_runs and quiet < settings.safety_poll:
                 continue
             try:
                 connection = connection or database.connect()
-                if held:
+                if own_runs:
                     with database.transaction(connection):
-                        leases.renew(database, connection, self._presence.id, held)
+                        leases.renew(database, connection, self._presence.id, own_runs)
                 if quiet >= settings.safety_poll:
                     self._presence.show_life(connection)
                     quiet = interval * 0

@@ -103,7 +103,7 @@ class LaneSource:
         obtained, left = frozenset[str](), frozenset[str]()
         try:
             mixed = self._mixing.run(connection, lanes)
-            obtained, left = frozenset(mixed.found), frozenset(mixed.left)
+            obtained, left = frozenset(mixed.obtained), frozenset(mixed.left)
             self._scheduler.give_back(turn, mixed.left)
         finally:
             for lane in obtained:

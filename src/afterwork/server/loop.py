@@ -155,7 +155,7 @@ class Loop:
         self.workers.start(self._tasks.of(turn, self._sources), partial(self._tasks.ended, turn))
 
     def _report_held(self) -> None:
-        for turn in self.scheduler.held():
+        for turn in self.scheduler.newly_held_up():
             names = [work if isinstance(work, str) else work.source for work in turn.workloads]
             self._runner.events.emit(HeldUp(names, self._settings.held_limit.total_seconds()))
 
@@ -210,9 +210,9 @@ class Loop:
         if self._stopping.is_set():
             return  # an earlier wait of this iteration may have used up the signal that would wake this one
         seconds = min(seconds, self._until_due(), self._watch.until_check())
-        held = self.scheduler.until_held()
-        if held is not None:
-            seconds = min(seconds, held)
+        until_held_up = self.scheduler.until_held_up()
+        if until_held_up is not None:
+            seconds = min(seconds, until_held_up)
         self._pulse.promise(seconds + ITERATION_SECONDS)
         if self._link.waker.wait(seconds):
             self._was_woken = True

@@ -121,12 +121,12 @@ class Presence:
         returns the runs that this server works on; `serves` returns whether it serves a lease."""
         rows = {row.id: row for row in self._others(connection)}
         abandoned = leases.abandoned(self.database, connection, self.id, [self.id, *rows])
-        held = mine()  # read last: a run that this server has begun meanwhile is no orphan
+        own_runs = mine()  # read last: a run that this server has begun meanwhile is no orphan
         adopted: list[Lease] = []
         for lease in abandoned:
             if len(adopted) == limit:
                 break
-            if lease.run in held or not serves(lease) or self._keeps(connection, rows.get(lease.server)):
+            if lease.run in own_runs or not serves(lease) or self._keeps(connection, rows.get(lease.server)):
                 continue
             taken = leases.take_over(self.database, connection, lease, self.id)
             if taken is not None:
@@ -143,12 +143,12 @@ class Presence:
             if loss.key is not None and (is_cache(loss.key) or leases.has(connection, self.id, loss.key)):
                 cause = cause_of(self.database, loss.error)
                 suspects.blame(self.database, connection, loss.key, cause, text_of(loss.error))
-            suspects.be_careful(self.database, connection, loss.scope)
+            suspects.start_quarantine(self.database, connection, loss.scope)
         connection.commit()
 
     def heed(self, connection: Connection, quarantine: Quarantine) -> None:
         """Begin quarantine where something died lately."""
-        quarantine.heed(suspects.careful(self.database, connection))
+        quarantine.heed(suspects.quarantined_scopes(self.database, connection))
         connection.commit()
 
     def _keeps(self, connection: Connection, row: ServerRow | None) -> bool:

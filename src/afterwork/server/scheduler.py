@@ -202,8 +202,8 @@ class Scheduler:
     def _replaced(self) -> Sequence[Assignment]:
         """Return the turns whose workers are replaced: those held up longest, up to a maximum."""
         now = self._clock()
-        held = [turn for turn in self._running if now - turn.since >= self._patience(turn)]
-        return sorted(held, key=lambda turn: turn.since)[: MAX_REPLACED_PER_WORKER * self._workers]
+        held_up = [turn for turn in self._running if now - turn.since >= self._patience(turn)]
+        return sorted(held_up, key=lambda turn: turn.since)[: MAX_REPLACED_PER_WORKER * self._workers]
 
     def _patience(self, turn: Assignment) -> float:
         return self._limit if turn.kind == "long" else min(SHORT_RUN_SECONDS, self._limit)
@@ -284,16 +284,16 @@ class Scheduler:
             now = self._clock()
             return any(not turn.is_external and now - turn.since < SHORT_RUN_SECONDS for turn in self._running)
 
-    def held(self) -> list[Assignment]:
+    def newly_held_up(self) -> list[Assignment]:
         """Return the turns that have been with one run for longer than the limit, each once."""
         with self._lock:
             now = self._clock()
-            held = [turn for turn in self._running if not turn.is_reported and now - turn.since >= self._limit]
-            for turn in held:
+            held_up = [turn for turn in self._running if not turn.is_reported and now - turn.since >= self._limit]
+            for turn in held_up:
                 turn.is_reported = True
-            return held
+            return held_up
 
-    def until_held(self) -> float | None:
+    def until_held_up(self) -> float | None:
         """Return the seconds until a turn has been with one run long enough to be replaced or reported; else None."""
         with self._lock:
             now = self._clock()

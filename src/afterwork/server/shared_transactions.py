@@ -95,7 +95,7 @@ class SharedTransactions:
         return not claim.external and claim.run.work in self._proven
 
     def _note(self, mixed: Mixed) -> None:
-        for lane in mixed.found:
+        for lane in mixed.obtained:
             self._forget(lane)
         if len(self._most) + len(self._unfit) > MAX_KNOWN_LANES:
             self._most, self._unfit = {}, {}

@@ -41,7 +41,7 @@ SECOND_SLEEPER_FACTOR = 5
 
 
 FIRST_LOOK_SECONDS, MAX_LOOK_SECONDS, COMMIT_SECONDS = 0.0005, 0.02, 2.0
-"""The first and longest pause between looks for the commit of a write to a SQLite file, and the time limit."""
+"""The first and longest pause between checks for a commit to a SQLite file, and the time limit."""
 
 
 class Waker(Protocol):

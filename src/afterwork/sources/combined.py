@@ -57,8 +57,8 @@ class TicketsAndMatches:
     def leave(self, claim: Claim, until: datetime) -> None:
         self._of(claim.key).leave(claim, until)
 
-    def held(self, connection: Connection, key: str, lane: str) -> Claim | None:
-        return self._of(key).held(connection, key, lane)
+    def leased_claim(self, connection: Connection, key: str, lane: str) -> Claim | None:
+        return self._of(key).leased_claim(connection, key, lane)
 
     def is_for_others(self, connection: Connection, key: str, lane: str) -> bool:
         return self._of(key).is_for_others(connection, key, lane)

@@ -160,7 +160,7 @@ class TicketSource:
         row = self.tickets.claim_one(connection, lane, claim.key, self.limits.mode(lane))
         return None if row is None else self._claim(row, claim.run.lane, self.clock.now())
 
-    def held(self, connection: Connection, key: str, lane: str) -> Claim | None:
+    def leased_claim(self, connection: Connection, key: str, lane: str) -> Claim | None:
         try:
             wanted = parse_key(key, self.tickets.columns.key)
         except ValueError:

@@ -23,9 +23,9 @@ class Count:
         return Count(self.number + other.number, self.or_more or other.or_more)
 
     @classmethod
-    def up_to(cls, found: int) -> "Count":
+    def up_to(cls, number: int) -> "Count":
         """Return the count for a search that was limited to `BOUND` + 1 rows."""
-        return cls(min(found, BOUND), found > BOUND)
+        return cls(min(number, BOUND), number > BOUND)
 
     def less(self, other: "Count") -> "Count":
         """Return the difference to another count, as precisely as bounds allow."""

@@ -293,8 +293,8 @@ class Database(ABC):
     @abstractmethod
     @contextmanager
     def light_transaction(self, connection: Connection, first: Sequence[str]) -> Iterator[None]:
-        """Run a transaction that need not wait for the disk: nothing is lost if the machine loses it. (On PostgreSQL,
-        `first` says so itself.)"""
+        """Run a transaction that need not wait for the disk, since losing it would do no harm. (On PostgreSQL, `first`
+        says so itself.)"""
 
     @abstractmethod
     @contextmanager

@@ -83,8 +83,9 @@ class Histogram:
 
 @dataclass
 class Sums:
-    """Sums over runs: how many were done, failed, or were put off; the seconds that their code took, and that they
-    waited after they were due; and the histograms of the seconds of their code, and of those from due to done."""
+    """Sums over runs: `done`, `failed` and `put_off` are numbers. `seconds` is the time that their code took, `wait`
+    the time that they waited after they were due. `took` and `latency` are histograms of their code's seconds, and of
+    the seconds from due to done."""
 
     done: int = 0
     failed: int = 0

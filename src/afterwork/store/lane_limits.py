@@ -18,7 +18,7 @@ from afterwork.store.tables import lane_rate as lane_rates
 from afterwork.store.tables import slot as slots
 
 Mode = Literal["alone", "slots", "parallel"]
-"""The modes in which jobs of a lane run: one at a time; as many as it has slots; or side by side."""
+"""The modes of a lane: its jobs run one at a time, one per slot, or in parallel."""
 
 MODES: tuple[Mode, ...] = get_args(Mode)
 
@@ -68,8 +68,8 @@ class LaneLimits:
         stored_rules = rules(connection)
         for name, lane in self._declared.items():
             slots_now, rate_now = stored_rules.get(name, (None, None))
-            if ((slots_now or 1), rate_now) != (lane.limit, lane.paced):
-                _declare(database, connection, name, lane.limit, lane.paced)
+            if ((slots_now or 1), rate_now) != (lane.limit, lane.own_rate):
+                _declare(database, connection, name, lane.limit, lane.own_rate)
         for name in stored_rules.keys() & set(self._used) - self._declared.keys():
             if stored_rules[name] != (1, None):
                 _declare(database, connection, name, 1, None)

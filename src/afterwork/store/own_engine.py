@@ -14,8 +14,8 @@ from afterwork.errors import UnsupportedDatabase
 
 
 def without_begin(engine: Engine) -> Engine:
-    """Return an engine without listeners for the beginning of transactions: this one, or one with the same connections
-    and all other listeners. Raises `UnsupportedDatabase` if they listen to all engines."""
+    """Return an engine without listeners for the beginning of transactions. It is this one, or one with the same
+    connections and all other listeners. Raises `UnsupportedDatabase` if they listen to all engines."""
     if not _begins(engine):
         return engine
     own = Engine(

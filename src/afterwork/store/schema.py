@@ -19,7 +19,7 @@ from afterwork.store.postgresql.sleep import create_wake_function
 from afterwork.store.tickets.columns import former_indexes, indexes
 
 FORMER_TABLE = "afterwork_about"
-"""The table that held the version of an installation before version 11."""
+"""The table that had the version of an installation before version 11."""
 
 
 def install(database: Database, contract: Contract) -> list[str]:

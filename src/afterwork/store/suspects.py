@@ -17,8 +17,8 @@ from afterwork.store.tables import suspect as suspects
 from afterwork.store.upsert import insert_into
 
 Cause = Literal["process", "silent", "transaction", "connection", "worker"]
-"""The cause: the process ended; the connection ended through silence, too long a transaction, or otherwise; or the
-worker thread ended."""
+"""The end of a process, connection or worker thread. A connection ends by silence, by too long a transaction, or
+otherwise."""
 
 CACHE, ROUND = "afterwork-cache-", "afterwork-round-"
 """The prefixes of the keys of caches and rounds. Other keys are those of leases: of tickets, matches and actions."""
@@ -27,11 +27,11 @@ EVERYWHERE = ""
 """The scope of caution that covers everything a server runs."""
 
 MANY = 4
-"""The factor on the limit of deaths beyond which near work is given up, too: the killer may take its time."""
+"""The factor on the limit of deaths beyond which near work is given up, since killers may take their time."""
 
-REMEMBERED_FOR = timedelta(days=30)
+MAX_SUSPECT_AGE = timedelta(days=30)
 
-CAREFUL_FOR = timedelta(minutes=10)
+MAX_QUARANTINE_AGE = timedelta(minutes=10)
 """The time for which starting servers are careful because of earlier deaths."""
 
 TRIED_AGAIN = timedelta(days=1)
@@ -113,7 +113,7 @@ def clear(connection: Connection, keys: Collection[str]) -> None:
         connection.execute(delete(suspects).where(suspects.c.key.in_(list(keys))))
 
 
-def be_careful(database: Database, connection: Connection, scope: str = EVERYWHERE) -> None:
+def start_quarantine(database: Database, connection: Connection, scope: str = EVERYWHERE) -> None:
     """Make all servers careful in a scope."""
     _forget_old(database, connection)
     at = database.after(timedelta(0))
@@ -121,14 +121,14 @@ def be_careful(database: Database, connection: Connection, scope: str = EVERYWHE
     connection.execute(noted.on_conflict_do_update(index_elements=["scope"], set_={"at": at}))
 
 
-def careful(database: Database, connection: Connection) -> Mapping[str, datetime]:
+def quarantined_scopes(database: Database, connection: Connection) -> Mapping[str, datetime]:
     """Return the scopes in which starting servers are to be careful, each with its timestamp."""
-    lately = quarantines.c.at > database.after(-CAREFUL_FOR)
+    lately = quarantines.c.at > database.after(-MAX_QUARANTINE_AGE)
     rows = connection.execute(select(quarantines.c.scope, quarantines.c.at).where(lately))
     return {row.scope: row.at for row in rows}
 
 
 def _forget_old(database: Database, connection: Connection) -> None:
     """Forget old records. Something has died, so this is no time to count statements."""
-    for table, max_age in ((suspects, REMEMBERED_FOR), (quarantines, CAREFUL_FOR)):
+    for table, max_age in ((suspects, MAX_SUSPECT_AGE), (quarantines, MAX_QUARANTINE_AGE)):
         connection.execute(delete(table).where(table.c.at < database.after(-max_age)))

@@ -54,7 +54,7 @@ lane = Table(
     Column("has_rate", Boolean, nullable=False, server_default=false()),
 )
 """One row per lane. A transaction that runs its jobs locks the row; `lease` is the external run that holds it. A lane
-with `slots` is held by its slots instead; `afterwork_lane_rate` limits one that `has_rate`."""
+with `slots` is locked by its slots instead; `afterwork_lane_rate` limits one that `has_rate`."""
 
 slot = Table(
     "afterwork_slot",
@@ -63,7 +63,7 @@ slot = Table(
     Column("number", Integer, primary_key=True, autoincrement=False),
     Column("lease", String(36)),
 )
-"""The slots of lanes in which several jobs run at a time. Each is held as a lane is; slots with numbers above the
+"""The slots of lanes in which several jobs run at a time. Each is locked as a lane is; slots with numbers above the
 lane's current number of slots are not used any more."""
 
 lane_rate = Table(
@@ -100,8 +100,8 @@ suspect = Table(
     Column("detail", Text),
     Column("at", UtcDateTime, nullable=False),
 )
-"""Work that was being tried when its process, connection or worker ended: how often it was the one begun last, how
-often it was `near`, running beside that one; and the last cause. Deleted when the work has ended."""
+"""Work that was being tried when its process, connection or worker ended, with the last cause. `deaths` counts how
+often it was the one begun last; `near`, how often it was running beside that one. Deleted when the work has ended."""
 
 quarantine = Table(
     "afterwork_quarantine",
@@ -128,9 +128,9 @@ timer = Table(
     Column("error", Text),
     Index("afterwork_timer_due", "due"),
 )
-"""The timers of the model, and their last round: its due time, when it began and when its last run ended, how many
-objects matched, how many of these failed, and the last error. `due` is the next due time; `set_at` is when that was
-determined: if the clock shows an earlier time, it was put back."""
+"""The timers of the model, and their last round. It has a due time, the times of its beginning and of the end of its
+last run, the numbers of matches and of failures, and the last error. `due` is the next due time; `set_at` is when that
+was determined: if the clock shows an earlier time, it was put back."""
 
 match = Table(
     "afterwork_match",
@@ -164,7 +164,7 @@ unnoted_match = Table(
     Column("due", UtcDateTime, nullable=False),
     Column("variables", Text),
 )
-"""The objects that rounds have found, beyond a first slice, until they are noted as matches: a slice of `size` per row.
+"""Objects that rounds have found but not yet noted as matches, beyond a first slice. A row has a slice of `size`.
 `first` is the timestamp of its first match; `due` and `variables` are those of the round."""
 
 once = Table(
@@ -198,8 +198,8 @@ conflict = Table(
     Column("root_id", Text, nullable=False),
     Column("at", UtcDateTime, nullable=False),
 )
-"""Transitions without an event that were possible at the same time, each pair once: the machine, the state, the
-transition taken and the other; and the first object affected, and when."""
+"""Pairs of transitions without an event that were possible at the same time, each pair once. A row has the machine, the
+state, the transition taken and the other, and the first object affected, with the time."""
 
 transition = Table(
     "afterwork_transition",
@@ -214,8 +214,8 @@ transition = Table(
     Column("at", UtcDateTime, nullable=False),
     Index("afterwork_transition_root", "root_id", "machine", "id"),
 )
-"""The history of machines that keep one: each move of an object, by an event or, without one, because a guard became
-true; and the work that ran then, null for the application's own code."""
+"""The history of machines that keep one: each transition of an object. `event` is null if a guard became true. `mover`
+is the work that ran then, null for the application's own code."""
 
 _SUMS = ("done", "failed", "put_off")
 
@@ -235,9 +235,8 @@ minute = Table(
     Column("source", String(10), primary_key=True),
     *_sums(),
 )
-"""The sums over the runs of one job that ended in one minute on one server: how many were done, failed, or were
-put off; the seconds that they took and waited; and the histograms of both, `took` and `latency` (from due to done), as
-`store/history.py` writes them. Only that server writes the row, repeatedly during the minute."""
+"""Sums over the runs of one job that ended in one minute on one server, as `store/history.py` writes them. `took` and
+`latency` (from due to done) are histograms. Only that server writes the row, repeatedly during the minute."""
 
 total = Table(
     "afterwork_total",

@@ -94,8 +94,7 @@ class TimerRow:
 
 @dataclass(frozen=True)
 class Cancellation:
-    """The outcome of cancelling a round: the number of matches that ended unstarted, and of runs that were asked to
-    stop."""
+    """The outcome of cancelling a round: the numbers of matches that ended unstarted, and of runs asked to stop."""
 
     ended: int
     asked_to_stop: int

@@ -21,7 +21,7 @@ PUBLIC_PATHS = ("/login", "/static/", "/livez", "/readyz")
 READ_METHODS = ("GET", "HEAD", "OPTIONS")
 
 BROWSER_HEADERS = ("origin", "sec-fetch-site", "referer", "cookie")
-"""Headers of which a browser sends at least one with a request that a page made, and a program none by default."""
+"""Headers that show a browser: it sends at least one with a page's request, programs none by default."""
 
 POLICY = (
     "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data:; connect-src 'self'; "

@@ -38,7 +38,7 @@ def sum_of(lines: Any) -> Any:
 
 
 def write_total(instance: Line, **_: Any) -> None:
-    """By one statement, which is the quickest way."""
+    """Write the total by one statement, which is the quickest way."""
     lines = Line.objects.filter(order__customer=OuterRef("pk")).values("order__customer")
     total = lines.annotate(total=Sum(F("quantity") * F("price"), output_field=AMOUNT)).values("total")
     Customer.objects.filter(orders=instance.order_id).update(total=Subquery(total))

@@ -127,7 +127,7 @@ class _Installing:
         self.gaps.setdefault(captured.id, Interruption(captured.id, captured.name, reasons))
 
     def _see_to(self, table: Table) -> bool:
-        """Have a table captured. Return False if the database has no such table."""
+        """Capture a table. Return False if the database has no such table."""
         known = self.known.get(table.fullname)
         before = known or CapturedTable(
             max((captured.id for captured in self.known.values()), default=0) + 1, table.fullname

@@ -37,7 +37,7 @@ def to_repair(database: Database) -> Sequence[str]:
 
 
 def to_look(database: Database) -> Sequence[str]:
-    """Return the same for a caller that must not wait for long: a lock is waited for a second at most."""
+    """Return the same for a caller that must not wait long: it waits at most a second for a lock."""
     return ("SET LOCAL lock_timeout = '1s'", *to_repair(database)) if database.dialect == "postgresql" else ()
 
 
@@ -98,7 +98,7 @@ def again(database: Database, connection: Connection, numbers: Iterable[int], no
 
 
 def all_again(database: Database, connection: Connection, now: datetime, cause: Cause = REPAIR) -> list[str]:
-    """Let all caches run again. Forget which changes they have seen: after a restore, that means nothing any more."""
+    """Let all caches run again. Forget which changes they have seen, which is meaningless after a restore."""
     again(database, connection, connection.execute(select(derivations.c.id)).scalars(), now)
     _note(connection, cause)
     for table in (journal, recent):

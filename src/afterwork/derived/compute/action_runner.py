@@ -14,7 +14,7 @@ from sqlalchemy.orm import Mapper
 
 from afterwork.boundary import CONTAINED
 from afterwork.clock import Clock, telling_time
-from afterwork.derived.compute.attempt import Attempt
+from afterwork.derived.compute.action_attempt import ActionAttempt
 from afterwork.derived.compute.commit_check import CommitCheck
 from afterwork.derived.compute.next_runs import NextRuns, pause_after
 from afterwork.derived.compute.read_keys import ReadKeys
@@ -54,7 +54,7 @@ class ActionRunner:
     recorder: Callable[[RunSession], Recorder]
     root_reads_of: Callable[[RegisteredDerivation], RootReads]
 
-    def run(self, attempt: Attempt) -> Raised | None:
+    def run(self, attempt: ActionAttempt) -> Raised | None:
         """Run the one cache of a batch. Returns the error of its code, once that is stored.
 
         Raises errors of the database; the claim remains then.
@@ -76,7 +76,7 @@ class ActionRunner:
     def reads_of_never_run(
         self, connection: Connection, derivation: RegisteredDerivation, claimed: ClaimedCache
     ) -> Reads:
-        """Return the reads for a cache that was given up before it ever ran: a change of its object has it tried."""
+        """Return the reads for a cache that was given up before it ever ran: its object, whose change makes it run."""
         root = parse(claimed.root, self.classes)
         with self._session(connection) as session:
             recorder = self.recorder(session)
@@ -85,7 +85,7 @@ class ActionRunner:
             self.root_reads_of(derivation).add(reads, root.key, connection)
         return reads
 
-    def _run_in_transaction(self, attempt: Attempt) -> set[int] | None:
+    def _run_in_transaction(self, attempt: ActionAttempt) -> set[int] | None:
         """Run, and store all effects. Returns the manifest; None if the object is gone."""
         connection, lane = attempt.connection, attempt.declared.lane
         if lane is not None:
@@ -100,7 +100,7 @@ class ActionRunner:
         self.matcher.reached("after commit", attempt.derivation.name)
         return keys
 
-    def _perform(self, attempt: Attempt) -> bool:
+    def _perform(self, attempt: ActionAttempt) -> bool:
         """Run the actions. False if the object isn't seen."""
         with self._session(attempt.connection) as session:
             visibility = RootVisibility(session, self.roots.is_plain)
@@ -116,14 +116,14 @@ class ActionRunner:
         self.matcher.reached("ran", attempt.derivation.name)
         return True
 
-    def _drop_if_gone(self, attempt: Attempt) -> bool:
+    def _drop_if_gone(self, attempt: ActionAttempt) -> bool:
         """Drop the cache of an unseen object that is gone. The cache of a hidden one stays, and rests."""
         if attempt.derivation.objects.existing(attempt.connection, [attempt.key]):
             return False
         self.matcher.cache_rows.drop(attempt.connection, [attempt.claimed.cache])
         return True
 
-    def _store(self, attempt: Attempt) -> set[int]:
+    def _store(self, attempt: ActionAttempt) -> set[int]:
         connection, batch, reads = attempt.connection, attempt.batch, attempt.reads
         keys = self.matcher.patterns.read_keys_in_transaction(connection, reads)
         seen, own_tx = self.matcher.entries.seen_by_writer(connection, attempt.snapshot)
@@ -139,13 +139,13 @@ class ActionRunner:
             self.matcher.due_queue.mark(connection, marks)
         return keys
 
-    def _write_row(self, attempt: Attempt, keys: set[int], result: RunResult) -> None:
+    def _write_row(self, attempt: ActionAttempt, keys: set[int], result: RunResult) -> None:
         self.matcher.cache_rows.ran(attempt.connection, [result])
         if result.digest != attempt.claimed.digest:
             self.matcher.manifest_store.save(attempt.connection, {attempt.claimed.cache: keys})
 
-    def _fail(self, attempt: Attempt, error: Exception) -> Raised:
-        """After the rollback: tell the view model, and store what it had read, so that changes of that run it again."""
+    def _fail(self, attempt: ActionAttempt, error: Exception) -> Raised:
+        """After the rollback, tell the view model, and store its reads, so that changes of them run it again."""
         raised = Raised(text_of(error), None, attempt.seconds, trace_of(error))
         keys = self.read_keys.of(attempt.connection, attempt.derivation, attempt.reads)
         try:
@@ -158,7 +158,7 @@ class ActionRunner:
             self._store_failure(attempt, keys, raised, None)
         return raised
 
-    def _store_failure(self, attempt: Attempt, keys: set[int], raised: Raised, to_tell: Exception | None) -> None:
+    def _store_failure(self, attempt: ActionAttempt, keys: set[int], raised: Raised, to_tell: Exception | None) -> None:
         connection, claimed = attempt.connection, attempt.claimed
         with self.matcher.database.transaction(connection, self.matcher.entries.to_end):
             if to_tell is not None:
@@ -173,14 +173,14 @@ class ActionRunner:
             stale = self.next_runs.born_stale(connection, attempt.snapshot, {claimed.cache: keys})
             self.matcher.due_queue.mark(connection, [_next_attempt(attempt, is_stale=bool(stale))])
 
-    def _tell(self, attempt: Attempt, error: Exception, text: str) -> None:
+    def _tell(self, attempt: ActionAttempt, error: Exception, text: str) -> None:
         with self._session(attempt.connection) as session:
             obj = self._load(attempt, session)
             if obj is not None and isinstance(attempt.declared, ViewModelDerivation):
                 tell(_work(attempt.declared), obj, attempt.run, RunContext(session), error, text)
                 session.flush()
 
-    def _load(self, attempt: Attempt, session: RunSession) -> object | None:
+    def _load(self, attempt: ActionAttempt, session: RunSession) -> object | None:
         """Return the object; None if it isn't seen. One that can't be loaded is tried again when its rows change."""
         root = parse(attempt.claimed.root, self.classes)
         try:
@@ -202,7 +202,7 @@ class ActionRunner:
             session.end()
 
 
-def _next_attempt(attempt: Attempt, *, is_stale: bool) -> DueMark:
+def _next_attempt(attempt: ActionAttempt, *, is_stale: bool) -> DueMark:
     """Return when a run that raised is tried again: at once if something that it read has changed meanwhile."""
     claimed, until = attempt.claimed, attempt.reads.valid_until
     later = attempt.now + pause_after(claimed.attempts)
@@ -210,7 +210,7 @@ def _next_attempt(attempt: Attempt, *, is_stale: bool) -> DueMark:
     return DueMark(claimed.cache, attempt.derivation.id, due, attempt.now, claimed.cause, attempts=claimed.attempts + 1)
 
 
-def _act(attempt: Attempt, obj: object, context: RunContext, recorder: Recorder) -> None:
+def _act(attempt: ActionAttempt, obj: object, context: RunContext, recorder: Recorder) -> None:
     match attempt.declared:
         case ViewModelDerivation() as view_model:
             perform(_work(view_model), obj, attempt.run, context)

@@ -29,7 +29,7 @@ class Calculation(Protocol):
         """Return the stored value, without recording a read."""
 
     def is_new(self, stored: Any, value: Any) -> bool:
-        """Tell whether a value seems to differ from the stored one, and so is to be written."""
+        """Return whether a value seems to differ from the stored one, and so is to be written."""
 
 
 @dataclass(frozen=True)

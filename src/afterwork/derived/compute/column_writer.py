@@ -47,7 +47,7 @@ class ColumnWriter:
 
 
 def _fit_in_array(member: Column[Any], rows: Rows) -> bool:
-    """Tell whether the items of an array are stored just as each value would be by itself.
+    """Return whether the items of an array are stored just as each value would be by itself.
 
     They aren't where a type or the database makes lists of them, which would be taken for arrays, or where the type has
     the database change them.
@@ -58,7 +58,8 @@ def _fit_in_array(member: Column[Any], rows: Rows) -> bool:
 
 
 def _may_be_cut(member: Column[Any], rows: Rows) -> bool:
-    """Tell whether a text may be longer than its column: PostgreSQL refuses such a text, but cuts items of an array."""
+    """Return whether a text may be longer than its column. PostgreSQL refuses such a text, but cuts items of an
+    array."""
     length = getattr(member.type, "length", None)
     return length is not None and not all(isinstance(value, str) and len(value) <= length for _, value in rows)
 

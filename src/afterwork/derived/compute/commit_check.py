@@ -26,7 +26,7 @@ class CommitCheck:
     clock: Clock
 
     def check(self, connection: Connection, claim: str) -> None:
-        """End a claim, and mark each of its caches that was born stale or whose result holds only for a time."""
+        """End a claim, and mark its caches that were born stale or whose results hold only for a time."""
         learned: list[tuple[RegisteredDerivation, set[int]]] = []
         with self.matcher.database.transaction(connection, self.matcher.entries.to_end):
             finished = self.matcher.due_queue.finish(connection, claim)

@@ -15,21 +15,21 @@ CONTAINERS = ((MutableDict, dict), (MutableList, list), (MutableSet, set))
 """The classes by which SQLAlchemy tracks changes of a container, each with the plain class."""
 
 
-def is_same(one: Any, other: Any) -> bool:
-    """Tell whether two values are indistinguishable, at any depth. In doubt, they are not."""
+def is_same(left: Any, right: Any) -> bool:
+    """Return whether two values are indistinguishable, at any depth. In doubt, they are not."""
     try:
-        return one is other or _is_same(one, other)
+        return left is right or _is_same(left, right)
     except BaseException as error:  # of the values' own comparison; or they contain themselves
         failure_of(error)
         return False
 
 
-def _is_same(one: Any, other: Any) -> bool:
-    kind = _class_of(one)
-    if kind is not _class_of(other):
+def _is_same(left: Any, right: Any) -> bool:
+    kind = _class_of(left)
+    if kind is not _class_of(right):
         return False
     rule = RULES.get(kind)
-    return bool(one == other) and _are_made_alike(one, other) if rule is None else bool(rule(one, other))
+    return bool(left == right) and _are_made_alike(left, right) if rule is None else bool(rule(left, right))
 
 
 def _class_of(value: Any) -> type:
@@ -39,38 +39,38 @@ def _class_of(value: Any) -> type:
     return type(value)
 
 
-def _are_equal(one: Any, other: Any) -> bool:
-    return bool(one == other)
+def _are_equal(left: Any, right: Any) -> bool:
+    return bool(left == right)
 
 
-def _are_same_floats(one: float, other: float) -> bool:
-    both = one == other and math.copysign(1, one) == math.copysign(1, other)
-    return both or (math.isnan(one) and math.isnan(other))
+def _are_same_floats(left: float, right: float) -> bool:
+    both = left == right and math.copysign(1, left) == math.copysign(1, right)
+    return both or (math.isnan(left) and math.isnan(right))
 
 
-def _have_same_digits(one: Decimal, other: Decimal) -> bool:
-    return one.as_tuple() == other.as_tuple()
+def _have_same_digits(left: Decimal, right: Decimal) -> bool:
+    return left.as_tuple() == right.as_tuple()
 
 
-def _are_in_one_zone(one: datetime | time, other: datetime | time) -> bool:
-    return one == other and one.utcoffset() == other.utcoffset()
+def _are_in_one_zone(left: datetime | time, right: datetime | time) -> bool:
+    return left == right and left.utcoffset() == right.utcoffset()
 
 
-def _all_same(one: Collection[Any], other: Collection[Any]) -> bool:
-    return len(one) == len(other) and all(map(is_same, one, other))
+def _all_same(left: Collection[Any], right: Collection[Any]) -> bool:
+    return len(left) == len(right) and all(map(is_same, left, right))
 
 
-def _are_same_pairs(one: dict[Any, Any], other: dict[Any, Any]) -> bool:
+def _are_same_pairs(left: dict[Any, Any], right: dict[Any, Any]) -> bool:
     """Compare the order of the keys, too."""
-    return _all_same(one, other) and _all_same(one.values(), other.values())
+    return _all_same(left, right) and _all_same(left.values(), right.values())
 
 
-def _have_same_items(one: Collection[Any], other: Collection[Any]) -> bool:
-    return {(type(item), item) for item in one} == {(type(item), item) for item in other}
+def _have_same_items(left: Collection[Any], right: Collection[Any]) -> bool:
+    return {(type(item), item) for item in left} == {(type(item), item) for item in right}
 
 
-def _are_made_alike(one: Any, other: Any) -> bool:
-    return is_same(getattr(one, "__dict__", None), getattr(other, "__dict__", None))
+def _are_made_alike(left: Any, right: Any) -> bool:
+    return is_same(getattr(left, "__dict__", None), getattr(right, "__dict__", None))
 
 
 RULES: Mapping[type, Callable[[Any, Any], bool]] = {

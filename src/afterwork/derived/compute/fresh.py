@@ -33,7 +33,7 @@ from afterwork.store.journal.change import Change
 
 
 def is_stale(obj: object, name: str) -> bool:
-    """Tell whether a derived member of an object, or a view model that is a cache, is out of date.
+    """Return whether a derived member of an object, or a view model that is a cache, is out of date.
 
     It is if something that it read has changed, also through others, or if it has never run. This is answered in the
     transaction of the object's session, which is flushed before.
@@ -130,7 +130,7 @@ class _Inquiry:
         return not self._touched.isdisjoint(read_keys) or self._is_overwritten(number, read_keys)
 
     def _is_overwritten(self, number: int, read_keys: set[int]) -> bool:
-        """Tell whether somebody else has written the value."""
+        """Return whether somebody else has written the value."""
         transactions = [tx for tx, written in self._overwritten if not read_keys.isdisjoint(written)]
         if not transactions:
             return False
@@ -193,7 +193,7 @@ class _Freshening:
     def before_relationship_read(self, state: InstanceState[Any], key: str) -> None: ...
     def relationship_read(self, state: InstanceState[Any], key: str, value: Any) -> None: ...
     def relationship_failed(self, state: InstanceState[Any], key: str) -> None: ...
-    def looked_up(self, mapper: Mapper[Any], identity: object, found: object | None) -> None: ...
+    def looked_up(self, mapper: Mapper[Any], identity: object, obj: object | None) -> None: ...
     def before_statement(
         self, statement: Executable, parameters: Any, connection: Connection, *, entities: bool = True
     ) -> None: ...

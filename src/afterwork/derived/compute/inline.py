@@ -21,7 +21,7 @@ from afterwork.derived.compute.sql_calculator import SqlCalculator
 from afterwork.derived.compute.store_context import StoreContext
 from afterwork.derived.manifest.manifest_store import Affected
 from afterwork.derived.matching.matcher import JOURNAL, Matched, Matcher
-from afterwork.derived.queue.due_cache import ClaimedCache, DueMark, held_at
+from afterwork.derived.queue.due_cache import ClaimedCache, DueMark, blocked_due
 from afterwork.errors import AfterworkError, Escaped, NotInline, RowNotFound, TransactionIsTheRuns
 from afterwork.jobs.outcome import text_of
 from afterwork.jobs.source import RunOutcomes
@@ -115,17 +115,17 @@ class InlineRecomputation:
         if any(cache.derivation in order.feeders[first] for cache, _ in ready):
             return []
         chosen = [(cache, mark) for cache, mark in ready if cache.derivation == first]
-        if self._are_lower_held(connection, first, max(matched.levels.get(cache.cache, 0) for cache, _ in chosen)):
+        if self._are_lower_blocked(connection, first, max(matched.levels.get(cache.cache, 0) for cache, _ in chosen)):
             return []
         return chosen if sum(_expected_seconds(cache) for cache, _ in chosen) <= self.max_seconds else []
 
-    def _are_lower_held(self, connection: Connection, derivation: int, level: int) -> bool:
-        """Tell whether caches of a lower level are held, from which those of this level may be made."""
+    def _are_lower_blocked(self, connection: Connection, derivation: int, level: int) -> bool:
+        """Return whether caches of a lower level are blocked, from which those of this level may be made."""
         if not level:
             return False
-        held = self.matcher.due_queue.held(connection)
+        blocked = self.matcher.due_queue.blocked(connection)
         cycle = self.matcher.registry.order.cycle(derivation)
-        return any(held[mate] < held_at(level) for mate in cycle & held.keys())
+        return any(blocked[mate] < blocked_due(level) for mate in cycle & blocked.keys())
 
     def _recompute(self, context: StoreContext, chosen: MarkedCaches) -> list[CalculationResult]:
         claimed = [_claimed(cache, mark) for cache, mark in chosen]

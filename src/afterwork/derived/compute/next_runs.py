@@ -21,7 +21,7 @@ FIRST_PAUSE, MAX_PAUSE = timedelta(seconds=10), timedelta(hours=1)
 """Bounds of the pause after an error. A change of something that was read ends it at once."""
 
 MAX_DOUBLINGS = 10
-"""How often the pause is doubled; the bound above is reached before."""
+"""The maximum number of doublings of the pause; the bound above is reached before."""
 
 ReadKeysByCache = Mapping[int, set[int] | None]
 """The read keys of caches; None where they are those that are stored."""

@@ -23,7 +23,7 @@ from afterwork.derived.queue.feeders import FeederRun
 from afterwork.jobs.outcome import text_of
 
 LOCKED_PAUSE = timedelta(milliseconds=100)
-"""How long a value waits whose row somebody else has locked."""
+"""The pause of a value whose row somebody else has locked."""
 
 NO_ORDER = RowOrder({}, {})
 """The order of derivations that are in no cycle."""

@@ -1,5 +1,5 @@
-"""The reads of the root object of a run: that it exists, is of its class and visible, and that others may write the
-derived column."""
+"""The reads of a run's root object: its existence, class and visibility, and the derived column, which others may
+write."""
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass

@@ -58,7 +58,7 @@ class SqlCalculator:
         return CalculationResult(claimed, parse(claimed.root, self.classes), error=error, in_sql=True)
 
     def rereads(self, change: Change) -> bool:
-        """Tell whether a change may alter what values depend on."""
+        """Return whether a change may alter what values depend on."""
         if change.kind != "U":
             return True
         return any(

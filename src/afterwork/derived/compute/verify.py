@@ -10,11 +10,11 @@ from sqlalchemy import Connection, func, select
 from sqlalchemy.exc import SQLAlchemyError
 
 from afterwork.derived.compute.calculators import Calculators
-from afterwork.derived.compute.failure_isolation import FailureIsolation
 from afterwork.derived.compute.python_calculator import PythonCalculator
 from afterwork.derived.compute.result_store import ResultStore
 from afterwork.derived.compute.results import UNSENDABLE, CalculationResult
 from afterwork.derived.compute.sql_calculator import SqlCalculator
+from afterwork.derived.compute.tolerant_calculation import TolerantCalculation
 from afterwork.derived.matching.matcher import Matcher
 from afterwork.derived.queue.due_cache import ClaimedBatch, ClaimedCache
 from afterwork.derived.queue.registered_derivation import RegisteredDerivation
@@ -98,7 +98,9 @@ class Verifier:
         self, connection: Connection, batch: ClaimedBatch, calculator: PythonCalculator | SqlCalculator
     ) -> list[StoredDifference]:
         is_python = isinstance(calculator, PythonCalculator)
-        groups = FailureIsolation(self.matcher, calculator, connection, float("inf") if is_python else 0).groups(batch)
+        groups = TolerantCalculation(self.matcher, calculator, connection, float("inf") if is_python else 0).groups(
+            batch
+        )
         results = [result for group in groups for result in group.results]
         return [
             StoredDifference(

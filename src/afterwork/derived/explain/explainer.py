@@ -255,7 +255,7 @@ class Explainer:
 
 
 def _key_of(table: TrackedTable, identity: tuple[Any, ...], dialect: Dialect) -> int | str | None:
-    """Return the journal's key of a row; None where nobody can tell it, so that all its readers are cautious ones."""
+    """Return the journal's key of a row; None if it is unknown, so that all its readers must be cautious."""
     with suppress(*BAD_VALUE):
         return key_of(table, identity, dialect)
     return None

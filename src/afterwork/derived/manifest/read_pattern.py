@@ -32,7 +32,7 @@ class RowRead:
 
 @dataclass(frozen=True)
 class QueryRead:
-    """A read of all rows whose `equal` columns have certain values; of all rows of the table if there are none.
+    """A read of all rows whose `equal` columns have certain values; without such columns, of all rows of the table.
 
     The answer is which rows those are, and what they have in the mask `columns`, by which the same query filters or
     orders further.

@@ -21,8 +21,8 @@ from afterwork.store.upsert import insert_into
 
 @dataclass(frozen=True)
 class _NumberedQuery:
-    """A query read with its number, the `positions` of its `equal` columns in the images of changes, and all columns
-    (a mask) that it is about."""
+    """A query read with its number. `positions` are those of its `equal` columns in the images of changes; the mask has
+    all columns that it is about."""
 
     number: int
     query: QueryRead
@@ -161,7 +161,8 @@ class ReadPatterns:
         return [read_key(number, key) for key in self._keys(change) for number in row_numbers]
 
     def _keys(self, change: Change) -> Iterator[Key]:
-        """Yield the key of a row as the journal has it, and as the model's types read it, if that differs."""
+        """Yield the key of a row as it stands in the journal, and as the model's types read it, if that differs from
+        it."""
         if change.key is not None:
             yield change.key
             if change.table_id in self._read_by_types:

@@ -1,4 +1,4 @@
-"""Manifests on SQLite: a table of all reads by read key, and one array for each cache that has its own ones."""
+"""Manifests on SQLite: a table of all reads by read key, and an array with the reads of each cache."""
 
 import json
 from array import array

@@ -12,11 +12,11 @@ from afterwork.errors import CircularCaches
 from afterwork.store.journal.change import Change
 
 CHECK_EVERY_DEPTH = 8
-"""Past this depth of causes and effects, check for a cycle only at multiples of it: a long way through a tree is not to
-be followed again for each of its steps."""
+"""Past this depth of causes and effects, check for a cycle only at multiples of it. Otherwise a long path through a
+tree would be followed again for each of its steps."""
 
 MIN_ROUNDS = 2
-"""How often a change has to come round until that is called a cycle."""
+"""The number of times that a change must come round to count as a cycle."""
 
 
 @dataclass(frozen=True)

@@ -14,7 +14,7 @@ from afterwork.derived.matching.cycles import CacheCycles
 from afterwork.derived.matching.root_follower import RootFollower
 from afterwork.derived.queue.cache_rows import CacheRows
 from afterwork.derived.queue.cycle_levels import Levels
-from afterwork.derived.queue.due_cache import DueMark, held_at
+from afterwork.derived.queue.due_cache import DueMark, blocked_due
 from afterwork.derived.queue.due_queue import DueQueue
 from afterwork.derived.queue.registry import DerivationRegistry, using
 from afterwork.derived.tables import cache as caches
@@ -197,6 +197,6 @@ class Matcher:
 
 
 def _held(mark: DueMark, matched: Matched, now: datetime) -> DueMark:
-    """Return a mark as it is noted: above the lowest level of a cycle, caches are held until others have run."""
+    """Return a mark as it is noted: above the lowest level of a cycle, caches are blocked until others have run."""
     level = matched.levels.get(mark.cache, 0)
-    return replace(mark, due=held_at(level)) if level and mark.due <= now else mark
+    return replace(mark, due=blocked_due(level)) if level and mark.due <= now else mark

@@ -1,4 +1,4 @@
-"""The next step of a server for its caches: run stale ones, add to a backfill, or release held ones."""
+"""The next step of a server for its caches: run stale ones, add to a backfill, or release blocked ones."""
 
 from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass
@@ -15,7 +15,7 @@ BATCHES_PER_BACKFILL = 10
 """Batches of stale caches that run for one batch of the backfill, where stale caches never run out."""
 
 BATCHES_PER_RELEASE = 10
-"""Batches after which the lowest held caches are released, though the server never becomes idle."""
+"""Batches after which the lowest blocked caches are released, though the server never becomes idle."""
 
 
 @dataclass(frozen=True)
@@ -35,7 +35,7 @@ class BackfillStep:
 
 @dataclass(frozen=True)
 class ReleaseStep:
-    """Release held caches of a cycle of derivations."""
+    """Release blocked caches of a cycle of derivations."""
 
     cycle: Collection[int]
 
@@ -47,11 +47,11 @@ QueueStep = RunStep | BackfillStep | ReleaseStep
 class QueueState:
     """The waiting caches, by derivation, of those that this server runs.
 
-    `held` has the derivations with held caches, each with the first due time among those: the lowest level.
+    `blocked` has the derivations with blocked caches, each with the first due time among those: the lowest level.
     """
 
     summaries: Mapping[int, DueSummary]
-    held: Mapping[int, datetime]
+    blocked: Mapping[int, datetime]
     known: Mapping[int, RegisteredDerivation]
     order: DerivationOrder
     now: datetime
@@ -71,8 +71,8 @@ class QueueState:
 
     @property
     def release_lowest(self) -> ReleaseStep | None:
-        """The release of the lowest held level, whatever else is due; not of caches that wait for certain others."""
-        return self._release(lambda derivation: self.held[derivation] < WAITING)
+        """The release of the lowest blocked level, whatever else is due; not of caches that wait for certain others."""
+        return self._release(lambda derivation: self.blocked[derivation] < WAITING)
 
     @property
     def has_backfill(self) -> bool:
@@ -86,7 +86,7 @@ class QueueState:
     def next_due(self) -> datetime | None:
         """The first time at which something is due."""
         due_times = [due for summary in self.summaries.values() for due in (summary.due, summary.backfill)]
-        return min((*filter(None, due_times), *(self.now for _ in self.held)), default=None)
+        return min((*filter(None, due_times), *(self.now for _ in self.blocked)), default=None)
 
     # The steps that are possible.
 
@@ -120,8 +120,8 @@ class QueueState:
         return None
 
     def _release(self, may: Callable[[int], bool]) -> ReleaseStep | None:
-        """Return the step that releases the cycle with the lowest held level, of those that `may` be released."""
-        for derivation in sorted(self.held, key=self.held.__getitem__):
+        """Return the step that releases the cycle with the lowest blocked level, of those that `may` be released."""
+        for derivation in sorted(self.blocked, key=self.blocked.__getitem__):
             if may(derivation):
                 return ReleaseStep(self.order.cycle(derivation))
         return None
@@ -133,7 +133,7 @@ class QueueState:
     # The state of a derivation.
 
     def _is_ready(self, derivation: int) -> bool:
-        """Tell whether no feeder holds up the stale caches.
+        """Return whether no feeder holds up the stale caches.
 
         During a derivation's own backfill, its feeders are backfilled first: what they write makes it stale again.
         """
@@ -141,7 +141,7 @@ class QueueState:
         return not any(map(holds_up, self.order.feeders[derivation]))
 
     def _is_at_rest(self, derivation: int) -> bool:
-        """Tell whether all that is left of a cycle is held."""
+        """Return whether all that is left of a cycle is blocked."""
         return not any(self._goes_on(mate) for mate in self.order.cycle(derivation))
 
     def _goes_on(self, derivation: int) -> bool:
@@ -155,7 +155,7 @@ class QueueState:
 
     def _is_busy(self, derivation: int) -> bool:
         summary = self.summaries.get(derivation)
-        return summary is not None and (self._is_due(summary) or derivation in self.held)
+        return summary is not None and (self._is_due(summary) or derivation in self.blocked)
 
     def _is_in_backfill(self, derivation: int) -> bool:
         summary = self.summaries.get(derivation)
@@ -171,14 +171,14 @@ class QueueState:
 
 @dataclass
 class CacheSchedule:
-    """The turns of stale caches, backfills and held caches, as one server has given them so far."""
+    """The turns of stale caches, backfills and blocked caches, as one server has given them so far."""
 
     batches_since_backfill: int = 0
     batches_since_release: int = 0
 
     def next(self, state: QueueState) -> QueueStep | None:
         """Return the next step; None if nothing is due."""
-        if not state.held:
+        if not state.blocked:
             self.batches_since_release = 0
         if self.is_release_due and (step := state.release_lowest) is not None:
             return step
@@ -192,11 +192,11 @@ class CacheSchedule:
 
     @property
     def is_release_due(self) -> bool:
-        """True if held caches have waited for enough batches to take their place behind the due ones."""
+        """True if blocked caches have waited for enough batches to take their place behind the due ones."""
         return self.batches_since_release >= BATCHES_PER_RELEASE
 
     def tried_release(self, *, is_released: bool) -> None:
-        """Note a release; where held caches must wait for what has just changed, it is tried again."""
+        """Note a release; where blocked caches must wait for what has just changed, it is tried again."""
         self.batches_since_release = 0 if is_released else self.batches_since_release + 1
 
     def skips_backfill(self) -> bool:

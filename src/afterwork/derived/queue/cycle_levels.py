@@ -1,7 +1,7 @@
-"""The order of caches within a cycle of derivations: a tree whose totals add up those below, a chain of rows.
+"""The order of caches within a cycle of derivations, such as a tree of totals or a chain of rows.
 
 There, each cache has a level, one above those that it reads, and caches of the lowest level run first. The others are
-held until nothing else of their cycle is due. As long as nobody knows what a cache reads, it runs to find out: if it
+blocked until nothing else of their cycle is due. As long as nobody knows what a cache reads, it runs to find out: if it
 has read what is still to be made, its result is thrown away, and it waits for just that.
 """
 
@@ -12,7 +12,7 @@ from datetime import datetime, timedelta
 
 from sqlalchemy import Connection, bindparam, delete, select, update
 
-from afterwork.derived.queue.due_cache import HELD, WAITING, ClaimedBatch
+from afterwork.derived.queue.due_cache import BLOCKED, WAITING, ClaimedBatch
 from afterwork.derived.queue.due_queue import UNCLAIMED
 from afterwork.derived.queue.feeders import Feeder, FeederRun, Feeders
 from afterwork.derived.queue.registered_derivation import RegisteredDerivation
@@ -21,15 +21,15 @@ from afterwork.derived.tables import due as dues
 from afterwork.derived.tables import wait as waits
 
 MAX_EARLY_RUNS = 5
-"""How often a cache that has run too early waits for others. Then it is made of the values that exist."""
+"""The number of times that a cache which ran too early waits for others. Then it is made of the values that exist."""
 
 MAX_HELD = timedelta(minutes=5)
-"""The longest that a cache is held where others of its cycle never become idle."""
+"""The longest that a cache is blocked where others of its cycle never become idle."""
 
 
 @dataclass(frozen=True)
 class RowOrder:
-    """The decision about runs: the level of each that may be stored; for each early one, the caches it must wait for.
+    """The decision about runs: the levels of those that may be stored, and the caches that each early one must await.
 
     An early run waits for none if those are made in the same batch.
     """
@@ -96,8 +96,8 @@ class Levels:
 
     def _release(self, connection: Connection, now: datetime, *which: object) -> int:
         waiting = select(waits.c.feeder).where(waits.c.reader == dues.c.cache).exists()
-        held = dues.c.claim.is_(None), dues.c.due >= WAITING, ~waiting
-        return connection.execute(update(dues).where(*held, *which).values(due=now)).rowcount  # type: ignore[arg-type]
+        blocked = dues.c.claim.is_(None), dues.c.due >= WAITING, ~waiting
+        return connection.execute(update(dues).where(*blocked, *which).values(due=now)).rowcount  # type: ignore[arg-type]
 
     def put(self, connection: Connection, levels: Mapping[int, int]) -> None:
         """Write the levels of caches."""
@@ -115,18 +115,18 @@ class Levels:
         return {row.id: row.level or 0 for row in connection.execute(query)}
 
     def release_lowest(self, connection: Connection, cycle: Collection[int], now: datetime) -> None:
-        """Release the lowest level that is held in a cycle of derivations.
+        """Release the lowest level that is blocked in a cycle of derivations.
 
         If all the rest waits for others, release what waits for caches made meanwhile, or for itself through others.
         """
         d = dues.c
-        held = d.derivation.in_(cycle), d.claim.is_(None), d.due >= HELD
-        first = connection.execute(select(d.due).where(*held).order_by(d.due).limit(1)).scalar()
+        blocked = d.derivation.in_(cycle), d.claim.is_(None), d.due >= BLOCKED
+        first = connection.execute(select(d.due).where(*blocked).order_by(d.due).limit(1)).scalar()
         if first is None:
             return
         if first < WAITING:
             is_next = (d.due == first) | (d.since <= now - MAX_HELD)
-            connection.execute(update(dues).where(*held, is_next).values(due=now))
+            connection.execute(update(dues).where(*blocked, is_next).values(due=now))
         elif not self._release(connection, now, d.derivation.in_(cycle)):
             deadlocked = self._deadlocked(connection, cycle)
             connection.execute(delete(waits).where(waits.c.reader.in_(deadlocked)))
@@ -136,10 +136,10 @@ class Levels:
     def _deadlocked(self, connection: Connection, cycle: Collection[int]) -> list[int]:
         """Return caches that wait for one another. A cache that only waits for them would run in vain."""
         d = dues.c
-        held = d.derivation.in_(cycle), d.claim.is_(None), d.due >= WAITING
-        path = [connection.execute(select(d.cache).where(*held).limit(1)).scalar_one()]
+        blocked = d.derivation.in_(cycle), d.claim.is_(None), d.due >= WAITING
+        path = [connection.execute(select(d.cache).where(*blocked).limit(1)).scalar_one()]
         while True:
-            onward = select(waits.c.feeder).join(dues, d.cache == waits.c.feeder).where(*held).limit(1)
+            onward = select(waits.c.feeder).join(dues, d.cache == waits.c.feeder).where(*blocked).limit(1)
             next_cache = connection.execute(onward.where(waits.c.reader == path[-1])).scalar()
             if next_cache is None:
                 return path[-1:]

@@ -9,22 +9,22 @@ from afterwork.derived.queue.registered_derivation import RegisteredDerivation
 NEVER = datetime(9999, 1, 1, tzinfo=UTC)
 """When a run that has stored its effects is due again as long as nothing marks it."""
 
-HELD = datetime(9998, 1, 1, tzinfo=UTC)
-"""A due time in the far future for held caches: nobody can tell when the others will have run. Level 0 is here, each
+BLOCKED = datetime(9998, 1, 1, tzinfo=UTC)
+"""A due time in the far future for blocked caches: nobody can tell when the others will have run. Level 0 is here, each
 level a second later."""
 
-WAITING = HELD + timedelta(days=300)
+WAITING = BLOCKED + timedelta(days=300)
 """When a cache is due that waits for certain others."""
 
 
-def held_at(level: int) -> datetime:
-    """Return when a cache is due that is held until those of lower levels have run."""
-    return min(HELD + timedelta(seconds=level), WAITING - timedelta(days=1))
+def blocked_due(level: int) -> datetime:
+    """Return when a cache is due that is blocked until those of lower levels have run."""
+    return min(BLOCKED + timedelta(seconds=level), WAITING - timedelta(days=1))
 
 
 def shown_due(due: datetime | None) -> datetime | None:
     """Return when a cache is due, as people may see it; None while it waits for others."""
-    return None if due is None or due >= HELD else due
+    return None if due is None or due >= BLOCKED else due
 
 
 @dataclass(frozen=True)
@@ -43,7 +43,7 @@ class DueSummary:
     backfilled: bool
     checksum: str | None
 
-    def without_held(self) -> "DueSummary":
+    def without_blocked(self) -> "DueSummary":
         """Return the summary of what waits for no other cache."""
         return replace(self, due=shown_due(self.due), backfill=shown_due(self.backfill))
 

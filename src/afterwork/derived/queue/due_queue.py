@@ -9,7 +9,7 @@ from sqlalchemy import Connection, bindparam, delete, func, select, update
 
 from afterwork.derived.queue import due_statements
 from afterwork.derived.queue.due_cache import (
-    HELD,
+    BLOCKED,
     NEVER,
     CacheClaimRequest,
     ClaimedBatch,
@@ -36,20 +36,20 @@ class DueQueue:
         self._end = Direct(due_statements.END)
         self._mark = Direct(due_statements.MARK)
         self._summaries = Direct(due_statements.SUMMARIES)
-        self._first_held = Direct(due_statements.FIRST_HELD)
+        self._first_blocked = Direct(due_statements.FIRST_BLOCKED)
 
     def summaries(self, connection: Connection) -> list[DueSummary]:
         """Return what waits, by derivation. Touches a row or two for each."""
-        return [DueSummary(*row).without_held() for row in self._summaries.execute(connection)]
+        return [DueSummary(*row).without_blocked() for row in self._summaries.execute(connection)]
 
-    def held(self, connection: Connection) -> dict[int, datetime]:
-        """Return the derivations with caches that are held, each with the first due time among those."""
-        rows = self._first_held.execute(connection, {"held_from": HELD})
+    def blocked(self, connection: Connection) -> dict[int, datetime]:
+        """Return the derivations with caches that are blocked, each with the first due time among those."""
+        rows = self._first_blocked.execute(connection, {"held_from": BLOCKED})
         first = {derivation: min(filter(None, due_times), default=None) for derivation, *due_times in rows}
         return {derivation: due for derivation, due in first.items() if due is not None}
 
     def mark(self, connection: Connection, marks: Sequence[DueMark]) -> None:
-        """Have caches run, each when it is due; one that is marked already runs at the earlier time of the two."""
+        """Mark caches as due. A cache that is marked already runs at the earlier of the two times."""
         if not marks:
             return
         if self._dialect == "postgresql":
@@ -65,7 +65,7 @@ class DueQueue:
         """
         values = {
             "of": request.derivation.id,
-            "filling": request.is_backfill,
+            "is_backfill": request.is_backfill,
             "now": now,
             "limit": request.limit,
             "by": request.server,

@@ -5,7 +5,7 @@ from typing import Any
 
 from sqlalchemy import Text, bindparam, column, func, literal_column, select, text, true, update
 
-from afterwork.derived.queue.due_cache import HELD, DueMark
+from afterwork.derived.queue.due_cache import BLOCKED, DueMark
 from afterwork.derived.tables import cache as caches
 from afterwork.derived.tables import derivation as derivations
 from afterwork.derived.tables import due as dues
@@ -19,13 +19,13 @@ _TYPES = {
     "backfill": "bool", "cause_cache": "bigint", "depth": "int", "attempts": "int", "reread": "bool",
 }  # fmt: skip
 
-# A held cache comes before one that is due only later, and after one that is due already.
+# A blocked cache comes before one that is due only later, and after one that is due already.
 _ON_CONFLICT = (
     " ON CONFLICT (cache) DO UPDATE SET"
     " due = CASE"
-    " WHEN afterwork_due.due >= {held} AND excluded.due < {held}"
+    " WHEN afterwork_due.due >= {blocked} AND excluded.due < {blocked}"
     " THEN CASE WHEN excluded.due <= excluded.since THEN excluded.due ELSE afterwork_due.due END"
-    " WHEN excluded.due >= {held} AND afterwork_due.due < {held}"
+    " WHEN excluded.due >= {blocked} AND afterwork_due.due < {blocked}"
     " THEN CASE WHEN afterwork_due.due <= excluded.since THEN afterwork_due.due ELSE excluded.due END"
     " WHEN excluded.due < afterwork_due.due THEN excluded.due ELSE afterwork_due.due END,"
     " backfill = afterwork_due.backfill AND excluded.backfill,"
@@ -37,13 +37,13 @@ _ON_CONFLICT = (
 MARK = text(
     f"INSERT INTO afterwork_due ({', '.join(COLUMNS)}) SELECT {', '.join(COLUMNS)}"
     f" FROM json_to_recordset(CAST(:marks AS json)) AS mark ({', '.join(f'{n} {_TYPES[n]}' for n in COLUMNS)})"
-    + _ON_CONFLICT.format(held=f"TIMESTAMPTZ '{HELD:%Y-%m-%d} 00:00:00+00'")
+    + _ON_CONFLICT.format(blocked=f"TIMESTAMPTZ '{BLOCKED:%Y-%m-%d} 00:00:00+00'")
 )
 """Marks many caches, as JSON: the driver takes far longer to write long arrays of texts."""
 
 MARK_ON_SQLITE = text(
     f"INSERT INTO afterwork_due ({', '.join(COLUMNS)}) VALUES ({', '.join(f':{name}' for name in COLUMNS)})"
-    + _ON_CONFLICT.format(held=f"'{HELD:%Y-%m-%d} 00:00:00.000000'")
+    + _ON_CONFLICT.format(blocked=f"'{BLOCKED:%Y-%m-%d} 00:00:00.000000'")
 ).bindparams(bindparam("due", type_=UtcDateTime()), bindparam("since", type_=UtcDateTime()))
 
 END = text(
@@ -60,7 +60,7 @@ _FIRST_HELD_IN = (
     " AND due >= :held_from ORDER BY due LIMIT 1)"
 )
 
-FIRST_HELD = (
+FIRST_BLOCKED = (
     text(
         f"SELECT d.id, {_FIRST_HELD_IN.format(backfill='false')} AS due,"
         f" {_FIRST_HELD_IN.format(backfill='true')} AS backfill FROM afterwork_derivation AS d"
@@ -91,7 +91,7 @@ def claim_statements(dialect: str) -> list[Any]:
     c = dues.c
     first = (
         select(c.cache)
-        .where(c.derivation == bindparam("of"), c.claim.is_(None), c.backfill == bindparam("filling"))
+        .where(c.derivation == bindparam("of"), c.claim.is_(None), c.backfill == bindparam("is_backfill"))
         .where(c.due <= bindparam("now", type_=UtcDateTime()))
         .where(select(derivations.c.id).where(*_has_code).exists())
         .order_by(c.due)

@@ -12,7 +12,7 @@ from sqlalchemy import Connection, Dialect, select
 from afterwork.derived.cause import Cause
 from afterwork.derived.manifest.reads import Reads
 from afterwork.derived.queue.cache_rows import BackfillMark, CacheRows
-from afterwork.derived.queue.due_cache import HELD
+from afterwork.derived.queue.due_cache import BLOCKED
 from afterwork.derived.queue.registered_derivation import RegisteredDerivation
 from afterwork.derived.tables import cache as caches
 from afterwork.derived.tables import derivation as derivations
@@ -124,7 +124,7 @@ class Feeders:
         c, d = caches.c, dues.c
         query = select(c.id, c.root, c.level, c.computed, d.due, d.claim).outerjoin(dues, d.cache == c.id)
         for row in connection.execute(query.where(c.derivation == writer.id, c.root.in_(roots))):
-            is_due = row.due is not None and (row.claim is not None or row.due <= now or row.due >= HELD)
+            is_due = row.due is not None and (row.claim is not None or row.due <= now or row.due >= BLOCKED)
             yield row.root, Feeder(row.id, writer.id, row.level or 0, row.computed is not None and not is_due)
 
     def _add_to_backfill(
@@ -148,7 +148,7 @@ def _rows(writer: RegisteredDerivation, reads: Reads) -> Iterator[int | str]:
 
 
 def _queries(writer: RegisteredDerivation, reads: Reads) -> Iterator[tuple[str, str]]:
-    """Yield the queries by one column that have read the derived column: the column that they ask by, and the value."""
+    """Yield the queries by one column that have read the derived column: the queried column, and its value."""
     assert writer.target_column is not None
     target, column = writer.target_column
     for pattern, key in reads.queries:

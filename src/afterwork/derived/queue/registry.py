@@ -79,7 +79,7 @@ class DerivationRegistry:
         return self._order
 
     def reads(self, reader: RegisteredDerivation, writer: RegisteredDerivation) -> bool:
-        """Tell whether runs of one derivation ever read what the other writes."""
+        """Return whether runs of one derivation ever read what the other writes."""
         if writer.target_column is None:
             return False
         table_id, column = writer.target_column
@@ -92,11 +92,11 @@ class DerivationRegistry:
         return sum(map(len, self._uses.values()))
 
     def has_read(self, derivation: int) -> bool:
-        """Tell whether any read of a derivation's runs is known."""
+        """Return whether any read of a derivation's runs is known."""
         return bool(self._uses[derivation])
 
     def knows(self, derivation: int, patterns: Collection[int]) -> bool:
-        """Tell whether runs of a derivation are known to have read all these patterns."""
+        """Return whether runs of a derivation are known to have read all these patterns."""
         return self._uses[derivation].issuperset(patterns)
 
     def learn(self, connection: Connection, derivation: int, patterns: Collection[int]) -> None:

@@ -1,4 +1,4 @@
-"""The extent of a class: its objects by what is in the database, whatever sessions are made to see of it."""
+"""The extent of a class: its objects in the database, even those that sessions are made to hide."""
 
 from collections.abc import Collection, Iterator, Mapping, Sequence, Set
 from dataclasses import dataclass, field

@@ -1,4 +1,4 @@
-"""All the hidden state of tracking, in one place: what is global, what is changed in objects of others, and why.
+"""The hidden state of tracking, in one place: global state, changes in objects of others, and the reasons.
 
 Application code reads plain SQLAlchemy objects and gets no recorder passed in. So tracking has to be ambient:
 

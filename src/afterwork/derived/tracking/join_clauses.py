@@ -15,7 +15,7 @@ Pairs = Sequence[tuple[ColumnClause[Any], ColumnClause[Any]]]
 
 
 def split_join(condition: ColumnElement[bool]) -> tuple[Pairs | None, list[ColumnClause[Any]]]:
-    """Return the pairs of columns that a join equates, None if it has none; and the columns of its other conditions."""
+    """Return the pairs of columns that a join equates (None without any), and the columns of its other conditions."""
     pairs: list[tuple[ColumnClause[Any], ColumnClause[Any]]] = []
     rest: list[ColumnClause[Any]] = []
     for clause in _conjuncts(condition):

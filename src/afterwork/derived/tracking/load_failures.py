@@ -20,7 +20,7 @@ EAGER_LOADERS = ("joined", False, "selectin", "subquery", "immediate")
 
 
 def add_failed_object(tables: MappedTables, reads: Reads, mapper: Mapper[Any], identity: Sequence[Any]) -> None:
-    """Add reads for an object that could not be loaded: all columns of its rows, and all rows loaded with it."""
+    """Add reads for an object that could not be loaded: all columns of its rows, and of rows loaded with it."""
     for subclass in mapper.self_and_descendants:
         for table in filter(None, map(tables.tables.of, subclass.tables)):
             tables.add_row(reads, TrackedColumns(table, EVERY_COLUMN), subclass, identity)

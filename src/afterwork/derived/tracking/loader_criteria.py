@@ -46,7 +46,7 @@ def narrowed_relationship(
 
     None if no criterion concerns its tables.
     """
-    narrowing = tuple(one for one in criteria_in(state.load_options) if _concerns(one, tables))
+    narrowing = tuple(criterion for criterion in criteria_in(state.load_options) if _concerns(criterion, tables))
     if not narrowing:
         return None
     relationship = getattr(state.class_, prop.key)

@@ -131,7 +131,7 @@ class MappedTables:
         return self._positions[pair]
 
     def _integer_position(self, table: TrackedTable, mapper: Mapper[Any]) -> int | None:
-        """Return the position, in the primary key of a class, of the integer that is the key of one of its tables.
+        """Return the position in a class's primary key of the integer that is the key of one of its tables.
 
         None if that key is no integer, or objects have it in another form.
         """

@@ -105,7 +105,7 @@ class Prototypes:
             set_committed_value(state.obj(), key, objects if prop.uselist else next(iter(objects), None))
 
     def _prototype_of(self, state: InstanceState[Any], prop: Any) -> Prototype | None:
-        """Return the prototype of an object, unless this member of it is to be loaded in a way of its own."""
+        """Return the prototype of an object, unless this member of it must be loaded in a special way."""
         if state.expired or state.key is None or not is_loaded_by_default(state, prop):
             return None
         prototype = self._known[state.key[0]].get(state.key[1])
@@ -127,13 +127,13 @@ class Prototypes:
     def _load_for_batch(self, prototype: Prototype, loader: BatchLoader, session: Session) -> None:
         key, member = loader.prop.key, loader.member
         local = [prototype, *islice(self._waiting_with(prototype, loader), MAX_OBJECTS_PER_QUERY - 1)]
-        wanted = {one.values[member] for one in local}
+        wanted = {row.values[member] for row in local}
         remote: dict[Any, Sequence[Prototype]] = self._known_by_key(loader, wanted)
         remote.update(self._load_remote(loader, wanted - remote.keys(), prototype, session))
-        for one in local:
-            related = remote.get(one.values[member], ())
+        for row in local:
+            related = remote.get(row.values[member], ())
             if loader.prop.uselist or len(related) < 2:  # of more than one, SQLAlchemy warns
-                one.relate(key, related)
+                row.relate(key, related)
 
     def _waiting_with(self, prototype: Prototype, loader: BatchLoader) -> Iterator[Prototype]:
         """Yield the other prototypes whose relationship can be loaded by the same query."""

@@ -38,7 +38,7 @@ class ReadListener(Protocol):
     def find_loaded(self, mapper: Mapper[Any], identity: object) -> object | None:
         """Return the object with a key, if that takes no query for it alone."""
 
-    def looked_up(self, mapper: Mapper[Any], identity: object, found: object | None) -> None:
+    def looked_up(self, mapper: Mapper[Any], identity: object, obj: object | None) -> None:
         """Record that an object was looked up by its key."""
 
     def before_statement(

@@ -155,8 +155,8 @@ class Recorder:
             return None
         return self._prototypes.find(mapper, _key_parts(mapper, identity), self._session)
 
-    def looked_up(self, mapper: Mapper[Any], identity: object, found: object | None) -> None:
-        parts = _key_parts(mapper, identity) if found is None else identity_of(instance_state(found))
+    def looked_up(self, mapper: Mapper[Any], identity: object, obj: object | None) -> None:
+        parts = _key_parts(mapper, identity) if obj is None else identity_of(instance_state(obj))
         self._dependencies.mapped_tables.add_existence(self._reads, mapper, parts)
 
     def before_statement(

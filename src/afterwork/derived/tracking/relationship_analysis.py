@@ -31,8 +31,8 @@ def relationship_of(prop: RelationshipProperty[Any], mapper: Mapper[Any], tables
     """Find out what a relationship of a class's objects depends on. Raises `NotWatched`."""
     if prop.lazy in QUERYING_LOADERS:
         return TrackedRelationship(prop)
-    found = _Analysis(prop, mapper, tables).relationship if prop.entity.is_mapper else None
-    return found or _all_rows(prop, tables)
+    relationship = _Analysis(prop, mapper, tables).relationship if prop.entity.is_mapper else None
+    return relationship or _all_rows(prop, tables)
 
 
 def _all_rows(prop: RelationshipProperty[Any], tables: MappedTables) -> TrackedRelationship:
@@ -70,8 +70,8 @@ class _Analysis:
         if not is_query(self.mapper.persist_selectable):
             return self._from_table()
         near = self._members(column for column in columns_in(self.prop.primaryjoin) if not is_remote(column))
-        found = None if near is None else self._from_table()
-        return None if found is None or near is None else replace(found, near=near)
+        from_table = None if near is None else self._from_table()
+        return None if from_table is None or near is None else replace(from_table, near=near)
 
     def _from_table(self) -> TrackedRelationship | None:
         if is_query(self.remote.selectable):
@@ -125,7 +125,7 @@ class _Analysis:
         return self._members(by_remote[key] for key in keys)
 
     def _partial_rows(self, table: Any, near: Pairs) -> LinkRows | None:
-        """Treat the rows of one table as link rows to their objects, whose rows in other tables may be yet to come."""
+        """Treat the rows of one table as link rows to their objects. Their rows in other tables may not exist yet."""
         by_key = {as_inherited(self.remote, column): column for column in table.primary_key}
         keys = self.remote.primary_key
         members = self._members(local for local, _ in near)

@@ -106,12 +106,12 @@ def _look_up(
         refuse_elsewhere(session.hash_key)
         return look_up(entity, identity, load, execution_options=execution_options, **options)
     mapper: Mapper[Any] = inspect(entity)
-    found = None if execution_options or any(options.values()) else listener.find_loaded(mapper, identity)
-    if found is None:
+    loaded = None if execution_options or any(options.values()) else listener.find_loaded(mapper, identity)
+    if loaded is None:
         marked = {**execution_options, UNTRACKED: True}
-        found = look_up(entity, identity, load, execution_options=marked, **options)
-    listener.looked_up(mapper, identity, found)
-    return found
+        loaded = look_up(entity, identity, load, execution_options=marked, **options)
+    listener.looked_up(mapper, identity, loaded)
+    return loaded
 
 
 def _before_session_statement(given: Any, state: ORMExecuteState) -> None:

@@ -1,4 +1,4 @@
-"""Rows that the model doesn't find by the key that it reads of them: it would write that key in another form."""
+"""Rows that the model can't find by their own keys, since it would write those in another form."""
 
 from collections.abc import Collection, Iterable, Mapping
 from contextlib import nullcontext

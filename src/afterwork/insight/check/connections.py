@@ -7,7 +7,7 @@ from sqlalchemy import Connection, text
 from afterwork.insight.check.finding import CheckContext, Finding
 
 CONNECTIONS_BESIDE_WORKERS = 3
-"""Connections of a server beside two for each worker: to look for work, for its signs of life, and for its history."""
+"""Connections of a server besides two per worker: for its search for work, its signs of life, and its history."""
 
 _FREE = text(
     "SELECT CAST(current_setting('max_connections') AS int)"

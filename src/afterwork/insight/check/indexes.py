@@ -21,9 +21,8 @@ QueriedColumns = Mapping[tuple[Table, frozenset[str]], set[str]]
 
 def look(scene: CheckContext) -> Iterator[Finding]:
     """Yield columns by which jobs select rows, and with which no index begins."""
-    asked = {
-        one: names for one, names in [*_by_timers(scene).items(), *_by_caches(scene).items()] if _is_there(scene, *one)
-    }
+    queried = [*_by_timers(scene).items(), *_by_caches(scene).items()]
+    asked = {(table, columns): names for (table, columns), names in queried if _is_there(scene, table, columns)}
     missing = [
         (table, columns, names)
         for (table, columns), names in asked.items()
@@ -66,7 +65,7 @@ def _by_timers(scene: CheckContext) -> QueriedColumns:
         criteria = timed.when.criteria
         if isinstance(criteria, Select) and criteria.whereclause is not None and timed.root is not None:
             parts = visitors.iterate(criteria.whereclause)
-            columns = [one for one in parts if isinstance(one, Column) and one.table is timed.root.local_table]
+            columns = [part for part in parts if isinstance(part, Column) and part.table is timed.root.local_table]
             if columns and isinstance(timed.root.local_table, Table):
                 queried[timed.root.local_table, frozenset(column.name for column in columns)].add(name)
     return queried
@@ -98,5 +97,5 @@ def _begin(index: Mapping[str, Any]) -> Set[str]:
 
 def _is_large(scene: CheckContext, table: Table) -> bool:
     """Return whether a table has more rows than a full scan reads in no time. Counts no further than that."""
-    some = select(1).select_from(table).limit(scene.limits.small_table).subquery()
-    return scene.connection.execute(select(func.count()).select_from(some)).scalar_one() >= scene.limits.small_table
+    rows = select(1).select_from(table).limit(scene.limits.small_table).subquery()
+    return scene.connection.execute(select(func.count()).select_from(rows)).scalar_one() >= scene.limits.small_table

@@ -49,5 +49,5 @@ def _kept(scene: CheckContext) -> Finding:
 
 def _count(scene: CheckContext, table: Table) -> int:
     """Return the number of rows of a table, or the limit plus one."""
-    some = select(1).select_from(table).limit(scene.limits.waiting_changes + 1).subquery()
-    return scene.connection.execute(select(func.count()).select_from(some)).scalar_one()
+    rows = select(1).select_from(table).limit(scene.limits.waiting_changes + 1).subquery()
+    return scene.connection.execute(select(func.count()).select_from(rows)).scalar_one()

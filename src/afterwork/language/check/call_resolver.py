@@ -31,7 +31,7 @@ class CallResolver:
         self.table = table
 
     def find(self, source: TypedNode, mark: str, use: NameUse) -> TypedNode | None:
-        """Return the call that a name means after a source and `.` or `->`; None if its type has no such operator.
+        """Return the call meant by a name after a source and `.` or `->`; None for an unknown operator.
 
         Raises `WrongType` where it has one that doesn't take the arguments.
         """

@@ -1,4 +1,4 @@
-"""The common context of the steps of one check: the text, the model's names, the variables in scope, and the errors."""
+"""The common context of the steps of one check: text, names of the model, variables in scope, and errors."""
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace

@@ -51,7 +51,7 @@ def _is_named_type(pattern: TypePattern, of: Type, bindings: Bindings) -> bool:
 
 
 def matches_source(pattern: TypePattern, source: Type, bindings: Bindings) -> bool:
-    """Return whether a type fits as the source: a collection or a type does so only where the pattern says so."""
+    """Return whether a type fits as the source. A collection or a type fits only a pattern for one."""
     if isinstance(source, CollectionType) and pattern.name.lower() not in types.COLLECTION_KINDS:
         return False
     if isinstance(source, TypeOf) and pattern.name != "Type":

@@ -19,7 +19,7 @@ Closure = Callable[[Frame], Any]
 """A compiled node."""
 
 Compiler = Callable[[TypedNode], Closure]
-"""What compiles the nodes below a node: `compile.compiled`, which the parts of the compiler get as an argument."""
+"""A compiler of the nodes below a node: `compile.compiled`, which the parts of the compiler get as an argument."""
 
 
 @dataclass(frozen=True, slots=True)

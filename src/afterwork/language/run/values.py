@@ -55,7 +55,8 @@ def equality_key(value: Any) -> Hashable:
 
 
 def as_elements(value: Any) -> list[Any]:
-    """Return a value of an unknown type as a flat collection; a single value as one of itself, null as an empty one."""
+    """Return a value of an unknown type as a flat collection. A single value becomes its only element; null has
+    none."""
     match value:
         case None:
             return []

@@ -46,8 +46,8 @@ def _holds(attribute: StateAttribute, text: str, entity: Entity) -> Column:
         case AnyState():
             return func.replace(func.lower(column), "_", "").in_(attribute.spellings(text))
         case MachineStates(between=None):
-            return column.in_(attribute.held(text))
+            return column.in_(attribute.stored_values(text))
         case MachineStates(between=between):
             padded = literal(between) + column + literal(between)
-            values = [literal(f"{between}{value}{between}") for value in attribute.held(text)]
+            values = [literal(f"{between}{value}{between}") for value in attribute.stored_values(text)]
             return or_(false(), *[columns.contains(padded, value) for value in values])

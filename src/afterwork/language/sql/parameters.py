@@ -32,8 +32,7 @@ COLUMN_TYPES: dict[Type, TypeEngine[Any]] = {
 
 
 def parameter(type_: Type, value: Any, like: Term | None) -> Term | None:
-    """Return a value with the column type of the term `like` that it will be compared with; None if it is no single
-    value."""
+    """Return a value with the column type of `like`, the term to compare it with; None for a collection."""
     column_type = like.column_type if like is not None and like.column_type is not None else _column_type(type_)
     if value is None:
         # PostgreSQL needs the type of each null

@@ -45,7 +45,7 @@ def _frame(expression: TypedExpression, values: Mapping[str, Any]) -> Frame:
 
 
 def statement_of(tree: TypedNode, frame: Frame, limit: int | None = None, offset: int | None = None) -> Select[Any]:
-    """Return one SELECT of a tree, with known values from a frame, and for a collection with a limit and an offset.
+    """Return one SELECT of a tree, with known values from a frame; for collections, with limit and offset.
 
     Raises `LocatedError`.
     """
@@ -73,7 +73,7 @@ def _section(
 
 
 def values_of(expression: TypedExpression, values: Mapping[str, Any]) -> Select[Any]:
-    """Return a SELECT of the value of an expression for each object of its class: of the class's key, and of `value`.
+    """Return a SELECT of each object's key and, as `value`, the value of an expression.
 
     It computes many values at once: put a condition on the columns of the key to select some.
     """

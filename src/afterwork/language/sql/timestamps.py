@@ -64,7 +64,7 @@ class timestamp_of(GenericFunction[datetime]):
 
 
 class months_later(GenericFunction[datetime]):
-    """A timestamp a number of months later, on the last day where the month has no such day; null beyond the years."""
+    """A timestamp some months later, or the last day if the month is too short; null outside the supported years."""
 
     type = TimestampType()
     name = "afterwork_months_later"
@@ -134,7 +134,7 @@ def as_timestamp_column(column: Column) -> Column:
 
 
 def as_microseconds(column: Column) -> Column:
-    """Return a timestamp, a date or a duration as a whole number, without converting back what was just made of one."""
+    """Return a timestamp, date or duration as a whole number, without converting a converted number back."""
     if isinstance(column, timestamp_of):
         (number,) = column.clauses
         return number

@@ -148,7 +148,7 @@ class TuplePart(TypedNode):
 
 @dataclass(frozen=True, slots=True)
 class AsSet(TypedNode):
-    """A value as a Set of itself, or an empty Set if it is null: what `->` makes of a single value."""
+    """A single value before `->`: a Set of itself, or an empty Set if it is null."""
 
     source: TypedNode
 

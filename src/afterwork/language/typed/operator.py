@@ -34,7 +34,7 @@ class FrameFunction:
 
 @dataclass(frozen=True, slots=True)
 class DatabaseQuery:
-    """A function that makes a SELECT of a typed tree and a frame, with the next two operands as limit and offset."""
+    """A function that makes a SELECT from a typed tree and a frame. The next two operands are limit and offset."""
 
     function: Callable[..., Any]
 

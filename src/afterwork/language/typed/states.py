@@ -26,19 +26,19 @@ class AnyState:
         """Return the folded texts of a state: `#Life.Active` is Life.Active or Active."""
         return folded(text), folded(text.rpartition(".")[2])
 
-    def is_in(self, held: Any, text: str) -> bool:
+    def is_in(self, stored: Any, text: str) -> bool:
         """Return whether the value of the attribute is a state."""
-        return isinstance(held, str) and folded(held) in self.spellings(text)
+        return isinstance(stored, str) and folded(stored) in self.spellings(text)
 
 
 @dataclass(frozen=True, slots=True)
 class KnownState:
-    """One state of a machine. It has several `names`, and is nested in the states named `outer`; `held` are the
-    attribute's values while an object is in it."""
+    """One state of a machine. It has several `names`, and is nested in the states named `outer`; `stored_values` are
+    the attribute's values while an object is in it."""
 
     names: tuple[str, ...]
     outer: tuple[str, ...]
-    held: tuple[Any, ...]
+    stored_values: tuple[Any, ...]
 
 
 @dataclass(frozen=True)
@@ -59,12 +59,14 @@ class MachineStates:
                 by_name.setdefault(name, []).append(state)
         return by_name
 
-    def held(self, text: str) -> tuple[Any, ...]:
-        """Return the values of the attribute while its object is in a state, `#State`, `#Outer.State` or
-        `#Machine.State`; nothing if there is no such state."""
+    def stored_values(self, text: str) -> tuple[Any, ...]:
+        """Return the values of the attribute while its object is in a state; nothing for an unknown state. The text is
+        `#State`, `#Outer.State` or `#Machine.State`."""
         *before, name = text.split(".")
         named = self._by_name.get(name) or self._by_name.get(folded(name)) or []
-        return tuple(dict.fromkeys(value for state in named if self._lies_in(state, before) for value in state.held))
+        return tuple(
+            dict.fromkeys(value for state in named if self._lies_in(state, before) for value in state.stored_values)
+        )
 
     def _lies_in(self, state: KnownState, before: Iterable[str]) -> bool:
         within = {folded(name) for name in (*self.names, *state.outer)}
@@ -72,13 +74,13 @@ class MachineStates:
 
     def knows(self, text: str) -> bool:
         """Return whether a text names a state."""
-        return bool(self.held(text))
+        return bool(self.stored_values(text))
 
-    def is_in(self, held: Any, text: str) -> bool:
+    def is_in(self, stored: Any, text: str) -> bool:
         """Return whether a value of the attribute means a state."""
-        values = held.split(self.between) if self.between and isinstance(held, str) else (held,)
-        held_values = self.held(text)
-        return any(value in held_values for value in values)
+        values = stored.split(self.between) if self.between and isinstance(stored, str) else (stored,)
+        values_of_state = self.stored_values(text)
+        return any(value in values_of_state for value in values)
 
 
 StateAttribute = AnyState | MachineStates

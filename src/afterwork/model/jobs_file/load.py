@@ -24,7 +24,7 @@ FILE: Mapping[str, type] = {"dialect": str, **dict.fromkeys(SECTIONS, dict)}
 
 @dataclass
 class JobsFile:
-    """A file that was loaded: the `jobs` that it has added to the model, and what it may name of `python`, by name."""
+    """A loaded file: the `jobs` that it has added to the model, and the objects in `python` that it may name."""
 
     source: JobsFileSource
     python: Mapping[str, Any]

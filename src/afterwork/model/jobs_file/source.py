@@ -73,7 +73,7 @@ def _first(
 
 
 def _written_as_key(key: str) -> re.Pattern[str]:
-    """Return a pattern for a key: in a header of TOML, before its value, or as the name of a list's item."""
+    """Return a pattern for a key: in a TOML header, before its value, or as a list item's name."""
     name = rf"[\"']?{re.escape(key)}[\"']?"
     return re.compile(rf"^\s*\[+(.+\.)?\s*{name}\s*[\].]|(^|[{{,\[-])\s*{name}\s*[=:]|name[\"']?\s*[=:]\s*{name}")
 

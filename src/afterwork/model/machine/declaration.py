@@ -28,7 +28,7 @@ class Player(Protocol):
     """Moves objects by their machines, in the session that they are in."""
 
     def listen(self, owner: type) -> None:
-        """See to it that the moves of a class's objects are saved with them."""
+        """Ensure that the moves of a class's objects are saved with them."""
         ...
 
     def check(self, machine: "Machine", obj: Any) -> None:
@@ -77,7 +77,7 @@ class Machine(HasStates):
         return self if target is None else BoundMachine(self, target)
 
     def join(self, owner: type) -> None:
-        """Become one of the machines of a class."""
+        """Register as a machine of a class."""
         setattr(owner, MACHINES, (*machines_of(owner), self))
         if not hasattr(owner, TRIGGER):
             setattr(owner, TRIGGER, _Trigger())
@@ -141,7 +141,7 @@ class Machine(HasStates):
         return self._members[cls]
 
     def states_in(self, mapper: Mapper[Any]) -> MachineStates:
-        """Return the states as texts may name them: by the machine's name, that of its chart, or that of its member."""
+        """Return the states as texts may name them: by the name of the machine, its chart or its member."""
         key = self.member_of(mapper)
         return self.states.as_kept_in(key, tuple(filter(None, (self.name, self.declared.__name__, key))))
 
@@ -172,8 +172,8 @@ class BoundMachine:
 
     @property
     def state(self) -> Any:
-        """The value of the column: the state that it is in, or the innermost ones, with commas, of nested and parallel
-        states. None as long as it has not begun."""
+        """The value of the column: the current state; with nested and parallel states, the innermost ones, separated by
+        commas. None as long as it has not begun."""
         return self._machine.stored(self._target)
 
     def is_in(self, state: str) -> bool:

@@ -22,7 +22,7 @@ class _NoStatement:
 
 
 def give_defaults(obj: Any) -> None:
-    """Set the members of a new object to the defaults that its insert would use, so that entry actions see them.
+    """Set a new object's members to the defaults that its insert would use, so that entry actions see them.
 
     Defaults that only the database or the statement can tell are left to them. So are the states of machines: a state
     must be entered.

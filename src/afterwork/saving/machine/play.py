@@ -181,7 +181,7 @@ def _cycle(path: list[Any]) -> list[str]:
 
 
 def enter_first_states(session: Session) -> None:
-    """Have the machines of objects that are about to be inserted enter their first states."""
+    """Let the machines of objects about to be inserted enter their first states."""
     for obj in [obj for obj in new_objects(session) if machines_of(type(obj))]:
         for machine in machines_of(type(obj)):
             if machine.stored(obj) is None:

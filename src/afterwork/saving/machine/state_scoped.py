@@ -22,7 +22,7 @@ from afterwork.store.tickets.pending import has_begun, is_pending
 from afterwork.store.untracked_statements import OWN
 
 STATEMENTS_AT_END = "afterwork.statements_at_end"
-"""The entry in the `info` of a session that writes only when its run ends: a list of statements to execute then."""
+"""The key in a session's `info` for the statements to execute when its run ends, if it writes only then."""
 
 
 @dataclass(frozen=True)

@@ -45,7 +45,9 @@ def write_down(mapper: Mapper[Any], connection: Connection, obj: Any) -> None:
         _write(connection, LOG, [_row(root_id, move) for move in noted.moves])
     if noted.conflicts:
         met = {"root_id": external_id(obj), "at": now()}
-        _write(connection, NOTE_CONFLICT[connection.dialect.name], [vars(one) | met for one in noted.conflicts])
+        _write(
+            connection, NOTE_CONFLICT[connection.dialect.name], [vars(conflict) | met for conflict in noted.conflicts]
+        )
 
 
 def _row(root_id: str, move: Move) -> dict[str, Any]:

@@ -39,8 +39,8 @@ from afterwork.model.inspection import ModelInfo
 from afterwork.sources.derived.adoption import Adoption
 from afterwork.sources.derived.batch_runner import BatchRunner
 from afterwork.sources.derived.claiming_runner import ClaimingRunner
-from afterwork.sources.derived.isolated_store import IsolatedStore
 from afterwork.sources.derived.source import DerivedSource
+from afterwork.sources.derived.tolerant_store import TolerantStore
 from afterwork.store.database import Database
 
 
@@ -135,7 +135,7 @@ class _Assembly:
             tracking.recorder,
             tracking.root_reads,
         )
-        isolated_store = IsolatedStore(matcher, result_store, tracking.clock)
+        isolated_store = TolerantStore(matcher, result_store, tracking.clock)
         return BatchRunner(matcher, self.calculators, isolated_store, action_runner, tracking.clock, self.run_of)
 
 

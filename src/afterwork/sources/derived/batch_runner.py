@@ -9,14 +9,14 @@ from sqlalchemy import Connection
 from sqlalchemy.exc import DBAPIError
 
 from afterwork.clock import Clock
+from afterwork.derived.compute.action_attempt import ActionAttempt
 from afterwork.derived.compute.action_runner import ActionRunner
-from afterwork.derived.compute.attempt import Attempt
 from afterwork.derived.compute.calculators import Calculators
-from afterwork.derived.compute.failure_isolation import FailureIsolation
 from afterwork.derived.compute.next_runs import FIRST_PAUSE
 from afterwork.derived.compute.result_store import LOCKED_PAUSE
 from afterwork.derived.compute.results import CalculationResult, ResultGroup, RunOf, ran
 from afterwork.derived.compute.store_context import StoreContext
+from afterwork.derived.compute.tolerant_calculation import TolerantCalculation
 from afterwork.derived.matching.matcher import Matcher
 from afterwork.derived.queue.due_cache import ClaimedBatch
 from afterwork.derived.queue.registered_derivation import RegisteredDerivation
@@ -25,11 +25,11 @@ from afterwork.jobs.outcome import Succeeded
 from afterwork.jobs.source import RunOutcomes
 from afterwork.model.derivation import MachineDerivation, MemberDerivation, ViewModelDerivation
 from afterwork.model.external_id import parse
-from afterwork.sources.derived.isolated_store import IsolatedStore
 from afterwork.sources.derived.pace import BATCH_SECONDS, MAX_SQL_BATCH_SIZE, Pace
+from afterwork.sources.derived.tolerant_store import TolerantStore
 
 MAX_ATTEMPTS = 3
-"""How often a run is tried at once while the database refuses it because of other transactions."""
+"""The maximum number of immediate attempts while the database refuses a run because of other transactions."""
 
 CONTENDED_PAUSE = timedelta(seconds=1)
 """The pause after which such a cache may be claimed again."""
@@ -41,7 +41,7 @@ class BatchRunner:
 
     matcher: Matcher
     calculators: Calculators
-    store: IsolatedStore
+    store: TolerantStore
     action_runner: ActionRunner
     clock: Clock
     run_of: RunOf
@@ -97,14 +97,14 @@ class BatchRunner:
         in_sql = self.calculators.sql.get(batch.derivation.id)
         if in_sql is not None:
             try:
-                calculation = FailureIsolation(self.matcher, in_sql, connection, BATCH_SECONDS)
+                calculation = TolerantCalculation(self.matcher, in_sql, connection, BATCH_SECONDS)
                 return [calculation.together(batch)[0]]
             except Exception as error:
                 if self.matcher.database.is_not_the_jobs(error):
                     raise
                 # One of the values that the single statement computes can't be calculated. In Python, it fails alone.
         in_python = self.calculators.python[batch.derivation.id]
-        return FailureIsolation(self.matcher, in_python, connection, BATCH_SECONDS).groups(batch)
+        return TolerantCalculation(self.matcher, in_python, connection, BATCH_SECONDS).groups(batch)
 
     def _store(self, connection: Connection, group: ResultGroup) -> RunOutcomes:
         derivation = group.batch.derivation
@@ -128,7 +128,7 @@ class BatchRunner:
         """Run a view model or move a machine on the single object of a batch."""
         run = self.run_of(batch.derivation, batch.caches[0])
         for _ in range(MAX_ATTEMPTS):
-            attempt = Attempt(connection, batch, run, self.clock.now())
+            attempt = ActionAttempt(connection, batch, run, self.clock.now())
             try:
                 raised = self.action_runner.run(attempt)
             except ClaimLost:

@@ -136,8 +136,8 @@ class DerivedSource:
     def _state(self, connection: Connection, now: datetime) -> QueueState:
         registry = self.matcher.registry
         summaries = self._summaries(connection)
-        held = self._held(connection) if registry.order.cyclic else {}
-        return QueueState(summaries, held, registry.by_id, registry.order, now)
+        blocked = self._blocked(connection) if registry.order.cyclic else {}
+        return QueueState(summaries, blocked, registry.by_id, registry.order, now)
 
     def _summaries(self, connection: Connection) -> Mapping[int, DueSummary]:
         """Return the waiting caches of this server's derivations; servers with another model run the rest."""
@@ -148,14 +148,14 @@ class DerivedSource:
         connection.commit()
         return {number: summary for number, summary in summaries.items() if number in registry.mine}
 
-    def _held(self, connection: Connection) -> Mapping[int, datetime]:
-        held = self.matcher.due_queue.held(connection)
+    def _blocked(self, connection: Connection) -> Mapping[int, datetime]:
+        blocked = self.matcher.due_queue.blocked(connection)
         connection.commit()
         cyclic = self.matcher.registry.order.cyclic
-        return {derivation: first for derivation, first in held.items() if derivation in cyclic}
+        return {derivation: first for derivation, first in blocked.items() if derivation in cyclic}
 
     def _release(self, connection: Connection, cycle: Collection[int]) -> None:
-        """Release held caches, unless waiting changes may come first."""
+        """Release blocked caches, unless waiting changes may come first."""
         may_release = self.schedule.is_release_due or self.matcher.entries.is_empty(connection)
         if may_release:
             with self.matcher.database.transaction(connection):

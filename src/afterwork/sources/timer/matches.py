@@ -54,8 +54,8 @@ class MatchSource(TicketSource):
     def claim_again(self, connection: Connection, claim: Claim) -> Claim | None:
         return _one_unless_cancelled(connection, super().claim_again(connection, claim))
 
-    def held(self, connection: Connection, key: str, lane: str) -> Claim | None:
-        return _one_unless_cancelled(connection, super().held(connection, key, lane))
+    def leased_claim(self, connection: Connection, key: str, lane: str) -> Claim | None:
+        return _one_unless_cancelled(connection, super().leased_claim(connection, key, lane))
 
     def variables(self, connection: Connection, claims: Sequence[Claim]) -> dict[Any, Mapping[str, Any]]:
         timed = self.model.timers

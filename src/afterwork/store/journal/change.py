@@ -34,7 +34,7 @@ ADDED = -1
 """A marker instead of the changed columns of an update: the row has only the new image."""
 
 MOVED = -2
-"""A marker instead of the changed columns of an update: the images are of two rows, a removed and a new one."""
+"""A marker instead of the changed columns of an update: its images belong to two rows, a removed and a new one."""
 
 
 class Change(NamedTuple):

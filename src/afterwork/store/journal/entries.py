@@ -71,7 +71,7 @@ class Taken:
 
 @dataclass
 class Portion:
-    """The number of entries taken at once: half as many after a take that was cancelled because it took too long."""
+    """The number of entries taken at once. It is halved after a take that was cancelled for taking too long."""
 
     max_limit: int
     limit: int = 0

@@ -28,7 +28,7 @@ class KeyWalk(ABC):
     tracked: TrackedTable
 
     def chunk(self, after: Position | None, limit: int) -> tuple[list[int | str], Position | None]:
-        """Return the keys of the next rows, as the journal has them, and the last row's position; None at the end."""
+        """Return the next rows' keys in the journal's form, and the last row's position; None at the end."""
         rows = self.rows([] if after is None else _read(after, len(self.columns)), limit)
         if not rows:
             return [], None
@@ -36,7 +36,7 @@ class KeyWalk(ABC):
 
     @abstractmethod
     def rows(self, last: Sequence[str], limit: int) -> Sequence[Sequence[str]]:
-        """Return up to `limit` rows after the last one ([] for the first): the key, and the columns of the position."""
+        """Return up to `limit` rows after the `last` one ([] for the first): their keys and position columns."""
 
     @property
     def columns(self) -> list[str]:

@@ -129,7 +129,7 @@ class TransitionRows:
         return " AND ".join(known) or "true"
 
     def image(self, side: str) -> str:
-        """Return the image of a row: the text of each valued column, and of the key if that is no number."""
+        """Return the image of a row: the text of each valued column, and of a key that is no number."""
         return ", ".join([*self.values(side), *([self.key_text(side)] if self.key_place < 0 else [])])
 
     def values(self, side: str) -> list[str]:

@@ -71,7 +71,7 @@ BEGIN
 END $$;
 REVOKE ALL ON FUNCTION afterwork_wake_again() FROM PUBLIC
 """
-"""The second one is for a pending ticket that was set back or changed; its arguments are the columns Done, Error, and
+"""The second one is for a pending ticket that was set back or changed. Its arguments are the columns Done, Error, and
 those by which it is found. It reads them by name, as JSON values, so a migration may change their types or names
 without making writers fail."""
 

@@ -46,7 +46,7 @@ class TriggerSource:
     captured: CapturedTable
     table: Table
     columns: Sequence[str]
-    there: Sequence[str]
+    all_columns: Sequence[str]
     unique: Sequence[UniqueKey]
     row_name: str | None
 
@@ -136,14 +136,14 @@ class TriggerSource:
     @cached_property
     def _collides(self) -> str:
         """Return the condition that a row t collides with the new one."""
-        return any_of([unique.collides(self.there) for unique in self.unique])
+        return any_of([unique.collides(self.all_columns) for unique in self.unique])
 
     @cached_property
     def _in_unique(self) -> list[str]:
         """Return the columns by which rows may conflict: all of them, if more than columns matters."""
         names = [part.column for unique in self.unique for part in unique.parts]
         if any(unique.condition for unique in self.unique) or None in names:
-            return list(self.there)
+            return list(self.all_columns)
         return [name for name in names if name is not None]
 
     @property

@@ -31,8 +31,8 @@ def _literal(column: str) -> str:
 
 
 def _beyond(columns: Sequence[str], last: Sequence[str]) -> Iterator[str]:
-    """Yield the conditions for rows after the last one: a part of the key is greater, the parts before it are equal.
-    Nulls come first."""
+    """Yield the conditions for rows after the last one: a greater part of the key after equal ones. Nulls come
+    first."""
     for place, (column, value) in enumerate(zip(columns, last, strict=True)):
         same = [f"{before} IS {known}" for before, known in zip(columns[:place], last[:place], strict=True)]
         greater = f"{column} IS NOT NULL" if value == "NULL" else f"{column} > {value}"

@@ -112,7 +112,7 @@ class ClaimableTickets(WaitingTickets):
         )
 
     def _guarded(self, statement: Select[Any], mode: Mode) -> Select[Any]:
-        """Return a statement that finds rows only if the lane can be had, and locks the lane or one of its slots.
+        """Return a statement that finds rows only if the lane is free, and locks it or one of its slots.
 
         Both are read as of the lock, not of the statement's beginning, so that nothing is missed that another server
         has just committed.
@@ -131,5 +131,5 @@ class ClaimableTickets(WaitingTickets):
                 )
             case "parallel":
                 pass  # needs neither lane nor rate
-        held = free.cte("held")
-        return statement.where(exists(select(held.c.name))).with_for_update(of=self.contract.table, skip_locked=True)
+        locked = free.cte("locked")
+        return statement.where(exists(select(locked.c.name))).with_for_update(of=self.contract.table, skip_locked=True)

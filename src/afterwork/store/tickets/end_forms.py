@@ -36,7 +36,7 @@ LESSER = (
     EndForm(("done", "delete_time")),
     EndForm(("done",)),
 )
-"""The forms tried in turn when the database refuses: each says less of how the ticket ended, and all end it."""
+"""The forms tried in turn when the database refuses. Each says less about the ticket's end, and all end it."""
 
 
 def write_in_form(

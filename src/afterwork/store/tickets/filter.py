@@ -10,8 +10,8 @@ from afterwork.errors import BadRequest, shown
 from afterwork.store.tickets.expiry import EXPIRED_PREFIX
 
 State = Literal["waiting", "scheduled", "running", "failed", "expired", "done"]
-"""The state of a ticket: it is due; it waits for a time; an external run goes on; it has ended with an error; its turn
-came too late; it has ended well. (Others can't see a run inside a transaction: its ticket is waiting until then.)"""
+"""The state of a ticket: due, waiting for a time, in an external run, failed, too late, or done. Others can't see a run
+inside a transaction: its ticket is waiting until the run has ended."""
 
 STATES: tuple[State, ...] = ("waiting", "scheduled", "running", "failed", "expired", "done")
 

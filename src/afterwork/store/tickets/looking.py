@@ -37,9 +37,9 @@ class WaitingTickets(TicketTable):
 
     def row(self, connection: Connection, key: Any) -> TicketRow | None:
         """Return a pending ticket that this transaction's run already holds; None if it is gone."""
-        held = self._select().where(self._has_key(key), self.columns.pending).with_for_update()
+        locking = self._select().where(self._has_key(key), self.columns.pending).with_for_update()
         with reading_any_text(connection):
-            rows = connection.execute(held).all()
+            rows = connection.execute(locking).all()
         return next(map(TicketRow.of, rows), None)
 
     def rows(

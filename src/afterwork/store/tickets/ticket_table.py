@@ -11,8 +11,7 @@ from afterwork.store.readable_values import UndecodableText
 from afterwork.store.tickets.columns import TicketColumns, one_more
 
 Still = Literal["whatever", "due", "in place"]
-"""The condition on named tickets: none; that they are still due; or that they are still due and at the same position of
-their lane."""
+"""The condition on named tickets: none, still due, or still due at the same position of their lane."""
 
 
 class TicketTable:

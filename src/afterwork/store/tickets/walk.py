@@ -1,5 +1,5 @@
-"""Walks over tickets: lists, counts and acts go along an index, and look at a bounded number of rows at a time. The
-parts of a filter that no index covers are applied to those."""
+"""Walks over tickets: lists, counts and acts follow an index, and read a bounded number of rows at a time. The parts of
+a filter that no index covers are applied to those."""
 
 from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass

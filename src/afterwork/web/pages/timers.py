@@ -39,17 +39,17 @@ def chart_of_matches(past: Sequence[RunMinute]) -> Markup:
     """Return the chart of the matches of each round, and of those that failed."""
     shown = [
         Bar(
-            [("timer", one.done), ("failed", one.failed + one.put_off)],
-            f"{_at(one)}: {one.done:,} done, {one.failed:,} failed, {one.put_off:,} put off",
+            [("timer", minute.done), ("failed", minute.failed + minute.put_off)],
+            f"{_at(minute)}: {minute.done:,} done, {minute.failed:,} failed, {minute.put_off:,} put off",
         )
-        for one in past
+        for minute in past
     ]
     return bar_chart(shown, "Matches of the last rounds", *_ends(past))
 
 
 def chart_of_seconds(past: Sequence[RunMinute]) -> Markup:
     """Return the chart of the total duration of each round's runs."""
-    shown = [Bar([("timer", one.seconds)], f"{_at(one)}: {seconds(one.seconds)}") for one in past]
+    shown = [Bar([("timer", minute.seconds)], f"{_at(minute)}: {seconds(minute.seconds)}") for minute in past]
     return bar_chart(shown, "Seconds that the runs of the last rounds took", *_ends(past))
 
 
@@ -57,8 +57,8 @@ def _ends(past: Sequence[RunMinute]) -> tuple[str, str]:
     return (_at(past[0]), _at(past[-1]) if len(past) > 1 else "") if past else ("", "")
 
 
-def _at(one: RunMinute) -> str:
-    return f"{one.minute:%H:%M} UTC"
+def _at(minute: RunMinute) -> str:
+    return f"{minute.minute:%H:%M} UTC"
 
 
 def _run(site: Site, request: ActRequest) -> str:

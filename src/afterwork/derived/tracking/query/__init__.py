@@ -1,4 +1,4 @@
-"""The reads of a statement: the rows that take part in it, and the queries by which others may come to take part."""
+"""The reads of a statement: the rows in its result, and the queries by which other rows may enter it."""
 
 from afterwork.derived.tracking.query.set_based import SetBasedExpression
 from afterwork.derived.tracking.query.statement_reader import StatementReader

@@ -136,20 +136,20 @@ def single_column(scope: SelectScope, expression: Any) -> tuple[TableRef, str] |
 
 
 def linked_columns(
-    one: tuple[TableRef, str], other: tuple[TableRef, str], *, nulls: bool = False
+    left: tuple[TableRef, str], right: tuple[TableRef, str], *, nulls: bool = False
 ) -> Iterator[Equality]:
     """Yield the equality of two columns in both directions. With `nulls`, null equals null."""
-    if not _are_comparable(column_of(*one).type, column_of(*other).type):
+    if not _are_comparable(column_of(*left).type, column_of(*right).type):
         return
-    for (table_ref, name), source in ((one, other), (other, one)):
+    for (table_ref, name), source in ((left, right), (right, left)):
         if table_ref is not source[0] and table_ref.table.is_linked(name, source[0].table, source[1]):
             yield Equality(table_ref, name, ColumnSource(*source, nulls))
 
 
-def _are_comparable(one: TypeEngine[Any], other: TypeEngine[Any]) -> bool:
+def _are_comparable(left: TypeEngine[Any], right: TypeEngine[Any]) -> bool:
     """Return whether equal values of two types are written the same."""
-    if are_same_type(one, other):
+    if are_same_type(left, right):
         return True
-    if isinstance(one, TypeDecorator | Enum) or isinstance(other, TypeDecorator | Enum):
+    if isinstance(left, TypeDecorator | Enum) or isinstance(right, TypeDecorator | Enum):
         return False
-    return any(isinstance(one, type_) and isinstance(other, type_) for type_ in COMPARABLE_TYPES)
+    return any(isinstance(left, type_) and isinstance(right, type_) for type_ in COMPARABLE_TYPES)

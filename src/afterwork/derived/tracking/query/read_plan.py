@@ -1,4 +1,4 @@
-"""The order in which the table refs of a statement are found from each other, and the one query that finds them.
+"""The order in which a statement's table refs are found from each other, and the query that finds them.
 
 A table ref is looked up by columns that must equal something: a value that comes with the statement, or one in a table
 ref that was found before. A row that starts or stops matching carries such a value in its old or new image, so it
@@ -161,13 +161,14 @@ class _Planner:
         rows have), all rows.
         """
         equalities = list(self._usable(table_ref))
-        constant = {one.name for one in equalities if not isinstance(one.source, ColumnSource)}
+        constant = {equality.name for equality in equalities if not isinstance(equality.source, ColumnSource)}
         if table_ref.table.key and {column.name for column in table_ref.table.key} <= constant:
             rank = 0
-        elif any(isinstance(one.source, ColumnSource) for one in equalities):
+        elif any(isinstance(equality.source, ColumnSource) for equality in equalities):
             rank = 1
         else:
-            rank = 2 if any(isinstance(one.source, ParameterSource) for one in equalities) else 3 if constant else 4
+            has_parameter = any(isinstance(equality.source, ParameterSource) for equality in equalities)
+            rank = 2 if has_parameter else 3 if constant else 4
         may_be_linked = any(
             equality.table_ref is table_ref and isinstance(equality.source, ColumnSource)
             for equality in self._equalities_at(table_ref)

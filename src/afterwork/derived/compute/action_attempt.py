@@ -16,7 +16,7 @@ from afterwork.model.derivation import MachineDerivation, MemberDerivation, View
 
 
 @dataclass
-class Attempt:
+class ActionAttempt:
     """An attempt, with what it has seen and read so far.
 
     `root_reads` are the reads of the object itself. `is_loadable` is False once loading the object has failed.

@@ -16,7 +16,7 @@ from afterwork.errors import Escaped, RowNotFound
 
 
 @dataclass(frozen=True)
-class IsolatedStore:
+class TolerantStore:
     """A store for groups of results: all at once, or one by one if the database refuses something."""
 
     matcher: Matcher

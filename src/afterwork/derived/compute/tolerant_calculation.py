@@ -15,7 +15,7 @@ from afterwork.derived.queue.due_cache import ClaimedBatch, ClaimedCache
 
 
 @dataclass(frozen=True)
-class FailureIsolation:
+class TolerantCalculation:
     """The calculation of batches with one calculator, in which bad values fail alone.
 
     Each batch is calculated until `max_seconds` have passed.
