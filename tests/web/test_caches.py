@@ -51,7 +51,7 @@ def test_all_caches_are_shown_with_what_made_them_stale(the_trade: Trade, client
 
 def test_the_objects_of_a_cache_are_listed_by_state(the_trade: Trade, client: TestClient) -> None:
     assert "Order!2" in client.get("/caches/Order.total").text
-    assert "No object is here." in client.get("/caches/Order.total?state=failed").text
+    assert "No object is in this state." in client.get("/caches/Order.total?state=failed").text
     assert client.get("/caches/Order.total?state=wrong").status_code == 404
     assert client.get("/caches/Order.nothing").status_code == 404
     listed = client.get("/api/caches/Order.total", params={"state": "fresh"}).json()

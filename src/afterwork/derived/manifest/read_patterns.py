@@ -161,8 +161,7 @@ class ReadPatterns:
         return [read_key(number, key) for key in self._keys(change) for number in row_numbers]
 
     def _keys(self, change: Change) -> Iterator[Key]:
-        """Yield the key of a row as it stands in the journal, and as the model's types read it, if that differs from
-        it."""
+        """Yield the key of a row as it stands in the journal, and as the model reads it, if different."""
         if change.key is not None:
             yield change.key
             if change.table_id in self._read_by_types:
