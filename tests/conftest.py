@@ -55,8 +55,8 @@ def url(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[URL]:
     if request.param == "sqlite":
         yield make_url(f"sqlite:///{tmp_path / 'shop.db'}")
     else:
-        with request.getfixturevalue("postgres_server").fresh_database() as found:
-            yield found
+        with request.getfixturevalue("postgres_server").fresh_database() as database:
+            yield database
 
 
 @pytest.fixture(scope="session")
@@ -179,6 +179,6 @@ def the_trade(engine: Engine) -> Trade:
 def begin_trade(engine: Engine) -> Trade:
     """A trade without customers."""
     trade.create(engine)
-    found = Trade(engine)
-    found.app.install(engine)
-    return found
+    begun = Trade(engine)
+    begun.app.install(engine)
+    return begun

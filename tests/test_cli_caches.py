@@ -44,12 +44,12 @@ def shop(engine: Engine) -> Trade:
 
 def ada_has_two_orders(engine: Engine) -> None:
     """All is fresh."""
-    found = begin_trade(engine)
-    with found.session() as session, session.begin():
+    trade = begin_trade(engine)
+    with trade.session() as session, session.begin():
         ada = Customer(id=1, name="Ada", liked=[Product(id=1, name="tea")])
         ada.orders = [Order(id=n, lines=[Line(id=n, quantity=n)]) for n in (1, 2)]
         session.add(ada)
-    found.run()
+    trade.run()
 
 
 def without_triggers(shop: Trade, *statements: str) -> None:

@@ -76,9 +76,9 @@ def place(tmp_path: Path, url: URL, monkeypatch: pytest.MonkeyPatch) -> Iterator
 def value(url: URL) -> int:
     engine = create_engine(url)
     with engine.connect() as connection:
-        found = connection.execute(text("SELECT value FROM box")).scalar_one()
+        value = connection.execute(text("SELECT value FROM box")).scalar_one()
     engine.dispose()
-    return int(found)
+    return int(value)
 
 
 def reload(url: URL) -> str:

@@ -43,9 +43,9 @@ def ended(engine: Engine) -> int:
 @pytest.fixture
 def servers() -> Iterator[list[subprocess.Popen[str]]]:
     """Server processes of a test, which end with it."""
-    found: list[subprocess.Popen[str]] = []
-    yield found
-    for process in found:
+    processes: list[subprocess.Popen[str]] = []
+    yield processes
+    for process in processes:
         process.terminate()
         process.communicate(timeout=30)
 

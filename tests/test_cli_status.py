@@ -107,10 +107,10 @@ def test_watching_copes_with_a_database_that_is_lost_and_comes_back() -> None:
 
     def read() -> Overview:
         clock.advance(timedelta(seconds=2))
-        found = next(answers)
-        if isinstance(found, OperationalError):
-            raise found
-        return found
+        answer = next(answers)
+        if isinstance(answer, OperationalError):
+            raise answer
+        return answer
 
     looks = live.readings(read, clock)
     well, without, again = (next(looks) for _ in range(3))

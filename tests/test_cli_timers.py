@@ -47,13 +47,13 @@ def url(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[str]:
     monkeypatch.syspath_prepend(str(tmp_path))
     import timed_office  # type: ignore[import-not-found]
 
-    found = f"sqlite:///{tmp_path / 'office.db'}"
-    engine = create_engine(found)
+    url = f"sqlite:///{tmp_path / 'office.db'}"
+    engine = create_engine(url)
     timed_office.Base.metadata.create_all(engine)
     timed_office.app.install(engine)
     with engine.begin() as connection:
         connection.execute(text("INSERT INTO task (id, done) VALUES (1, 0), (2, 0)"))
-    yield found
+    yield url
     engine.dispose()
 
 

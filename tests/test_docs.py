@@ -33,8 +33,8 @@ def code(text: str) -> Iterator[str]:
 def commands(text: str) -> Iterator[list[str]]:
     """The words of each command line in a page, the program left out."""
     for piece in code(text):
-        for found in re.findall(r"(?<![\w/.@-])(?:[\w./]*/)?afterwork ((?:[a-z]+ ?)[^|#`]*)", piece.split("  #")[0]):
-            words = shlex.split(found.replace("…", "").replace("'", "").replace('"', ""))
+        for command in re.findall(r"(?<![\w/.@-])(?:[\w./]*/)?afterwork ((?:[a-z]+ ?)[^|#`]*)", piece.split("  #")[0]):
+            words = shlex.split(command.replace("…", "").replace("'", "").replace('"', ""))
             if words and words[0] in main.commands:
                 yield words
 

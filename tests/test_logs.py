@@ -44,19 +44,19 @@ def logged(formatter: logging.Formatter, level: int = logging.DEBUG) -> Iterator
     handler.setFormatter(formatter)
     handler.addFilter(RunFilter())
     loggers = [logging.getLogger(name) for name in ("afterwork", "carrier")]
-    before = [(one.level, one.propagate) for one in loggers]
-    for one in loggers:
-        one.addHandler(handler)
-        one.setLevel(level)
-        one.propagate = False
+    before = [(logger.level, logger.propagate) for logger in loggers]
+    for logger in loggers:
+        logger.addHandler(handler)
+        logger.setLevel(level)
+        logger.propagate = False
     try:
         yield lines
     finally:
         lines += text.getvalue().splitlines()
-        for one, (old, propagate) in zip(loggers, before, strict=True):
-            one.removeHandler(handler)
-            one.setLevel(old)
-            one.propagate = propagate
+        for logger, (old, propagate) in zip(loggers, before, strict=True):
+            logger.removeHandler(handler)
+            logger.setLevel(old)
+            logger.propagate = propagate
 
 
 MOMENT = datetime(2026, 3, 1, 9, 30, tzinfo=UTC)

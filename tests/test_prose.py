@@ -5,7 +5,8 @@ import re
 from collections.abc import Iterator
 from pathlib import Path
 
-SOURCE = Path(__file__).resolve().parents[1] / "src" / "afterwork"
+ROOT = Path(__file__).resolve().parents[1]
+SOURCE, HELPERS = ROOT / "src" / "afterwork", ROOT / "tests" / "support"
 
 MEANINGLESS = {"found", "one", "some", "there", "these"}
 """Names that fit everything, and so say nothing."""
@@ -16,9 +17,10 @@ MAX_WORDS = 20
 """Words of a docstring's first sentence."""
 
 
-def modules() -> Iterator[tuple[str, ast.Module]]:
-    for path in sorted(SOURCE.rglob("*.py")):
-        yield str(path.relative_to(SOURCE)), ast.parse(path.read_text())
+def modules(*folders: Path) -> Iterator[tuple[str, ast.Module]]:
+    for folder in folders:
+        for path in sorted(folder.rglob("*.py")):
+            yield str(path.relative_to(ROOT)), ast.parse(path.read_text())
 
 
 def names(tree: ast.Module) -> Iterator[tuple[int, str]]:
@@ -46,7 +48,10 @@ def first_sentence(text: str) -> str:
 
 def test_names_say_what_they_hold() -> None:
     meaningless = [
-        f"{path}:{line} {name}" for path, tree in modules() for line, name in names(tree) if name in MEANINGLESS
+        f"{path}:{line} {name}"
+        for path, tree in modules(SOURCE, HELPERS)
+        for line, name in names(tree)
+        if name in MEANINGLESS
     ]
 
     assert meaningless == []
@@ -54,7 +59,10 @@ def test_names_say_what_they_hold() -> None:
 
 def test_docstrings_begin_with_no_question() -> None:
     questions = [
-        f"{path}:{line}" for path, tree in modules() for line, text in docstrings(tree) if text.startswith(QUESTIONS)
+        f"{path}:{line}"
+        for path, tree in modules(SOURCE)
+        for line, text in docstrings(tree)
+        if text.startswith(QUESTIONS)
     ]
 
     assert questions == []
@@ -62,7 +70,7 @@ def test_docstrings_begin_with_no_question() -> None:
 
 def test_docstrings_begin_with_a_short_sentence() -> None:
     sentences = [
-        (f"{path}:{line}", first_sentence(text)) for path, tree in modules() for line, text in docstrings(tree)
+        (f"{path}:{line}", first_sentence(text)) for path, tree in modules(SOURCE) for line, text in docstrings(tree)
     ]
 
     assert [(place, sentence) for place, sentence in sentences if len(sentence.split()) > MAX_WORDS] == []

@@ -51,9 +51,9 @@ class Captured:
     def changes(self) -> list[Change]:
         """What is in the journal, which is empty then."""
         with self.engine.begin() as connection:
-            found = changes_in(connection.execute(text("SELECT * FROM afterwork_journal ORDER BY id")).all())
+            changed = changes_in(connection.execute(text("SELECT * FROM afterwork_journal ORDER BY id")).all())
             connection.execute(text("DELETE FROM afterwork_journal"))
-        return found
+        return changed
 
     def run(self, *statements: str, **values: Any) -> list[str]:
         """Run statements, each in a transaction of its own. Returns the changes."""
@@ -89,8 +89,8 @@ def captured(engine: Engine) -> Callable[..., Captured]:
                 connection.execute(text(f'CREATE SCHEMA "{schema}"'))
             for table in tables:
                 table.create(connection, checkfirst=True)
-        found = Captured(engine, list(tables if watched is None else watched))
-        found.install()
-        return found
+        tables_captured = Captured(engine, list(tables if watched is None else watched))
+        tables_captured.install()
+        return tables_captured
 
     return start

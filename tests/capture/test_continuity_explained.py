@@ -11,9 +11,9 @@ from tests.capture.continuity_scene import Place, opened
 
 def because(place: Place) -> Cause:
     """Why the total ran last, as `explain` says."""
-    found = place.app.insight(place.engine).explain("Customer!1", "total").because
-    assert found is not None
-    return found
+    cause = place.app.insight(place.engine).explain("Customer!1", "total").because
+    assert cause is not None
+    return cause
 
 
 def lose(place: Place, table: str, event: str = "update") -> None:

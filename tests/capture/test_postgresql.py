@@ -23,11 +23,11 @@ def engine(postgres_server: Server) -> Iterator[Engine]:
 
 @pytest.fixture
 def parts(captured: Start) -> Captured:
-    found = captured(
+    table = captured(
         Table("part", MetaData(), Column("id", Integer, primary_key=True), Column("name", Text), Column("n", Integer))
     )
-    found.run("INSERT INTO part VALUES (1, 'a', 1), (2, 'b', 2)")
-    return found
+    table.run("INSERT INTO part VALUES (1, 'a', 1), (2, 'b', 2)")
+    return table
 
 
 def test_truncate(parts: Captured) -> None:

@@ -15,15 +15,15 @@ Start = Callable[..., Captured]
 @pytest.fixture
 def shop(captured: Start) -> Captured:
     tables = [Base.metadata.tables[name] for name in ("customer", "orders", "line")]
-    found = captured(*tables)
-    if not found.on_sqlite:
+    table = captured(*tables)
+    if not table.on_sqlite:
         pytest.skip("only SQLite has REPLACE")
-    found.run(
+    table.run(
         "INSERT INTO customer (id, name, email) VALUES (1, 'Ann', 'a'), (2, 'Bob', 'b'), (3, 'Cy', 'c')",
         "INSERT INTO orders (id, customer_id) VALUES (1, 1)",
         "INSERT INTO line (id, order_id, quantity, price) VALUES (1, 1, 1, 1)",
     )
-    return found
+    return table
 
 
 def test_a_row_replaced_by_its_key(shop: Captured) -> None:

@@ -16,8 +16,8 @@ Start = Callable[..., Captured]
 @pytest.fixture
 def shop(captured: Start) -> Captured:
     """A customer with two orders, three lines and two tags."""
-    found = captured(*TABLES)
-    with Session(found.engine) as session, session.begin():
+    tables = captured(*TABLES)
+    with Session(tables.engine) as session, session.begin():
         session.add(Customer(id=1, name="Ann", email="ann@example.org"))
         session.add(Customer(id=2, name="Bob", email="bob@example.org"))
         session.flush()
@@ -25,8 +25,8 @@ def shop(captured: Start) -> Captured:
         session.flush()
         session.add_all([Line(id=n, order_id=1 + n // 3, quantity=n, price=1) for n in (1, 2, 3)])
         session.add_all([Tag(id=1, name="new"), Tag(id=2, name="old")])
-    found.changes()
-    return found
+    tables.changes()
+    return tables
 
 
 def test_what_the_orm_writes(shop: Captured) -> None:

@@ -159,7 +159,7 @@ class Forest(World):
         def right(key: int, above: frozenset[int] = frozenset()) -> int:
             if key in above:
                 return 0  # in a circle nothing is
-            return int(sizes[key] + sum(right(one, above | {key}) for one in below[key]))
+            return int(sizes[key] + sum(right(child, above | {key}) for child in below[key]))
 
         return sorted(row.id for row in rows if row.total != right(row.id))
 
@@ -167,12 +167,12 @@ class Forest(World):
 def planted(engine: Engine, way: str, rows: Sequence[Row] = ()) -> Forest:
     """Nodes of which no value has been made."""
     calls: list[int] = []
-    found = Forest(engine, WAYS[way](calls), calls=calls)
+    forest = Forest(engine, WAYS[way](calls), calls=calls)
     if rows:
-        found.sql("DELETE FROM afterwork_journal")
-        found.insert(rows)
-        found.sql("DELETE FROM afterwork_journal")  # as if they had been there before
-    return found
+        forest.sql("DELETE FROM afterwork_journal")
+        forest.insert(rows)
+        forest.sql("DELETE FROM afterwork_journal")  # as if they had been there before
+    return forest
 
 
 def above(rows: Sequence[Row], key: int) -> Iterator[int]:

@@ -82,7 +82,7 @@ class Scene(World):
         """Run all that is due. Returns what ran: `Shelf.value Shelf!1`, of all caches or of one."""
         ended = self.run()
         assert len(ended) < MOST_RUNS, "it does not come to rest"
-        return [f"{one.run.work} {one.run.root_id}" for one in ended if work in ("", one.run.work)]
+        return [f"{run.run.work} {run.run.root_id}" for run in ended if work in ("", run.run.work)]
 
     def explain(self, key: int, name: str, cls: type[Any] = Shelf) -> Explanation:
         with self.session() as session:
@@ -90,10 +90,10 @@ class Scene(World):
 
     def failed(self, key: int, name: str, cls: type[Any] = Shelf) -> str:
         """What a cache that has failed says."""
-        found = self.explain(key, name, cls)
-        assert found.state == "failed", found
-        assert found.error is not None
-        return found.error
+        explanation = self.explain(key, name, cls)
+        assert explanation.state == "failed", explanation
+        assert explanation.error is not None
+        return explanation.error
 
     def is_quiet(self) -> bool:
         """Whether nothing is left to do but to try again what has failed."""
@@ -107,11 +107,11 @@ class Scene(World):
 
 
 def shelves(engine: Engine) -> Scene:
-    found = Scene(engine, Base)
-    with found.session() as session:
+    scene = Scene(engine, Base)
+    with scene.session() as session:
         session.add_all(Shelf(id=n, size=n, sort="bad" if n == 2 else "good") for n in (1, 2, 3))
         session.commit()
-    return found
+    return scene
 
 
 @pytest.fixture(name="shelves")

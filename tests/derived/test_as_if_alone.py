@@ -96,7 +96,7 @@ def look(session: Session, order: Order) -> str:
     customer: Any = order.customer
     seen = [customer.by_property, customer.by_function(), customer.by_slot(), customer.by_dictionary()]
     seen += [customer.heading, customer.greeting, customer.bonus, customer.notes, customer.percent]
-    seen += [[one.id for one in customer.orders], getattr(customer, "left", None), NOTED.get()]
+    seen += [[of_customer.id for of_customer in customer.orders], getattr(customer, "left", None), NOTED.get()]
     return repr([*seen, dict(session.info), session.connection().info.get("noted"), order.way])
 
 
@@ -173,9 +173,9 @@ def stored(engine: Engine) -> dict[int, str | None]:
 
 def from_scratch(engine: Engine, number: int) -> str | None:
     with Session(engine) as session:
-        found = copy_context().run(session.get_one(Order, number).compute_seen)
+        seen = copy_context().run(session.get_one(Order, number).compute_seen)
         session.connection().info.pop("noted", None)  # which the pool would keep
-        return found
+        return seen
 
 
 @pytest.mark.parametrize("way", WAYS)

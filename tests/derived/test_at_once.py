@@ -76,9 +76,9 @@ class Small(Scene):
 
     def points(self) -> list[tuple[Point, str]]:
         """The points that were come to since this was last asked."""
-        found = [(one.point, one.work) for one in self.seen if isinstance(one, Reached)]
+        reached = [(event.point, event.work) for event in self.seen if isinstance(event, Reached)]
         self.seen.clear()
-        return found
+        return reached
 
     def claimed(self) -> list[str]:
         """What was claimed since this was last asked."""
@@ -92,11 +92,11 @@ def trade(engine: Engine, settings: aw.Settings = QUICK) -> Small:
 
 
 def ada_orders(engine: Engine) -> None:
-    found = Small(engine, Base, settings=QUICK)
-    with found.session() as session, session.begin():
+    scene = Small(engine, Base, settings=QUICK)
+    with scene.session() as session, session.begin():
         lines = [Line(id=1, quantity=2, price=Decimal(10)), Line(id=2, quantity=1, price=Decimal(5))]
         session.add(Customer(id=1, name="Ada", orders=[Order(id=1, lines=lines)]))
-    found.run()
+    scene.run()
 
 
 @pytest.fixture(name="shelves")
@@ -107,10 +107,10 @@ def quick_shelves(engine: Engine) -> Small:
 
 
 def three_shelves(engine: Engine) -> None:
-    found = Small(engine, stale_scene.Base, settings=QUICK)
-    with found.session() as session, session.begin():
+    scene = Small(engine, stale_scene.Base, settings=QUICK)
+    with scene.session() as session, session.begin():
         session.add_all(Shelf(id=n, size=n, sort="bad" if n == 2 else "good") for n in (1, 2, 3))
-    found.run()
+    scene.run()
 
 
 @pytest.fixture(name="becoming")
@@ -150,13 +150,13 @@ def test_a_small_change_is_taken_and_calculated_and_stored_in_one_transaction(en
 
 def deep_trade(engine: Engine) -> Small:
     """A customer with an order of two lines of one piece each."""
-    found = Small(engine, Deep, settings=QUICK)
-    with found.session() as session, session.begin():
+    scene = Small(engine, Deep, settings=QUICK)
+    with scene.session() as session, session.begin():
         order = deep.Order(id=1, lines=[deep.Line(id=1), deep.Line(id=2)])
         session.add(deep.Customer(id=1, orders=[order]))
-    found.run()
-    found.seen.clear()
-    return found
+    scene.run()
+    scene.seen.clear()
+    return scene
 
 
 NEW_ORDER = (
@@ -350,13 +350,13 @@ class Task(Timed):
 
 def tasks(engine: Engine) -> Small:
     """A task that is late in ten minutes. An hour has gone since its values were made."""
-    found = Small(engine, Timed, settings=QUICK)
-    with found.session() as session, session.begin():
-        session.add(Task(id=1, due=found.clock.now() + timedelta(minutes=70)))
-    found.run()
-    found.clock.advance(timedelta(hours=1))
-    found.seen.clear()
-    return found
+    scene = Small(engine, Timed, settings=QUICK)
+    with scene.session() as session, session.begin():
+        session.add(Task(id=1, due=scene.clock.now() + timedelta(minutes=70)))
+    scene.run()
+    scene.clock.advance(timedelta(hours=1))
+    scene.seen.clear()
+    return scene
 
 
 def test_what_may_be_old_is_made_at_once_only_if_it_is_old_enough(engine: Engine) -> None:

@@ -237,15 +237,15 @@ def write(engine: Engine, statements: str) -> None:
 
 def wrong(engine: Engine) -> list[str]:
     """What notes do not say as they do by themselves."""
-    found = []
+    complaints = []
     with Session(engine) as session:
         for (number, (name, way)), note in product(enumerate(WAYS.items()), (1, 3)):
             obj = session.get_one(Note, note)
             stored, right = getattr(obj, f"says_{number}"), way(obj)
             if stored != right:
-                found.append(f"{name} of {note}: {stored!r} instead of {right!r}")
+                complaints.append(f"{name} of {note}: {stored!r} instead of {right!r}")
             session.expunge_all()
-    return found
+    return complaints
 
 
 @pytest.mark.parametrize("listener", OFTEN, ids=lambda listener: listener.__name__)
@@ -266,7 +266,7 @@ def remain_right(engine: Engine, app: aw.Afterwork) -> None:
         write(engine, statements)
         ended = app.run_until_idle(engine)
         assert wrong(engine) == [], statements
-        assert all(isinstance(one.outcome, Succeeded) for one in ended)
+        assert all(isinstance(run.outcome, Succeeded) for run in ended)
 
 
 def in_vain(ended: list[aw.Ended]) -> set[str]:

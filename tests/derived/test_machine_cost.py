@@ -57,9 +57,9 @@ def waiting(engine: Engine, count: int) -> Things:
 def asks(asked: list[tuple[str, int]]) -> Iterator[set[tuple[str, int]]]:
     """What is asked in the block."""
     asked.clear()
-    found: set[tuple[str, int]] = set()
-    yield found
-    found.update(asked)
+    asks: set[tuple[str, int]] = set()
+    yield asks
+    asks.update(asked)
 
 
 def test_a_change_that_lets_one_of_many_move_evaluates_that_one_and_no_other(

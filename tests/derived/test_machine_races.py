@@ -41,10 +41,10 @@ class Between:
 @pytest.fixture
 def placed(engine: Engine) -> Orders:
     """An order that has been placed, and is not paid."""
-    found = orders(engine)
-    found.do("place")
-    found.run()
-    return found
+    scene = orders(engine)
+    scene.do("place")
+    scene.run()
+    return scene
 
 
 def serve(scene: Orders, listener: Callable[[Event], None]) -> list[aw.Ended]:

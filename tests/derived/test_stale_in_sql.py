@@ -37,9 +37,9 @@ class Ratio(Base):
 @pytest.fixture
 def ratios(engine: Engine) -> Scene:
     """Five ratios, of which the third can't be had."""
-    found = Scene(engine, Base)
-    found.sql(f"INSERT INTO ratio VALUES {', '.join(f'({n}, {n * 6}, {n - 3}, 77)' for n in range(1, 6))}")
-    return found
+    scene = Scene(engine, Base)
+    scene.sql(f"INSERT INTO ratio VALUES {', '.join(f'({n}, {n * 6}, {n - 3}, 77)' for n in range(1, 6))}")
+    return scene
 
 
 def _values(scene: Scene) -> list[int]:

@@ -208,11 +208,11 @@ class Reminding(aw.ViewModel[Task]):
     @aw.action
     def remind(self) -> None:
         session = aw.session(self.root)
-        found = session.scalar(select(Reminder).where(Reminder.task_id == self.root.id))
-        if found is None:
+        reminder = session.scalar(select(Reminder).where(Reminder.task_id == self.root.id))
+        if reminder is None:
             session.add(Reminder(task_id=self.root.id, text=self.root.name))
-        elif found.text != self.root.name:
-            found.text = self.root.name
+        elif reminder.text != self.root.name:
+            reminder.text = self.root.name
 
 
 BEGIN = (
@@ -340,8 +340,8 @@ def expected(engine: Engine) -> dict[str, int]:
     with engine.connect() as connection:
         tasks = connection.execute(text("SELECT count(*) FROM task")).scalar_one()
     with Session(engine) as session:
-        found = {name: len(_all(session, cls)) for cls, name in names.items()}
-    return found | {"Task.shown": tasks, "Reminding": tasks}
+        counts = {name: len(_all(session, cls)) for cls, name in names.items()}
+    return counts | {"Task.shown": tasks, "Reminding": tasks}
 
 
 def not_deleted(state: ORMExecuteState) -> None:
@@ -354,7 +354,7 @@ def not_deleted(state: ORMExecuteState) -> None:
 def of_active_owners(state: ORMExecuteState) -> None:
     """By another table."""
     statement: Any = state.statement
-    if Task in [found.get("entity") for found in getattr(statement, "column_descriptions", ())]:
+    if Task in [description.get("entity") for description in getattr(statement, "column_descriptions", ())]:
         state.statement = statement.where(Task.owner.has(Owner.active.is_(True)))
 
 

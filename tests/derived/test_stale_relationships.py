@@ -169,7 +169,7 @@ def difference(engine: Engine) -> tuple[list[Any], list[Any]]:
     """What is stored, and what it is made from scratch."""
     with Session(engine) as session:
         authors = session.scalars(select(Author).order_by(Author.id)).all()
-        return [one.sums for one in authors], [ends_of(one) for one in authors]
+        return [author.sums for author in authors], [ends_of(author) for author in authors]
 
 
 @pytest.mark.parametrize("write", WRITES)

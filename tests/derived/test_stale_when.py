@@ -57,11 +57,11 @@ class Noting(aw.ViewModel[Thing]):
 @pytest.fixture
 def thing(engine: Engine) -> Scene:
     """One thing, of which all caches are fresh."""
-    found = Scene(engine, Base)
-    found.sql("INSERT INTO thing (id, size, note, lax, first, last, feeder) VALUES (1, 1, '', 0, 0, 0, 0)")
-    found.runs()
-    found.clock.advance(timedelta(minutes=10))
-    return found
+    scene = Scene(engine, Base)
+    scene.sql("INSERT INTO thing (id, size, note, lax, first, last, feeder) VALUES (1, 1, '', 0, 0, 0, 0)")
+    scene.runs()
+    scene.clock.advance(timedelta(minutes=10))
+    return scene
 
 
 def test_what_may_be_old_waits_and_then_runs_once(thing: Scene) -> None:

@@ -112,7 +112,9 @@ class Scene:
     def runner_of(self, customer: int) -> Process:
         """The server that has begun a customer's run first. Waits for it."""
         eventually(lambda: self.begun(customer))
-        (server,) = [one for one in self.servers if one.id == self.begun(customer)[0]["process"]]
+        (server,) = [
+            server_of_run for server_of_run in self.servers if server_of_run.id == self.begun(customer)[0]["process"]
+        ]
         return server
 
     def others(self, server: Process) -> list[Process]:
@@ -141,8 +143,8 @@ class Scene:
     def effects(self, customer: int | None = None) -> list[Effect]:
         """What runs have left behind, in the order in which they began."""
         with Session(self.engine) as session:
-            found = session.scalars(select(Effect).order_by(Effect.begin))
-            return [effect for effect in found if customer in (None, effect.customer)]
+            ordered = session.scalars(select(Effect).order_by(Effect.begin))
+            return [effect for effect in ordered if customer in (None, effect.customer)]
 
     def errors(self) -> dict[int, str]:
         """What stands in the Error of tickets, by customer."""
@@ -166,7 +168,11 @@ class Scene:
         with Session(self.engine) as session:
             asked = session.scalars(select(SysAsyncTicket.root_id).where(SysAsyncTicket.view_model.contains("number")))
             expected = {int(str(root).partition("!")[2]) for root in asked} - set(failed)
-            given = {one.id: one.number for one in session.scalars(select(Customer)) if one.number is not None}
+            given = {
+                customer.id: customer.number
+                for customer in session.scalars(select(Customer))
+                if customer.number is not None
+            }
         assert given.keys() == expected
         assert sorted(given.values()) == list(range(1, len(expected) + 1))
         effects = self.effects()
@@ -177,14 +183,16 @@ class Scene:
         runs = [(effect.begin, effect.end, effect.process) for effect in self.effects()]
         batches = self._committed_batches()
         for intervals in (runs, batches):
-            overlapping = [(one, next_) for one, next_ in pairwise(sorted(intervals)) if next_[0] < one[1]]
+            overlapping = [
+                (interval, next_) for interval, next_ in pairwise(sorted(intervals)) if next_[0] < interval[1]
+            ]
             assert overlapping == []
 
     def _committed_batches(self) -> list[tuple[float, float, int]]:
         """From when to when a lane was held by what was committed, as far as the servers could tell it."""
         begun: dict[tuple[int, int], float] = {}
         ready: dict[tuple[int, int], float] = {}
-        found = []
+        batches = []
         for line in self.said("Reached"):
             who = line["process"], line["thread"]
             match line["point"]:
@@ -194,8 +202,8 @@ class Scene:
                 case "before commit":
                     ready[who] = line["at"]
                 case "after commit" if who in begun and who in ready and "number" in line["work"]:
-                    found.append((begun.pop(who), ready.pop(who), line["process"]))
-        return found
+                    batches.append((begun.pop(who), ready.pop(who), line["process"]))
+        return batches
 
     def _check_nothing_left(self) -> None:
         with self.engine.connect() as connection:

@@ -85,7 +85,9 @@ def after_two_servers(url: URL, database: Engine, started: Processes) -> None:
     """Two servers come and do what is to be done."""
     app = aw.Afterwork(upgraded.Base)
     servers = [_start(started, url) for _ in range(2)]
-    eventually(lambda: all(one.state in ("done", "failed") or one.waits_for for one in app.insight(database).once()))
+    eventually(
+        lambda: all(action.state in ("done", "failed") or action.waits_for for action in app.insight(database).once())
+    )
     for server in servers:
         server.kill()
 

@@ -12,14 +12,14 @@ from tests.support.waiting import eventually
 
 @pytest.fixture(scope="module")
 def server() -> Iterator[OwnPostgres]:
-    with own_postgres() as found:
-        engine = create_engine(found.create_database(), isolation_level="AUTOCOMMIT")
+    with own_postgres() as server:
+        engine = create_engine(server.create_database(), isolation_level="AUTOCOMMIT")
         with engine.connect() as connection:
             connection.execute(text("ALTER SYSTEM SET wal_level = logical"))
         engine.dispose()
-        found.stop("fast")
-        found.start()
-        yield found
+        server.stop("fast")
+        server.start()
+        yield server
 
 
 @pytest.fixture

@@ -28,9 +28,9 @@ def wrong(scene: Shop | Trade, limits: CheckLimits | None = None) -> Iterator[Fi
 
 def named(scene: Shop | Trade, words: str, limits: CheckLimits | None = None) -> Finding | None:
     """The finding that is not right and has these words."""
-    found = [one for one in wrong(scene, limits) if words in one.what]
-    assert len(found) <= 1, found
-    return found[0] if found else None
+    findings = [finding for finding in wrong(scene, limits) if words in finding.what]
+    assert len(findings) <= 1, findings
+    return findings[0] if findings else None
 
 
 def test_every_finding_has_a_topic_and_what_is_right_needs_no_advice(the_trade: Trade) -> None:

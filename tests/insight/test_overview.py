@@ -23,7 +23,7 @@ def told(
     timers: list[TimerView] | None = None,
     once: list[OnceView] | None = None,
 ) -> list[str]:
-    return [one.what for one in attention(status, minutes or [], timers or [], once or [], NOON)]
+    return [need.what for need in attention(status, minutes or [], timers or [], once or [], NOON)]
 
 
 def test_where_all_is_well_nothing_needs_attention() -> None:

@@ -36,11 +36,11 @@ def hrefs_in(drawn: str) -> set[str | None]:
 
 
 def frames(drawn: str) -> list[tuple[float, float, float, float]]:
-    found = []
-    for one in ElementTree.fromstring(drawn).iter(f"{SVG}rect"):
-        x, y, width, height = (float(one.get(name, "")) for name in ("x", "y", "width", "height"))
-        found.append((x, y, x + width, y + height))
-    return found
+    frames = []
+    for rectangle in ElementTree.fromstring(drawn).iter(f"{SVG}rect"):
+        x, y, width, height = (float(rectangle.get(name, "")) for name in ("x", "y", "width", "height"))
+        frames.append((x, y, x + width, y + height))
+    return frames
 
 
 def assert_apart(drawn: str) -> None:
@@ -52,9 +52,9 @@ HREFS = Hrefs(lambda cache, root: f"/c/{cache}/{root}", lambda groups: "?" + ","
 
 
 def around(**more: Any) -> Dependencies:
-    some = [Dependency(f"Order!{n}", f"Order!{n}", ["total"], "Order.total", "stale") for n in range(8)]
+    orders = [Dependency(f"Order!{n}", f"Order!{n}", ["total"], "Order.total", "stale") for n in range(8)]
     few = [Dependency("Rate!<b>", "Rate!<b>", ["a & b"])]
-    reads = [DependencyGroup("Order", Count(500, or_more=True), some), DependencyGroup("Rate", Count(1), few)]
+    reads = [DependencyGroup("Order", Count(500, or_more=True), orders), DependencyGroup("Rate", Count(1), few)]
     readers = [
         DependencyGroup("Customer.share", Count(1), [Dependency("Customer!1", "Customer!1", (), "Customer.share")])
     ]

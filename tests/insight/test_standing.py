@@ -17,16 +17,16 @@ from tests.support.orders import Orders, orders
 @pytest.fixture
 def scene(engine: Engine) -> Orders:
     """Six orders in the cart, of which 2 and then 1 were placed."""
-    found = orders(engine)
+    scene = orders(engine)
     for n in range(2, 7):
-        found.sql(f"INSERT INTO orders (id, total, article_id, confirmed, hurried, escalated, told)"
+        scene.sql(f"INSERT INTO orders (id, total, article_id, confirmed, hurried, escalated, told)"
                   f" VALUES ({n}, 10, 1, 0, 0, false, '')")  # fmt: skip
-    found.run()
+    scene.run()
     for n in (2, 1):
-        found.clock.advance(timedelta(seconds=1))
-        found.ask("place", n)
-        found.run()
-    return found
+        scene.clock.advance(timedelta(seconds=1))
+        scene.ask("place", n)
+        scene.run()
+    return scene
 
 
 def counts(scene: Orders) -> dict[str | None, Count]:

@@ -53,10 +53,10 @@ class Thing(Base):
 def world(engine: Engine) -> World:
     MEANWHILE.clear()
     KEPT.clear()
-    found = World(engine, Base)
-    with found.session() as session, session.begin():
+    world = World(engine, Base)
+    with world.session() as session, session.begin():
         session.add(Thing())
-    return found
+    return world
 
 
 def ask(world: World, work: str) -> None:

@@ -47,10 +47,10 @@ class Account(Base):
 def world(engine: Engine) -> World:
     """An account, number 1, that nobody has changed."""
     Account.meanwhile.clear()
-    found = World(engine, Base)
-    with found.session() as session, session.begin():
+    world = World(engine, Base)
+    with world.session() as session, session.begin():
         session.add(Account(id=1))
-    return found
+    return world
 
 
 def ask(world: World, method: str) -> None:

@@ -26,14 +26,14 @@ class Noon(ManualClock):
 @pytest.fixture
 def sent(session: Session) -> Iterator[list[str]]:
     """The statements that are sent."""
-    found: list[str] = []
+    statements: list[str] = []
 
     def note(connection: object, cursor: object, statement: str, *others: object) -> None:
-        found.append(statement)
+        statements.append(statement)
 
     engine = session.get_bind()
     event.listen(engine, "before_cursor_execute", note)
-    yield found
+    yield statements
     event.remove(engine, "before_cursor_execute", note)
 
 

@@ -23,10 +23,10 @@ looks = st.lists(st.integers(1, 900), min_size=1, max_size=40)
 
 def all_due(when: Any, first: datetime) -> list[datetime]:
     """All due times, one after the other."""
-    found = [first]
-    while found[-1] < START + HORIZON:
-        found.append(when.after(found[-1], found[-1]))
-    return found
+    times = [first]
+    while times[-1] < START + HORIZON:
+        times.append(when.after(times[-1], times[-1]))
+    return times
 
 
 def timer(schedule: Any, policy: tuple[str, int, int]) -> Any:
@@ -41,16 +41,16 @@ def timer(schedule: Any, policy: tuple[str, int, int]) -> Any:
 
 def expected(when: Any, moments: list[datetime], every: list[datetime]) -> list[datetime]:
     """What should: of the due times between one look and the next, the last, none, or the last few."""
-    found: list[datetime] = []
+    times: list[datetime] = []
     before = START - timedelta(days=1)
     for now in moments:
         passed = [due for due in every if before < due <= now]
         before = now
         match when.misfire:
             case "once":
-                found += passed[-1:]
+                times += passed[-1:]
             case "skip":
-                found += [due for due in passed[-1:] if now - due <= when.late]
+                times += [due for due in passed[-1:] if now - due <= when.late]
             case _:
-                found += passed[-when.most_missed :]
-    return found
+                times += passed[-when.most_missed :]
+    return times

@@ -96,12 +96,12 @@ class World:
 
     def box(self, session: Session, number: int) -> Any:
         """The box with a number; it is new if it is not there."""
-        found = session.get(self.model.box, number)
-        if found is None:
-            found = self.model.box(id=number, level=0, weight=0)
-            session.add(found)
+        box = session.get(self.model.box, number)
+        if box is None:
+            box = self.model.box(id=number, level=0, weight=0)
+            session.add(box)
             session.flush()
-        return found
+        return box
 
     def send(self, number: int, event: int) -> None:
         """A user takes an event, if that is possible."""
@@ -117,7 +117,7 @@ class World:
     def settle(self, server: int = 0) -> None:
         """Let a server run until nothing is left. Then all must be as it must be."""
         ended = self.servers[server].run(self.engine)
-        assert [one for one in ended if isinstance(one.outcome, aw.Raised)] == []
+        assert [run for run in ended if isinstance(run.outcome, aw.Raised)] == []
         with self.session() as session:
             history = session.execute(text("SELECT * FROM afterwork_transition ORDER BY id")).all()
             check(self.model, session, history, self.clock.now())
@@ -137,17 +137,17 @@ class MachinesMachine(RuleBasedStateMachine):
     @rule(box=boxes, level=numbers, hours=st.integers(-1, 3), commits=st.sampled_from([True, True, False]))
     def write_by_objects(self, box: int, level: int, hours: int, commits: bool) -> None:
         with self.world.session() as session:
-            found = self.world.box(session, box)
-            found.level = level
-            found.due = self.world.clock.now() + timedelta(hours=hours)
+            written = self.world.box(session, box)
+            written.level = level
+            written.due = self.world.clock.now() + timedelta(hours=hours)
             if commits:
                 session.commit()
 
     @rule(box=boxes, weight=numbers, commits=st.sampled_from([True, True, False]))
     def add_a_part(self, box: int, weight: int, commits: bool) -> None:
         with self.world.session() as session:
-            found = self.world.box(session, box)
-            found.parts.append(self.world.model.part(id=next(self.world.part), weight=weight))
+            changed = self.world.box(session, box)
+            changed.parts.append(self.world.model.part(id=next(self.world.part), weight=weight))
             session.flush()
             if commits:
                 session.commit()
@@ -162,8 +162,8 @@ class MachinesMachine(RuleBasedStateMachine):
         if act == 0:
             self.world.sql("DELETE FROM part WHERE box_id = :box", box=box)
         elif act == 1:
-            there = "EXISTS (SELECT 1 FROM box WHERE id = :other)"
-            self.world.sql(f"UPDATE part SET box_id = :other WHERE box_id = :box AND {there}", box=box, other=other)
+            exists = "EXISTS (SELECT 1 FROM box WHERE id = :other)"
+            self.world.sql(f"UPDATE part SET box_id = :other WHERE box_id = :box AND {exists}", box=box, other=other)
         elif act == 2:
             self.world.sql("UPDATE part SET weight = weight + 3 WHERE box_id = :box", box=box)
         else:

@@ -15,15 +15,15 @@ from tests.properties.schedules import HORIZON, START, all_due, crons, expected,
 
 def fired(when: Any, moments: list[datetime], due: datetime) -> list[datetime]:
     """What fires, by the plan, at these looks. A look goes on until nothing is due, as a server does."""
-    found, set_at, last = [], START, None
+    fired, set_at, last = [], START, None
     for now in moments:
         while due <= now:
             planned = plan(when, due, set_at, last, now)
             if planned.fire is not None:
-                found.append(planned.fire)
+                fired.append(planned.fire)
                 last = planned.fire
             due, set_at = planned.due, now
-    return found
+    return fired
 
 
 @settings(max_examples=300, deadline=None, derandomize=True)

@@ -150,9 +150,15 @@ def test_nothing_is_written_for_each_run(the_shop: Shop) -> None:
 
     def sent(count: int) -> int:
         ask(the_shop, "send_mail", count)
-        with statements(the_shop.engine) as found:
+        with statements(the_shop.engine) as statements_sent:
             the_shop.run()
-        return len([one for one in found if "afterwork_minute" in one or "afterwork_total" in one])
+        return len(
+            [
+                statement
+                for statement in statements_sent
+                if "afterwork_minute" in statement or "afterwork_total" in statement
+            ]
+        )
 
     assert sent(10) == sent(90) > 0
 

@@ -143,11 +143,11 @@ def how_many(world: World, database: Database) -> int:
         return len(slots_of(world))
     connections = [database.connect() for _ in range(8)]
     try:
-        found = 0
+        count = 0
         for connection in connections:
             database.execute_begin(connection)
-            found += leases.lock_lane(connection, "x")
-        return found
+            count += leases.lock_lane(connection, "x")
+        return count
     finally:
         for connection in connections:
             database.give_up(connection)

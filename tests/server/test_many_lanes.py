@@ -86,8 +86,8 @@ class Hotel:
 
     def ask(self, rooms: range, work: str = "enter", each: int = 1) -> None:
         with self.engine.begin() as connection:
-            there = set(connection.execute(select(Room.id)).scalars())
-            if new := [{"id": room, "last": 0} for room in rooms if room not in there]:
+            existing = set(connection.execute(select(Room.id)).scalars())
+            if new := [{"id": room, "last": 0} for room in rooms if room not in existing]:
                 connection.execute(insert(Room), new)
             first = connection.execute(select(func.coalesce(func.max(Guest.id), 0))).scalar_one() + 1
             guests = [{"id": first + n, "room": rooms[n % len(rooms)]} for n in range(each * len(rooms))]
@@ -116,10 +116,10 @@ class Hotel:
 
     def numbers(self) -> dict[int, list[int | None]]:
         """The numbers of the guests of each room, in the order in which they were asked for."""
-        found: dict[int, list[int | None]] = {}
+        by_room: dict[int, list[int | None]] = {}
         for guest in everything(self.engine, Guest):
-            found.setdefault(guest.room, []).append(guest.number)
-        return found
+            by_room.setdefault(guest.room, []).append(guest.number)
+        return by_room
 
     def errors(self) -> Counter[str]:
         """How many tickets of each work have failed."""

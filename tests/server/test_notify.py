@@ -35,9 +35,9 @@ class Listener:
 def listener(request: pytest.FixtureRequest) -> Iterator[Listener]:
     with TemporaryDirectory() as folder:  # whose name is short, as addresses have to be
         path = str(Path(folder) / "notify")
-        found = Listener(path if request.param == "path" else f"@afterwork{path}")
-        yield found
-        found.close()
+        listener = Listener(path if request.param == "path" else f"@afterwork{path}")
+        yield listener
+        listener.close()
 
 
 def test_a_server_says_that_it_is_ready_and_that_it_stops(the_shop: Shop, listener: Listener) -> None:

@@ -26,8 +26,8 @@ def many_files() -> Iterator[None]:
     while taken[-1] < HIGH:
         taken.append(os.dup(taken[0]))
     yield
-    for one in taken:
-        os.close(one)
+    for descriptor in taken:
+        os.close(descriptor)
     resource.setrlimit(resource.RLIMIT_NOFILE, (soft, hard))
 
 

@@ -84,11 +84,11 @@ def test_a_server_works_behind_a_pooler_and_leaves_no_settings_to_other_clients(
 @pytest.fixture
 def by_session(postgres_server: Server) -> Iterator[Engine]:
     """A pool in session mode, of a role whose limits no server would live with."""
-    with postgres_server.fresh_database() as found, pooler(found, "session") as through:
-        direct = create_engine(found, isolation_level="AUTOCOMMIT")
+    with postgres_server.fresh_database() as database, pooler(database, "session") as through:
+        direct = create_engine(database, isolation_level="AUTOCOMMIT")
         with direct.connect() as connection:
             for limit in ("statement_timeout = '5s'", "lock_timeout = '1ms'", "idle_session_timeout = '1s'"):
-                connection.exec_driver_sql(f'ALTER DATABASE "{found.database}" SET {limit}')
+                connection.exec_driver_sql(f'ALTER DATABASE "{database.database}" SET {limit}')
         direct.dispose()
         made = create_engine(through)
         yield made
@@ -132,6 +132,6 @@ def _settings(engine: Engine) -> list[dict[str, str]]:
     """The settings that clients find, on each connection that the pooler has to give."""
     with engine.connect() as first, engine.connect() as second, engine.connect() as third:
         return [
-            {name: str(one.execute(text(f"SHOW {name}")).scalar()) for name in SETTINGS}
-            for one in (first, second, third)
+            {name: str(connection.execute(text(f"SHOW {name}")).scalar()) for name in SETTINGS}
+            for connection in (first, second, third)
         ]

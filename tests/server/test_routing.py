@@ -39,8 +39,8 @@ def ask(the_shop: Shop, *works: str) -> None:
 def done(engine: Engine) -> list[str]:
     """The works of tickets that have ended well."""
     with Session(engine) as session:
-        found = session.scalars(select(SysAsyncTicket).where(SysAsyncTicket.done.is_not(None)))
-        return [str(one.view_model).removeprefix("Customer.") for one in found if one.error is None]
+        ended = session.scalars(select(SysAsyncTicket).where(SysAsyncTicket.done.is_not(None)))
+        return [str(ticket.view_model).removeprefix("Customer.") for ticket in ended if ticket.error is None]
 
 
 @pytest.mark.parametrize(

@@ -39,27 +39,27 @@ class Scene:
 
     def turns(self) -> list[Assignment]:
         """Begin as many turns as there are workers for."""
-        found = []
+        turns = []
         while (turn := self.scheduler.next()) is not None:
-            found.append(turn)
-        return found
+            turns.append(turn)
+        return turns
 
     def flood(self) -> list[Assignment]:
         """Give parallel runs as many workers as they can have, one with each look."""
-        found: list[Assignment] = []
+        turns: list[Assignment] = []
         while True:
             self.look(PARALLEL)
             if not (begun := self.turns()):
-                return found
-            found += begun
+                return turns
+            turns += begun
 
     def go_outside(self, *lanes: str) -> list[Assignment]:
         """Begin turns of lanes whose first tickets are external, as far as that can be had."""
         self.look(*lanes)
-        found = self.turns()
-        for turn in found:
+        turns = self.turns()
+        for turn in turns:
             assert self.scheduler.may_run_externally(turn)
-        return found
+        return turns
 
 
 @pytest.fixture

@@ -37,14 +37,14 @@ class Item(Base):
 
 @pytest.fixture(scope="module")
 def preparing() -> Iterator[OwnPostgres]:
-    with own_postgres() as found:
-        admin = create_engine(found.create_database(), isolation_level="AUTOCOMMIT")
+    with own_postgres() as server:
+        admin = create_engine(server.create_database(), isolation_level="AUTOCOMMIT")
         with admin.connect() as connection:
             connection.execute(text("ALTER SYSTEM SET max_prepared_transactions = 8"))
         admin.dispose()
-        found.stop("fast")
-        found.start()
-        yield found
+        server.stop("fast")
+        server.start()
+        yield server
 
 
 @pytest.fixture

@@ -54,8 +54,8 @@ def insert(world: World, **values: Any) -> None:
 def tickets(world: World) -> list[tuple[bool, str | None]]:
     """By key, whether each ticket has ended, and its Error."""
     with world.engine.connect() as connection:
-        found = connection.execute(text("SELECT done IS NOT NULL, error FROM sys_async_ticket ORDER BY id"))
-        return [(bool(done), error) for done, error in found]
+        rows = connection.execute(text("SELECT done IS NOT NULL, error FROM sys_async_ticket ORDER BY id"))
+        return [(bool(done), error) for done, error in rows]
 
 
 GOOD = (True, None)
@@ -87,11 +87,11 @@ def test_each_ticket_is_due_when_it_says_and_holds_up_no_other(world: World) -> 
 def looked_at(world: World) -> None:
     """All that lists tickets can be asked."""
     insight = world.app.insight(world.engine)
-    found = insight.tickets(TicketFilter())
+    page = insight.tickets(TicketFilter())
     for state in (None, *WANTED):
         insight.tickets(TicketFilter(state=state))
-    for one in found.tickets:
-        insight.ticket(one.key)
+    for ticket in page.tickets:
+        insight.ticket(ticket.key)
     insight.status()
     insight.gauges()
 
@@ -180,8 +180,8 @@ def _is_told(world: World, errors: list[str]) -> None:
     assert sorted(event.error for event in told) == sorted(errors)
     assert {(event.work, event.root_id) for event in told} == {("Thing.work", "Thing!1")}
     insight = world.app.insight(world.engine)
-    assert sum(one.sums.failed for one in insight.totals()) == len(errors)
-    (finding,) = [one for one in insight.check() if "no UTF-8" in one.what]
+    assert sum(total.sums.failed for total in insight.totals()) == len(errors)
+    (finding,) = [total for total in insight.check() if "no UTF-8" in total.what]
     assert finding.what.startswith(f"{len(errors)} tickets")
     assert finding.is_note
 

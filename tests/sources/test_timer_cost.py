@@ -42,11 +42,11 @@ def test_a_look_takes_as_many_statements_for_a_thousand_timers_as_for_one(engine
 
 @pytest.fixture
 def office(engine: Engine) -> Office:
-    found = an_office(engine)
-    criteria: Any = select(found.task).where(found.task.done == 0)
-    found.timer("Work", when=aw.Every(minutes=10, criteria=criteria))
-    found.open()
-    return found
+    office = an_office(engine)
+    criteria: Any = select(office.task).where(office.task.done == 0)
+    office.timer("Work", when=aw.Every(minutes=10, criteria=criteria))
+    office.open()
+    return office
 
 
 def a_round(office: Office, matches: int, number: int) -> list[str]:

@@ -38,22 +38,22 @@ def counts(office: Office) -> list[int]:
 @contextmanager
 def rows_by_transaction(engine: Engine) -> Iterator[list[int]]:
     """How many rows of matches and slices each transaction has inserted or updated."""
-    found = [0]
+    counts = [0]
 
     def note(connection: Any, cursor: Any, statement: str, parameters: Any, context: Any, many: bool) -> None:
         if statement.startswith(
             ("INSERT INTO afterwork_match", "INSERT INTO afterwork_unnoted_match", "UPDATE afterwork_match")
         ):
-            found[-1] += len(parameters) if many else 1
+            counts[-1] += len(parameters) if many else 1
 
     def end(connection: Any) -> None:
-        found.append(0)
+        counts.append(0)
 
     heard: list[tuple[str, Any]] = [("before_cursor_execute", note), ("commit", end), ("rollback", end)]
     for name, listener in heard:
         event.listen(engine, name, listener)
     try:
-        yield found
+        yield counts
     finally:
         for name, listener in heard:
             event.remove(engine, name, listener)

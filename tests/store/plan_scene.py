@@ -24,16 +24,16 @@ def fill(the_shop: Shop, ended: int, pending: int) -> None:
 
 def sent(connection: Connection, look: Callable[[], object]) -> tuple[str, Any]:
     """The one statement that a look sends, with its parameters."""
-    found: list[tuple[str, Any]] = []
+    statements: list[tuple[str, Any]] = []
 
     def note(connection: Any, cursor: Any, statement: str, parameters: Any, *others: Any) -> None:
-        found.append((statement, parameters))
+        statements.append((statement, parameters))
 
     event.listen(connection, "before_cursor_execute", note)
     look()
     event.remove(connection, "before_cursor_execute", note)
-    (one,) = found
-    return one
+    (only,) = statements
+    return only
 
 
 def effort(connection: Connection, look: Callable[[], object]) -> int:

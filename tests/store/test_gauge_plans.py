@@ -12,13 +12,13 @@ from tests.store.plan_scene import fill
 from tests.support.world import statements
 
 
-def cost(found: Shop | Trade) -> tuple[int, Gauges]:
+def cost(scene: Shop | Trade) -> tuple[int, Gauges]:
     """What all gauges cost on SQLite, in steps of its machine, or how many rows PostgreSQL has read."""
-    with found.engine.begin() as connection:
-        now = found.clock.now()
+    with scene.engine.begin() as connection:
+        now = scene.clock.now()
 
         def look() -> Gauges:
-            return gauges.gauges(found.app.insight(found.engine)._database, found.app.model, connection, now)
+            return gauges.gauges(scene.app.insight(scene.engine)._database, scene.app.model, connection, now)
 
         look()
         if connection.dialect.name == "sqlite":

@@ -349,10 +349,10 @@ PAGE = Path(__file__).resolve().parents[2] / "docs" / "howto" / "rights.md"
 def statements_for(role: str) -> list[str]:
     """Return what the page grants to a role, a statement for each thing, with the names of the tests' roles."""
     blocks = re.findall(r"```sql\n(.*?)```", PAGE.read_text(), re.DOTALL)
-    found = re.findall(r"GRANT (.+?) ON (SEQUENCE |FUNCTION |SCHEMA )?(.+?) TO (\w+);", "".join(blocks), re.DOTALL)
+    grants = re.findall(r"GRANT (.+?) ON (SEQUENCE |FUNCTION |SCHEMA )?(.+?) TO (\w+);", "".join(blocks), re.DOTALL)
     return [
         f"GRANT {privileges} ON {kind}{'app' if kind == 'SCHEMA ' else thing.strip()} TO {{{NAMES[to]}}}"
-        for privileges, kind, things, to in found
+        for privileges, kind, things, to in grants
         for thing in things.split(",")
         if NAMES[to] == role
     ]

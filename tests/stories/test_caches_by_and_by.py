@@ -110,15 +110,15 @@ def test_a_chain_that_is_long_is_no_circle(the_trade: Trade) -> None:
 @pytest.fixture
 def impossible(monkeypatch: pytest.MonkeyPatch) -> set[int]:
     """Numbers with which the calculation of a node raises."""
-    found = {7}
+    values = {7}
 
     def fails(self: Node) -> int:
-        if self.own in found:
+        if self.own in values:
             raise ValueError(f"{self.own} can't be")
         return self.own
 
     monkeypatch.setattr(Node.compute_total, "function", fails)
-    return found
+    return values
 
 
 @pytest.fixture

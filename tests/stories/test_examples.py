@@ -127,8 +127,8 @@ def test_an_order_is_overdue_from_the_moment_on_until_it_is_paid(engine: Engine,
     def is_overdue() -> bool:
         app.run_until_idle(engine)
         with Session(engine) as session:
-            found: bool = session.get_one(model.Order, order.id).overdue
-            return found
+            overdue: bool = session.get_one(model.Order, order.id).overdue
+            return overdue
 
     assert not is_overdue()
     clock.advance(timedelta(days=29))

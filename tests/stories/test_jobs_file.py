@@ -72,9 +72,9 @@ class Shop:
 
     def load(self, text: str = JOBS, python: Iterable[Callable[..., Any]] = ()) -> list[str]:
         self.path.write_text(text)
-        found = self.world.app.load(self.path, python=python)
+        jobs = self.world.app.load(self.path, python=python)
         self.world.app.install(self.world.engine)
-        return found
+        return jobs
 
     def ask(self, work: str) -> None:
         with self.world.session() as session, session.begin():

@@ -81,11 +81,11 @@ class SeeOrders(aw.ViewModel, root=Order):
 
 @pytest.fixture
 def world(engine: Engine) -> World:
-    found = World(engine, Base)
-    with found.session() as session, session.begin():
+    world = World(engine, Base)
+    with world.session() as session, session.begin():
         session.add_all([NumberSeries(name="customer"), Customer(id=1), Customer(id=2)])
-    found.run()
-    return found
+    world.run()
+    return world
 
 
 def the(world: World, key: int) -> Customer:

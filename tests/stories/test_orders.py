@@ -47,8 +47,8 @@ class OrderStory(World):
     def state(self) -> str | None:
         """Where the order stands, once all that can happen by itself has."""
         self.run()
-        found: str | None = self.order().state
-        return found
+        state: str | None = self.order().state
+        return state
 
     @property
     def reserved(self) -> int:

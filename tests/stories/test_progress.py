@@ -80,7 +80,9 @@ def test_it_is_written_once_a_second_at_most(office: Office) -> None:
                 aw.progress(done)
             office.clock.advance(timedelta(seconds=1))
             aw.progress(50)
-        office.log.append(len([one for one in sent if one.startswith("INSERT INTO afterwork_progress")]))
+        office.log.append(
+            len([statement for statement in sent if statement.startswith("INSERT INTO afterwork_progress")])
+        )
         office.log.append(seen(office).running[0].done)
 
     working(office, work, external=True)

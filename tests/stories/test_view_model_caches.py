@@ -47,10 +47,10 @@ class Reminding(aw.ViewModel[Project]):
         wanted = {task.title for task in self.root.tasks if not task.done}
         if "impossible" in wanted:
             raise ValueError("nobody can do that")
-        there = {reminder.text: reminder for reminder in self.root.reminders}
-        for text in there.keys() - wanted:
-            self.root.reminders.remove(there[text])
-        for text in sorted(wanted - there.keys()):
+        existing = {reminder.text: reminder for reminder in self.root.reminders}
+        for text in existing.keys() - wanted:
+            self.root.reminders.remove(existing[text])
+        for text in sorted(wanted - existing.keys()):
             self.root.reminders.append(Reminder(text=text))
 
     @aw.on_exception

@@ -49,9 +49,9 @@ def ann(engine: Engine) -> Customer:
     """The first customer of an installed shop."""
     begin_with(engine, open_the_example)
     with Session(engine, expire_on_commit=False) as session, session.begin():
-        found = Customer(name="Ann")
-        session.add(found)
-    return found
+        customer = Customer(name="Ann")
+        session.add(customer)
+    return customer
 
 
 def open_the_example(engine: Engine) -> None:

@@ -40,7 +40,11 @@ def _rows(engine: Engine, ask: Callable[[], object]) -> int:
     with engine.connect() as connection:
         for way in ("seqscan", "hashjoin", "mergejoin"):  # which is cheaper for few rows, and must not be the only way
             connection.exec_driver_sql(f"SET enable_{way} = off")
-        return sum(_touched(connection, *one) for one in sent if one[0].lstrip().startswith(("SELECT", "WITH")))
+        return sum(
+            _touched(connection, *statement)
+            for statement in sent
+            if statement[0].lstrip().startswith(("SELECT", "WITH"))
+        )
 
 
 def _touched(connection: Connection, statement: str, parameters: Any) -> int:

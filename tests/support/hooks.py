@@ -255,9 +255,9 @@ class Hooks:
         ended."""
         for thing in _things(self.engine):
             undone = OWN.get(thing.place or "", ())
-            found = {name: getattr(thing, name) for name in RIGHT if name not in undone}
-            found["ticks"] = min(1, found["ticks"]) if "ticks" in found else None
-            assert found == {"ticks": None} | {name: value for name, value in RIGHT.items() if name not in undone}, (
+            values = {name: getattr(thing, name) for name in RIGHT if name not in undone}
+            values["ticks"] = min(1, values["ticks"]) if "ticks" in values else None
+            assert values == {"ticks": None} | {name: value for name, value in RIGHT.items() if name not in undone}, (
                 thing.place,
                 thing.kind,
             )

@@ -30,9 +30,9 @@ class Journal:
 
     def lines(self, what: str | None = None, **facts: Any) -> list[dict[str, Any]]:
         """The lines so far, or those that say `what` and have these facts, in the order in which they were written."""
-        found = [json.loads(line[:-1]) for line in self.path.read_text().split("\n") if line.endswith(END)]
+        written = [json.loads(line[:-1]) for line in self.path.read_text().split("\n") if line.endswith(END)]
         wanted = facts if what is None else {"what": what, **facts}
-        return [line for line in found if all(line.get(name) == value for name, value in wanted.items())]
+        return [line for line in written if all(line.get(name) == value for name, value in wanted.items())]
 
     def close(self) -> None:
         os.close(self._descriptor)

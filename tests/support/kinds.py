@@ -43,7 +43,7 @@ class Thing(Base):
     def compute_total(self) -> int:
         with aw.untracked():
             Thing.during("member", aw.session(self))
-        return sum(one.n for one in aw.session(self).scalars(select(Thing)))
+        return sum(thing.n for thing in aw.session(self).scalars(select(Thing)))
 
     @property
     def is_big(self) -> bool:

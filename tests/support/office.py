@@ -61,7 +61,7 @@ class Office:
         """Run all that is due some time later. Returns the work, the root and whether it went well, of each run."""
         self.clock.advance(after)
         ended = self.app.run_until_idle(self.engine)
-        return [(one.run.work, one.run.root_id, isinstance(one.outcome, Succeeded)) for one in ended]
+        return [(made.run.work, made.run.root_id, isinstance(made.outcome, Succeeded)) for made in ended]
 
     def matched(self, after: timedelta = timedelta(0)) -> list[int | None]:
         """The tasks that runs were made for, in order; None for a run without one."""

@@ -149,7 +149,7 @@ class Orders(World):
 
     def tickets(self) -> list[tuple[str | None, str | None]]:
         """The work and the Error of each ticket."""
-        return [(one.view_model, one.error) for one in self.all(SysAsyncTicket)]
+        return [(ticket.view_model, ticket.error) for ticket in self.all(SysAsyncTicket)]
 
     def history(self) -> list[tuple[Any, ...]]:
         """From, to, event and mover of each move."""
@@ -159,8 +159,8 @@ class Orders(World):
 
 
 def orders(engine: Engine, **how: Any) -> Orders:
-    found = Orders(engine, Base, **how)
-    with found.session() as session, session.begin():
+    scene = Orders(engine, Base, **how)
+    with scene.session() as session, session.begin():
         session.add_all([Article(id=1), Order(id=1)])
-    found.run()
-    return found
+    scene.run()
+    return scene

@@ -41,21 +41,21 @@ def roles_in(url: URL) -> Iterator[Roles]:
     """Make the roles in a fresh database; they are gone at the end."""
     mark = uuid.uuid4().hex[:8]
     admin = create_engine(url, isolation_level="AUTOCOMMIT")
-    found = Roles(url, admin, f"owner_{mark}", f"server_{mark}", f"writer_{mark}")
-    names = (found.owner, found.server, found.writer)
+    roles = Roles(url, admin, f"owner_{mark}", f"server_{mark}", f"writer_{mark}")
+    names = (roles.owner, roles.server, roles.writer)
     with ExitStack() as stack, admin.connect() as connection:
         stack.callback(admin.dispose)
         for name in names:
             connection.execute(text(f"CREATE ROLE {name} LOGIN PASSWORD '{name}'"))
             stack.callback(_drop, admin, name)
             connection.execute(text(f'ALTER ROLE {name} IN DATABASE "{url.database}" SET search_path = app'))
-        connection.execute(text(f"CREATE SCHEMA app AUTHORIZATION {found.owner}"))
+        connection.execute(text(f"CREATE SCHEMA app AUTHORIZATION {roles.owner}"))
         hardened = "REVOKE EXECUTE ON FUNCTIONS FROM PUBLIC"
-        connection.execute(text(f"ALTER DEFAULT PRIVILEGES FOR ROLE {found.owner} {hardened}"))
+        connection.execute(text(f"ALTER DEFAULT PRIVILEGES FOR ROLE {roles.owner} {hardened}"))
         try:
-            yield found
+            yield roles
         finally:
-            for engine in found.engines.values():
+            for engine in roles.engines.values():
                 engine.dispose()
 
 

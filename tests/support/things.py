@@ -35,7 +35,7 @@ class Things(World):
 
     def errors(self) -> list[str]:
         """Run all that is due. Returns what has failed."""
-        return [one.outcome.text for one in self.run() if isinstance(one.outcome, aw.Raised)]
+        return [ended.outcome.text for ended in self.run() if isinstance(ended.outcome, aw.Raised)]
 
 
 def things(engine: Engine, chart: type[StateChart[Any]]) -> Things:

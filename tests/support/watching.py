@@ -32,6 +32,6 @@ def watch_of(number: int, table: Table, dialect: Dialect) -> TrackedTable:
         name: affinity(text) if dialect.name == "sqlite" else ON_POSTGRESQL.get(text.partition("(")[0], "other 0")
         for name, text in declared.items()
     }
-    found = forms_of(forms, dialect.name)
-    valued = tuple(column.name for column in captured_columns(table) if is_valued(column, found))
-    return TrackedTable(number, table, names, valued, found)
+    column_forms = forms_of(forms, dialect.name)
+    valued = tuple(column.name for column in captured_columns(table) if is_valued(column, column_forms))
+    return TrackedTable(number, table, names, valued, column_forms)

@@ -58,8 +58,8 @@ def everything(engine: Engine, cls: type[Any]) -> list[Any]:
 
 def the_only(engine: Engine, cls: type[Any]) -> Any:
     """The one object of a class that there is."""
-    (found,) = everything(engine, cls)
-    return found
+    (single,) = everything(engine, cls)
+    return single
 
 
 def errors(engine: Engine, ticket_class: type[Any]) -> list[str | None]:
@@ -84,4 +84,4 @@ def statements(engine: Engine) -> Iterator[list[str]]:
 
 def works(ended: Sequence[aw.Ended]) -> list[tuple[str, str | None]]:
     """What ran, in order: the work and its root."""
-    return [(one.run.work, one.run.root_id) for one in ended]
+    return [(made.run.work, made.run.root_id) for made in ended]

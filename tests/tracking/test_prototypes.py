@@ -37,17 +37,17 @@ def reads(scene: Scene, prototypes: Prototypes, cls: type, key: Any, job: Any) -
     parts = key if isinstance(key, tuple) else (key,)
     with recorder.recording():
         root = prototypes.give(inspect(cls).identity_key_from_primary_key(parts), session)
-        found = in_words(job(root))
+        reads = in_words(job(root))
     words = scene.in_words(recorder)
     session.end()
-    return words, found
+    return words, reads
 
 
 def in_words(value: Any) -> object:
     if isinstance(value, dict):
-        return {key: in_words(one) for key, one in value.items()}
+        return {key: in_words(item) for key, item in value.items()}
     if isinstance(value, list | tuple):
-        return [in_words(one) for one in value]
+        return [in_words(item) for item in value]
     state = inspect(value, raiseerr=False)
     return (type(value), state.identity) if hasattr(state, "identity") else value
 

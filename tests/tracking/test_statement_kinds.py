@@ -53,7 +53,7 @@ def by_lambda(session: Session) -> object:
 def by_a_longer_lambda(session: Session) -> object:
     wanted = 1
     statement = lambda_stmt(lambda: select(Order.number))
-    statement += lambda found: found.where(Order.customer_id == wanted)
+    statement += lambda query: query.where(Order.customer_id == wanted)
     return session.connection().execute(statement).all()
 
 

@@ -93,16 +93,16 @@ def _is_own(place: str) -> bool:
 
 def crawled(client: TestClient, most: int) -> Iterator[tuple[str, int, Seen]]:
     """The pages to which the first one leads, on and on: address, status, and what is seen."""
-    found, known = ["/", "/impact?root=Customer!1&member=name"], set[str]()
-    while found and len(known) < most:
-        address = found.pop(0)
+    addresses, known = ["/", "/impact?root=Customer!1&member=name"], set[str]()
+    while addresses and len(known) < most:
+        address = addresses.pop(0)
         if address in known:
             continue
         known.add(address)
         answer = client.get(address)
         seen = Seen(answer.text)
         yield address, answer.status_code, seen
-        found += [link.split("#")[0] for link in seen.links if link.startswith("/") and not link.startswith("//")]
+        addresses += [link.split("#")[0] for link in seen.links if link.startswith("/") and not link.startswith("//")]
 
 
 def routes(application: Starlette, method: str) -> Iterator[str]:
@@ -110,8 +110,8 @@ def routes(application: Starlette, method: str) -> Iterator[str]:
     yield from _under("", application.routes, method)
 
 
-def _under(prefix: str, found: list[BaseRoute], method: str) -> Iterator[str]:
-    for route in found:
+def _under(prefix: str, routes: list[BaseRoute], method: str) -> Iterator[str]:
+    for route in routes:
         if isinstance(route, Mount):
             yield from _under(prefix + route.path, route.routes, method)
         elif isinstance(route, Route) and method in (route.methods or ()):

@@ -29,8 +29,8 @@ HTML = {"accept": "text/html"}
 def guarded(the_shop: Shop) -> Iterator[TestClient]:
     """A page that two tokens open, asked from elsewhere."""
     page = aw.web(the_shop.app, the_shop.engine, token="sesame", read_token="peep")
-    with client_of(page, host="192.0.2.7", base="http://jobs.example") as found:
-        yield found
+    with client_of(page, host="192.0.2.7", base="http://jobs.example") as client:
+        yield client
 
 
 def enter(client: TestClient, token: str) -> int:

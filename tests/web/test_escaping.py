@@ -102,7 +102,7 @@ def said(engine: Engine, log: pytest.LogCaptureFixture) -> str:
     client = client_of(page, host="192.0.2.7", base="http://jobs.example")
     log.set_level(logging.DEBUG, "afterwork")
     answers = [client.get(filled(path), headers={"authorization": f"Bearer {TOKEN}"}) for path in routes(page, "GET")]
-    return "\n".join([*(f"{one.headers} {one.text}" for one in answers), log.text])
+    return "\n".join([*(f"{answer.headers} {answer.text}" for answer in answers), log.text])
 
 
 def test_no_secret_is_shown_or_logged(url: URL, caplog: pytest.LogCaptureFixture) -> None:

@@ -14,13 +14,13 @@ from tests.web.conftest import client_of
 @pytest.fixture
 def scene(engine: Engine) -> Orders:
     """Two orders: one was placed, one is in the cart."""
-    found = orders(engine)
-    found.sql("INSERT INTO orders (id, total, article_id, confirmed, hurried, escalated, told)"
+    scene = orders(engine)
+    scene.sql("INSERT INTO orders (id, total, article_id, confirmed, hurried, escalated, told)"
               " VALUES (2, 10, 1, 0, 0, false, '')")  # fmt: skip
-    found.run()
-    found.do("place")
-    found.run()
-    return found
+    scene.run()
+    scene.do("place")
+    scene.run()
+    return scene
 
 
 @pytest.fixture

@@ -29,12 +29,12 @@ def values(client: TestClient) -> dict[str, float]:
     answer = client.get("/metrics")
     assert answer.status_code == 200, answer.text
     assert answer.headers["content-type"].startswith("text/plain")
-    found = {}
+    values = {}
     for family in text_string_to_metric_families(answer.text):
         for sample in family.samples:
             labels = ",".join(f'{name}="{value}"' for name, value in sorted(sample.labels.items()))
-            found[f"{sample.name}{{{labels}}}" if labels else sample.name] = sample.value
-    return found
+            values[f"{sample.name}{{{labels}}}" if labels else sample.name] = sample.value
+    return values
 
 
 def test_a_process_without_a_server_is_live_and_ready_if_its_database_is(client: TestClient, the_shop: Shop) -> None:
@@ -137,12 +137,12 @@ def test_a_long_transaction_is_told_with_its_process(client: TestClient, the_sho
 
 def names_of(families: str) -> set[str]:
     """The names under which Prometheus keeps what `/metrics` tells, also of those without a sample."""
-    found: set[str] = set()
+    names: set[str] = set()
     for line in families.splitlines():
         if line.startswith("# TYPE "):
             _, _, name, kind = line.split()
-            found |= {f"{name}{end}" for end in ("_bucket", "_sum", "_count")} if kind == "histogram" else {name}
-    return found
+            names |= {f"{name}{end}" for end in ("_bucket", "_sum", "_count")} if kind == "histogram" else {name}
+    return names
 
 
 def test_the_dashboard_and_its_page_name_only_metrics_that_exist(client: TestClient) -> None:

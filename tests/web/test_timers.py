@@ -18,11 +18,11 @@ from tests.web.conftest import Act, client_of
 @pytest.fixture
 def office(engine: Engine) -> Office:
     """Two tasks, and a timer that does them every ten minutes."""
-    found = an_office(engine)
-    task = found.task
-    found.timer(when=aw.Every(minutes=10, criteria=select(task).where(task.done == 0)))
-    found.open(tasks=2, bad=lambda number: number == 2)
-    return found
+    office = an_office(engine)
+    task = office.task
+    office.timer(when=aw.Every(minutes=10, criteria=select(task).where(task.done == 0)))
+    office.open(tasks=2, bad=lambda number: number == 2)
+    return office
 
 
 @pytest.fixture

@@ -96,9 +96,9 @@ class Item(Base):
     @aw.derived(worth)
     def compute_worth(self) -> int:
         """What it reads depends on what it has read: tags count for active items only."""
-        found = self.goods
+        worth = self.goods
         pause()
-        return found + sum(tag.weight for tag in self.tags) if self.active else found
+        return worth + sum(tag.weight for tag in self.tags) if self.active else worth
 
     @aw.derived(names)
     def compute_names(self) -> str:

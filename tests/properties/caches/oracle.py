@@ -95,11 +95,11 @@ class Look:
 
     def keys(self, table: str, columns: tuple[str, ...] = (), **equal: Any) -> list[Key]:
         rows = self.state[table]
-        found = sorted(key for key, row in rows.items() if all(row[name] == value for name, value in equal.items()))
+        matching = sorted(key for key, row in rows.items() if all(row[name] == value for name, value in equal.items()))
         self.answers[Rows(table, tuple(equal.items()), columns)] = [
-            (key, *(rows[key][column] for column in columns)) for key in found
+            (key, *(rows[key][column] for column in columns)) for key in matching
         ]
-        return found
+        return matching
 
     def passed(self, hour: int) -> bool:
         if hour <= self.hour:
@@ -122,10 +122,10 @@ def _goods(look: Look, item: Key) -> int:
 
 
 def _worth(look: Look, item: Key) -> int:
-    found = int(look.cell("item", item, "goods"))
+    worth = int(look.cell("item", item, "goods"))
     if look.cell("item", item, "active"):
-        found += sum(look.cell("tag", tag, "weight") for tag in _tags(look, item))
-    return found
+        worth += sum(look.cell("tag", tag, "weight") for tag in _tags(look, item))
+    return worth
 
 
 def _names(look: Look, item: Key) -> str:
@@ -336,12 +336,12 @@ class Expected:
 
     def complaints(self, ran: Counter[Cache], state: State) -> list[str]:
         """What is wrong with how often each has run, which left these rows."""
-        found = []
+        complaints_so_far = []
         for cache in sorted({*ran, *self.exactly, *self.must}):
             least, most = self._bounds(cache, ran, state)
             if not least <= ran[cache] <= most:
-                found.append(f"{cache} ran {ran[cache]} times, not {least} to {most}")
-        return found
+                complaints_so_far.append(f"{cache} ran {ran[cache]} times, not {least} to {most}")
+        return complaints_so_far
 
     def _bounds(self, cache: Cache, ran: Counter[Cache], state: State) -> tuple[int, int]:
         name, key = cache

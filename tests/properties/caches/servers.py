@@ -58,7 +58,7 @@ class Resident(LongLived):
             connection.exec_driver_sql("SELECT pg_advisory_unlock_all()")  # the life of the last run's server
         ran = run_until_idle(self.runner(database, connection), connection)
         try:
-            return [Ended(run, outcome) for one in ran for run, outcome in one]
+            return [Ended(run, outcome) for batch in ran for run, outcome in batch]
         except BaseException:
             self.let_go()
             raise

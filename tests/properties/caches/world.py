@@ -212,11 +212,11 @@ class World:
             self.oracle.note_possible(self.state(), self.clock.hour)
             return
         assert ended is not None
-        assert all(isinstance(one.outcome, Succeeded) for one in ended), ended
-        ran = Counter(_cache(one.run.work, one.run.root_id) for one in ended)
+        assert all(isinstance(made.outcome, Succeeded) for made in ended), ended
+        ran = Counter(_cache(made.run.work, made.run.root_id) for made in ended)
         state = self.state()
         assert wrong_values(state, self.clock.hour) == {}
-        assert not (found := expected.complaints(ran, after)), (found, [_reason(one) for one in ended])
+        assert not (complaints := expected.complaints(ran, after)), (complaints, [_reason(made) for made in ended])
         self.runs_expected += ran
 
     def _run(self, server: ServerAtHand, meanwhile: Callable[[Reached | None], None] | None) -> list[aw.Ended] | None:
@@ -290,9 +290,9 @@ class World:
 
     def _settle_what_was_disturbed(self) -> None:
         for _ in range(10):
-            found = [ended for server in (self.servers[0], self.servers[2]) for ended in server.run()]
-            assert all(isinstance(one.outcome, Succeeded) for one in found), found
-            if not found and not self._waiting():
+            made = [ended for server in (self.servers[0], self.servers[2]) for ended in server.run()]
+            assert all(isinstance(run.outcome, Succeeded) for run in made), made
+            if not made and not self._waiting():
                 break
             self.clock.hour += 0.01  # what was hindered is put off by seconds
         else:
@@ -337,8 +337,10 @@ class World:
     def state(self, connection: Connection | None = None) -> State:
         """All rows, as a transaction sees them, or as everybody does."""
         connection = connection or self.looking
-        found = _rows_of_a_file(connection) if self.on_sqlite else connection.execute(_EVERYTHING).one()._asdict()
-        return {name: {_key(name, one): one for one in rows} for name, rows in found.items()}
+        rows_by_name = (
+            _rows_of_a_file(connection) if self.on_sqlite else connection.execute(_EVERYTHING).one()._asdict()
+        )
+        return {name: {_key(name, row): row for row in rows} for name, rows in rows_by_name.items()}
 
 
 def _rows_of_a_file(connection: Connection) -> dict[str, list[dict[str, Any]]]:

@@ -243,9 +243,9 @@ def _everything(connection: Connection, a: int, b: int, c: int) -> None:
 
 @act("insert many parts")
 def _insert_many(connection: Connection, a: int, b: int, c: int) -> None:
-    there = set(connection.execute(select(Part.id)).scalars())
+    existing = set(connection.execute(select(Part.id)).scalars())
     if connection.execute(select(Item.id).where(Item.id == a)).scalar() is not None:
-        new = [{"id": 30 + n, "item_id": a, "count": b, "price": n} for n in range(c) if 30 + n not in there]
+        new = [{"id": 30 + n, "item_id": a, "count": b, "price": n} for n in range(c) if 30 + n not in existing]
         if new:
             connection.execute(insert(Part), new)
 
@@ -301,8 +301,8 @@ def orm(name: str) -> Callable[[Callable[[Session, int, int, int], None]], None]
 def _save(session: Session, a: int, b: int, c: int) -> None:
     if session.get(Item, a) is None:
         item = Item(id=a, amount=b, active=c != 2, group=session.get(Group, b))
-        there = set(session.scalars(select(Part.id)))
-        item.parts = [Part(id=60 + n, count=n, price=b) for n in range(c) if 60 + n not in there]
+        existing = set(session.scalars(select(Part.id)))
+        item.parts = [Part(id=60 + n, count=n, price=b) for n in range(c) if 60 + n not in existing]
         item.tags = [tag for number in {b, c} if (tag := session.get(Tag, number)) is not None]
         session.add(item)
 

@@ -38,18 +38,18 @@ class Release:
 
     def fits(self, layout: Layout) -> bool:
         """Whether all that it needs is there."""
-        mine, there = self.layout, layout
+        mine, other = self.layout, layout
         same = (mine.customers, mine.orders, mine.amount, mine.kind) == (
-            there.customers,
-            there.orders,
-            there.amount,
-            there.kind,
+            other.customers,
+            other.orders,
+            other.amount,
+            other.kind,
         )
         return (
             same
-            and mine.type == there.type
-            and mine.has_note <= there.has_note
-            and (not self.maps_parts or mine.parts <= there.parts)
+            and mine.type == other.type
+            and mine.has_note <= other.has_note
+            and (not self.maps_parts or mine.parts <= other.parts)
         )
 
 
@@ -150,7 +150,7 @@ def _billing(release: Release) -> Any:
             @aw.derived(due)
             def compute_due(self) -> str:
                 mine = select(order).where(order.customer_id == self.customer_id, order.amount > 3).order_by(order.id)
-                return " ".join(f"{one.id}:{one.amount}" for one in aw.session(self).scalars(mine))
+                return " ".join(f"{bill.id}:{bill.amount}" for bill in aw.session(self).scalars(mine))
 
         if "who" in release.caches:
 

@@ -81,17 +81,17 @@ def _triggers_dropped_from_a_file(connection: Connection, layout: Layout, writes
 
 @_switch("sqlite")
 def _triggers_made_again_by_the_same_text(connection: Connection, layout: Layout, writes: Writes) -> None:
-    found = _dropped(connection, layout)
+    statements = _dropped(connection, layout)
     writes()
-    for statement in found:
+    for statement in statements:
         connection.exec_driver_sql(statement)
 
 
 def _dropped(connection: Connection, layout: Layout) -> list[str]:
-    found = connection.execute(_TRIGGERS, {"table": layout.name}).all()
-    for name, _ in found:
+    triggers = connection.execute(_TRIGGERS, {"table": layout.name}).all()
+    for name, _ in triggers:
         connection.exec_driver_sql(f"DROP TRIGGER {name}")
-    return [statement for _, statement in found]
+    return [statement for _, statement in triggers]
 
 
 NAMES = tuple(SWITCHES)

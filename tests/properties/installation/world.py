@@ -179,7 +179,9 @@ class World:
             file.unlink(missing_ok=True)
             with closing(self.engine.raw_connection()) as connection:
                 connection.execute("VACUUM INTO ?", (str(file),))
-            self.backup = Backup(file, self.layout, {name: one.release for name, one in self.deployed.items()})
+            self.backup = Backup(
+                file, self.layout, {name: deployment.release for name, deployment in self.deployed.items()}
+            )
 
     def restore(self) -> None:
         """Bring the file back as it was at the backup, with the programs of that time."""
@@ -254,17 +256,17 @@ class World:
                 connection.execute(text("UPDATE afterwork_server SET process_started = 0"))
         while gone:
             with self.engine.connect() as connection:
-                found = connection.execute(
+                lock = connection.execute(
                     text("SELECT count(*) FROM pg_stat_activity WHERE pid = ANY(:g)"), {"g": gone}
                 )
-                if not found.scalar():
+                if not lock.scalar():
                     gone.clear()
 
     # Quiet moments.
 
     def look(self) -> None:
         """Servers that fit run, and where a value is wrong then, `check` names the table."""
-        if not all(one.release.fits(self.layout) for one in self.deployed.values()):
+        if not all(deployment.release.fits(self.layout) for deployment in self.deployed.values()):
             return
         self._come_to_rest()
         wrong = self._wrong()
@@ -274,9 +276,9 @@ class World:
     def settle(self) -> None:
         """Releases that fit are deployed and servers run until nothing is due. All is right then."""
         self.look()
-        for name, one in list(self.deployed.items()):
+        for name, deployment in list(self.deployed.items()):
             self.install(name, CACHES[name])
-            assert self.deployed[name] is not one, f"{name} can't be installed again"
+            assert self.deployed[name] is not deployment, f"{name} can't be installed again"
         self._come_to_rest()
         if self.unseen:
             self._app(self.deployed["shop"].release).repair(self.engine)
@@ -290,20 +292,22 @@ class World:
 
     def _come_to_rest(self) -> None:
         for _ in range(ROUNDS):
-            ended = [one for name in self.deployed for one in self.run(name)]
+            ended = [run for name in self.deployed for run in self.run(name)]
             if not (left := self._left()):
                 break
             self.clock.hour += 2
         else:
             raise AssertionError(f"it does not come to rest: {left}, {ended}")
-        failed = [one for one in ended if not isinstance(one.outcome, Succeeded)]
+        failed = [run for run in ended if not isinstance(run.outcome, Succeeded)]
         assert not failed or not self._watches_orders(), failed
 
     def _names(self) -> list[str]:
         """The caches of all that is deployed."""
         classes = {"shop": "Customer", "billing": "Bill"}
         return [
-            f"{classes[name]}.{column}" for name, one in self.deployed.items() for column in one.release.caches
+            f"{classes[name]}.{column}"
+            for name, deployment in self.deployed.items()
+            for column in deployment.release.caches
         ] or [""]
 
     def _watches_orders(self) -> bool:
@@ -311,21 +315,21 @@ class World:
 
     def _left(self) -> list[str]:
         """What is in the journal or waits to run, in words."""
-        if not any(one.release.caches for one in self.deployed.values()):
+        if not any(deployment.release.caches for deployment in self.deployed.values()):
             return []  # nobody is there who would take it
         with self.engine.connect() as connection:
-            found = connection.execute(_LEFT, {"caches": self._names()}).one()._asdict()
+            counts = connection.execute(_LEFT, {"caches": self._names()}).one()._asdict()
         if not self._watches_orders():
-            found["waiting"] = 0  # what reads orders fails and is tried again
-        return [f"{count} {name}" for name, count in found.items() if count]
+            counts["waiting"] = 0  # what reads orders fails and is tried again
+        return [f"{count} {name}" for name, count in counts.items() if count]
 
     def _assert_right(self) -> None:
         assert (wrong := self._wrong()) == {}, wrong
 
     def _wrong(self) -> dict[Value, tuple[Any, Any]]:
         columns: frozenset[str] = frozenset()
-        for one in self.deployed.values():
-            release = one.release
+        for deployment in self.deployed.values():
+            release = deployment.release
             columns |= release.caches - (frozenset() if release.watches_orders else MADE_OF_ORDERS)
         with self.engine.connect() as connection:
             return wrong_values(connection, self.layout, columns)
@@ -334,8 +338,8 @@ class World:
         """What `check` says is wrong with capture."""
         return [
             finding.what
-            for one in self.deployed.values()
-            for finding in self._app(one.release).insight(self.engine).check()
+            for deployment in self.deployed.values()
+            for finding in self._app(deployment.release).insight(self.engine).check()
             if not finding.right and finding.topic == "capture"
         ]
 

@@ -21,9 +21,9 @@ ACTS: dict[str, Act] = {}
 def act(name: str) -> Callable[[Act], Act]:
     """Note an act under its name."""
 
-    def note(found: Act) -> Act:
-        ACTS[name] = found
-        return found
+    def note(written: Act) -> Act:
+        ACTS[name] = written
+        return written
 
     return note
 
@@ -131,8 +131,8 @@ def _replace(connection: Connection, layout: Layout, a: int, b: int, c: int) -> 
 def _copy(connection: Connection, layout: Layout, a: int, b: int, c: int) -> None:
     year = layout.year(a)
     if layout.dialect == "postgresql" and year is not None:
-        there = set(connection.execute(text(f"SELECT id FROM {layout.orders}")).scalars())
-        rows = [(id, year, 1 + id % 4, b) for id in range(30, 30 + c) if id not in there]
+        existing = set(connection.execute(text(f"SELECT id FROM {layout.orders}")).scalars())
+        rows = [(id, year, 1 + id % 4, b) for id in range(30, 30 + c) if id not in existing]
         copy_in(connection, layout.orders, ["id", "year", "customer_id", layout.amount], rows)
 
 
@@ -174,13 +174,13 @@ def by_objects(connection: Connection, release: Release, a: int, b: int, c: int)
     """One unit of work of a program that has the classes of a release."""
     _, order, customer, *_ = release.base.classes
     with Session(connection, join_transaction_mode="create_savepoint") as session:
-        found = session.get(customer, a)
-        if found is None:
+        first = session.get(customer, a)
+        if first is None:
             session.add(customer(id=a, name="o"))
         elif c == 1:
-            session.delete(found)
+            session.delete(first)
         else:
-            found.name = f"o{c}"
-            for one in session.query(order).filter(order.customer_id == a):
-                one.amount = one.amount + b
+            first.name = f"o{c}"
+            for row in session.query(order).filter(order.customer_id == a):
+                row.amount = row.amount + b
         session.commit()

@@ -127,12 +127,12 @@ def every_value(kind: Kind) -> list[Event]:
     tables = tuple(COLUMNS) if kind.is_key else ("holder",)
     each = [(table, number) for table in tables for number in range(len(kind.python) + len(kind.sql))]
     return [
-        *(("insert", *one) for one in each),
+        *(("insert", *value) for value in each),
         ("run", "", 0),
         ("raise amounts", "", 0),
-        *(("change", *one) for one in each[::2]),
+        *(("change", *value) for value in each[::2]),
         ("run", "", 0),
-        *(("delete", *one) for one in each[::3]),
+        *(("delete", *value) for value in each[::3]),
         ("fill", "", 0),
     ]
 
@@ -279,11 +279,11 @@ class World:
             for name, right, stored in self._values(table, n):
                 if right != stored:
                     wrong[name].append((n, stored, right))
-        for name, found in wrong.items():
+        for name, rows in wrong.items():
             cache = f"{self.classes[table].__name__}.{name}"
-            failed = [one for one in self.app.insight(self.engine).caches_of(cache, "failed").items if one.error]
-            if len(found) > len(failed) or (table == "good" and found):
-                yield f"{cache}, row, stored, right: {found}, and {len(failed)} have failed"
+            failed = [line for line in self.app.insight(self.engine).caches_of(cache, "failed").items if line.error]
+            if len(rows) > len(failed) or (table == "good" and rows):
+                yield f"{cache}, row, stored, right: {rows}, and {len(failed)} have failed"
 
     def _values(self, table: str, n: int) -> Iterator[tuple[str, str, str]]:
         """Of each cache of a row what is right, calculated in a session of the row's own, and what is stored."""

@@ -107,7 +107,7 @@ class ExpressionMaker:
         source = self._operand(signature.source, bound, depth, near)
         if not signature.parameters and not signature.mark:
             return f"({signature.name} ({source}))"
-        given = [self._argument(one, signature.source, bound, depth, near) for one in signature.parameters]
+        given = [self._argument(parameter, signature.source, bound, depth, near) for parameter in signature.parameters]
         if not signature.mark:
             return f"(({source}) {signature.name} ({given[0]}))"
         return f"({source}){signature.mark}{signature.name}({', '.join(given)})"

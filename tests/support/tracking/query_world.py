@@ -123,9 +123,9 @@ class World:
     def change(self) -> Changed:
         """Change something."""
         table = self.random.choice(TABLES)
-        there = {self._key(table, row) for row in self.rows[table]}
+        keys = {self._key(table, row) for row in self.rows[table]}
         kind = self.random.choice("IUUUD")
-        free = [row for row in (self.new_row(table) for _ in range(10)) if self._key(table, row) not in there]
+        free = [row for row in (self.new_row(table) for _ in range(10)) if self._key(table, row) not in keys]
         if kind == "I" and free:
             self.connection.execute(insert(table), [free[0]])
             return Changed(table, None, free[0])

@@ -84,7 +84,7 @@ class Statements:
 
     def values(self, *entities: Any) -> list[Any]:
         r = self.random
-        found: list[Any] = []
+        columns: list[Any] = []
         for entity in entities:
             kind = _class_of(entity)
             by_kind: dict[Any, list[Any]] = {
@@ -93,9 +93,9 @@ class Statements:
                 Line: ["quantity", "kind", "position"],
                 Tag: ["name"],
             }
-            if r.random() < 0.7 or not found:
-                found.append(getattr(entity, r.choice(by_kind[kind])))
-        return found
+            if r.random() < 0.7 or not columns:
+                columns.append(getattr(entity, r.choice(by_kind[kind])))
+        return columns
 
     def finished(self, query: Any, *entities: Any) -> Any:
         """Return a select of values, an aggregate, groups, or objects."""
@@ -243,19 +243,19 @@ class Statements:
                 return select(other.id).where(other.customer_id == 2)
 
     def union(self) -> Any:
-        one = select(Order.id, Order.amount).where(*self.some(Order, Order))
-        two = select(Customer.id, Customer.level).where(*self.some(Customer)).join(Customer.orders)
-        both = self.random.choice([one.union, one.union_all, one.except_, one.intersect])(two)
+        first = select(Order.id, Order.amount).where(*self.some(Order, Order))
+        second = select(Customer.id, Customer.level).where(*self.some(Customer)).join(Customer.orders)
+        both = self.random.choice([first.union, first.union_all, first.except_, first.intersect])(second)
         if self.random.random() < 0.5:
             return both
         sub = both.subquery()
         return select(sub.c.amount, Customer.name).join(Customer, Customer.id == sub.c.id).where(sub.c.amount > 1)
 
     def cte(self) -> Any:
-        some = select(Order.id, Order.customer_id).where(*self.some(Order)).cte()
-        again = some.alias()
-        query = select(Line.quantity, literal(1)).join(some, some.c.id == Line.order_id)
-        return query.join(again, again.c.customer_id == some.c.customer_id).where(*self.some(Line))
+        orders = select(Order.id, Order.customer_id).where(*self.some(Order)).cte()
+        again = orders.alias()
+        query = select(Line.quantity, literal(1)).join(orders, orders.c.id == Line.order_id)
+        return query.join(again, again.c.customer_id == orders.c.customer_id).where(*self.some(Line))
 
     def meeting_nulls(self) -> Any:
         """Columns that meet also where both are null."""

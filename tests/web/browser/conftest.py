@@ -33,9 +33,9 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 def browser() -> Iterator[Browser]:
     # Not for longer than this package: while Playwright is there, no other test can run an event loop in its thread.
     with sync_playwright() as playwright:
-        found = playwright.chromium.launch(executable_path=CHROMIUM, args=["--no-sandbox", "--disable-gpu"])
-        yield found
-        found.close()
+        browser = playwright.chromium.launch(executable_path=CHROMIUM, args=["--no-sandbox", "--disable-gpu"])
+        yield browser
+        browser.close()
 
 
 @dataclass
@@ -55,9 +55,9 @@ class Visit:
 
     def told(self) -> list[str]:
         """What went wrong since this was last asked."""
-        found = list(self.wrong)
+        troubles = list(self.wrong)
         self.wrong.clear()
-        return found
+        return troubles
 
     def _check(self, url: str) -> None:
         if not url.startswith((self.address, "data:")):
@@ -95,11 +95,11 @@ class Visitors:
 def visitors_of(browser: Browser, engine: Engine, **options: object) -> Iterator[Visitors]:
     """Visitors of the shop's page on a database."""
     with served(aw.web(app, engine, **options), "127.0.0.1", 0) as address:  # type: ignore[arg-type]
-        found = Visitors(browser, address)
+        visitors = Visitors(browser, address)
         try:
-            yield found
+            yield visitors
         finally:
-            found.close()
+            visitors.close()
 
 
 def made(folder: Path, scene: str) -> Engine:
@@ -130,9 +130,9 @@ def shown(scene: tuple[str, Engine]) -> Iterator[str]:
 @pytest.fixture
 def looking(browser: Browser, shown: str) -> Iterator[Visitors]:
     """Visitors who look at a scene."""
-    found = Visitors(browser, shown)
-    yield found
-    found.close()
+    visitors = Visitors(browser, shown)
+    yield visitors
+    visitors.close()
 
 
 @pytest.fixture(scope="package")

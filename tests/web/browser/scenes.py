@@ -31,9 +31,9 @@ def busy(engine: Engine) -> None:
             aw.later(customer.assign_number)
     app.run_until_idle(engine)
     with Session(engine) as session, session.begin():
-        found = session.get_one(Customer, 2)
-        aw.later(found.remind)
-        aw.later(found.remind, after=timedelta(days=1))
+        second = session.get_one(Customer, 2)
+        aw.later(second.remind)
+        aw.later(second.remind, after=timedelta(days=1))
         session.get_one(OrderLine, 1).quantity = 7
     app.control(engine).pause("mail")
 

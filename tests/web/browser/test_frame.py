@@ -65,16 +65,16 @@ def troubles(visit: Visit, path: str) -> list[str]:
     expect(page.locator("h1")).to_have_count(1)
     if page.locator("#main[data-live]").count():
         expect(page.locator("#live.on")).to_have_count(1)
-    found: list[str] = [*page.evaluate(UNNAMED), *page.evaluate(OUT_OF_ORDER)]
+    troubles: list[str] = [*page.evaluate(UNNAMED), *page.evaluate(OUT_OF_ORDER)]
     if not page.title().endswith("Afterwork"):
-        found.append(page.title())
+        troubles.append(page.title())
     if page.evaluate(WIDTH) > WIDE:
-        found.append("it is wider than a wide window")
+        troubles.append("it is wider than a wide window")
     page.emulate_media(color_scheme="dark")
     page.set_viewport_size({"width": NARROW, "height": 900})
     if page.evaluate(WIDTH) > NARROW:
-        found.append("it is wider than a narrow window")
-    return found + visit.told()
+        troubles.append("it is wider than a narrow window")
+    return troubles + visit.told()
 
 
 def test_each_page_reads_without_scripts(looking: Visitors) -> None:
