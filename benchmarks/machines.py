@@ -20,8 +20,8 @@ from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column
 from statemachine import State, StateChart
 
 import afterwork as aw
-from afterwork.derived.manifest.choose_store import manifest_store_of
-from afterwork.derived.manifest.manifest_store import digest
+from afterwork.store.caches.manifests import digest
+from afterwork.store.dialects import manifest_store_of
 
 FEW, MANY = 1_000, 100_000
 LOOKED_AT = 100

@@ -6,7 +6,7 @@ from collections import Counter
 from collections.abc import Iterator
 from pathlib import Path
 
-from afterwork.derived import tables as derived_tables
+from afterwork.store.caches import tables as derived_tables
 from afterwork.store.journal import tables as journal_tables
 from afterwork.store.tables import metadata
 

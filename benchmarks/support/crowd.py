@@ -2,7 +2,7 @@
 
 from sqlalchemy import Connection, text
 
-from afterwork.derived.manifest.read_pattern import KEY_BITS
+from afterwork.derived.manifest.reads import KEY_BITS
 from benchmarks.support.place import Kind
 
 FAR = 1_000_000_000

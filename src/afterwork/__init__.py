@@ -3,12 +3,11 @@
 from afterwork.app import Afterwork, Ended
 from afterwork.clock import Clock, ManualClock, SystemClock
 from afterwork.derived.compute.fresh import fresh, is_stale
-from afterwork.derived.tracking.dependency_api import depends_on, passed
+from afterwork.derived.tracking.explicit_dependencies import depends_on, passed
 from afterwork.derived.tracking.hidden_state import untracked
 from afterwork.errors import Cancelled, TimedOut
-from afterwork.jobs.outcome import Outcome, Raised, Rejected, Succeeded, Superseded
 from afterwork.jobs.progress import progress
-from afterwork.jobs.run import Run, current_run
+from afterwork.jobs.run import Outcome, Raised, Rejected, Run, Succeeded, Superseded, current_run
 from afterwork.model.derived import Derived, derived
 from afterwork.model.expression import eal, ocl
 from afterwork.model.external_id import external_id
@@ -24,7 +23,7 @@ from afterwork.model.viewmodel import Model, ViewModel, action, column, on_excep
 from afterwork.model.when import Cron, Every, Once, WhenStale
 from afterwork.saving.later import later, session
 from afterwork.saving.machine.player import machine
-from afterwork.saving.machine.while_in import while_in
+from afterwork.saving.machine.state_scoped import while_in
 from afterwork.settings import Settings
 from afterwork.store.journal.values import UNWATCHED
 from afterwork.version import VERSION

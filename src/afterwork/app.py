@@ -17,13 +17,11 @@ from afterwork.derived.compute.assembly import matcher_of, recorder_of
 from afterwork.derived.compute.verify import Verified, Verifier
 from afterwork.derived.explain.explainer import Explainer, Explanation, Reader
 from afterwork.derived.explain.transitions import PossibleTransitions
-from afterwork.derived.queue.registered_derivation import RegisteredDerivation
 from afterwork.errors import BadJobsFile
 from afterwork.events import Broken, Events, Listener, Reloaded
 from afterwork.insight import Insight
 from afterwork.interruption import interruptible
-from afterwork.jobs.outcome import Outcome
-from afterwork.jobs.run import Run
+from afterwork.jobs.run import Outcome, Run
 from afterwork.jobs.runner import Around, Runner, nothing_around
 from afterwork.model.derivation import MachineDerivation
 from afterwork.model.expression import evaluate
@@ -33,18 +31,18 @@ from afterwork.model.jobs_file.load import JobsFile, load, load_again
 from afterwork.model.lane import Lane, lanes_by_name
 from afterwork.model.timeout import checked_timeout
 from afterwork.saving.later import session as session_of
-from afterwork.server.arrival import Arrival
 from afterwork.server.assembly import RunnerAssembly
-from afterwork.server.background import in_background
 from afterwork.server.health import Health, Prober, Sign, of_database
-from afterwork.server.server import Server
+from afterwork.server.recovery import Arrival
+from afterwork.server.server import Server, in_background
 from afterwork.server.signals import Signals
 from afterwork.server.until_idle import run_until_idle
 from afterwork.settings import Settings
 from afterwork.sources.derived.source import DerivedSource
-from afterwork.store import rights, schema
+from afterwork.store import schema
 from afterwork.store.database import Database
-from afterwork.store.dialects import database_of
+from afterwork.store.dialects import database_of, entries_of
+from afterwork.store.postgresql import rights
 from afterwork.store.routing import routing_of
 
 SERVER_STARTED = "server_started"
@@ -138,7 +136,8 @@ class Afterwork:
         rights.check_can_grant(database.dialect, [*grant_to, *grant_to_writers])
         done = schema.install(database, self.model.contract)
         tables = self.model.tables if self.model.derivations else []
-        with closing(database.connect()) as connection, database.transaction(connection, caches.to_install(database)):
+        to_install = entries_of(database.dialect).to_install
+        with closing(database.connect()) as connection, database.transaction(connection, to_install):
             done += caches.install(database, connection, self._application, tables, self.clock.now())
         for role in grant_to:
             done += self._grant(database, role, rights.of_servers(self.model))
@@ -160,7 +159,8 @@ class Afterwork:
         restore, or after changes that were made while triggers were switched off. Raises what `install` raises."""
         done = self.install(engine)
         database = self.database(engine)
-        with closing(database.connect()) as connection, database.transaction(connection, caches.to_repair(database)):
+        to_repair = caches.to_repair(entries_of(database.dialect))
+        with closing(database.connect()) as connection, database.transaction(connection, to_repair):
             return done + caches.all_again(database, connection, self.clock.now())
 
     def serve(self, engine: Engine) -> int:
@@ -246,7 +246,7 @@ class Afterwork:
         """
         session = session_of(obj)
         explainer = self._explainer(session.connection())
-        derivation = self._derivation(explainer, obj, name)
+        derivation = explainer.matcher.registry.of(self.model.derivation_of(obj, name))
         explanation = explainer.explain(session.connection(), derivation, external_id(obj))
         if not isinstance(derivation.declaration, MachineDerivation):
             return explanation
@@ -282,9 +282,6 @@ class Afterwork:
         database = self.database(connection.engine)
         schema.check_installed(database, connection)
         return Explainer(matcher_of(database, self.model, connection))
-
-    def _derivation(self, explainer: Explainer, obj: object, name: str) -> RegisteredDerivation:
-        return explainer.matcher.registry.of(self.model.derivation_of(obj, name))
 
     def evaluate(self, session: Session, text: str, itself: object | None = None) -> Any:
         """Return the value of an OCL expression, read through a session; `itself` is its `self`. Changes nothing.
@@ -330,11 +327,8 @@ class Afterwork:
 
     def _server(self, engine: Engine) -> Server:
         database = self.database(engine)
-        connection = database.connect()
-        try:
+        with closing(database.connect()) as connection:
             return Server(self.runner(database, connection))
-        finally:
-            connection.close()
 
     def runner(self, database: Database, connection: Connection) -> Runner:
         """Return the runner of a server, for those who run its steps one at a time, as tests do.

@@ -18,8 +18,6 @@ class Clock(Protocol):
 
 
 class SystemClock:
-    """The clock of this machine."""
-
     def now(self) -> datetime:
         return datetime.now(UTC)
 
@@ -34,7 +32,6 @@ class ManualClock:
         return self._now
 
     def advance(self, span: timedelta) -> None:
-        """Advance the clock by `span`."""
         self._now += span
 
 
@@ -57,8 +54,6 @@ def now() -> datetime:
 
 
 class CurrentClock:
-    """The clock that `now` reads."""
-
     def now(self) -> datetime:
         return now()
 

@@ -24,7 +24,6 @@ class RunFilter(logging.Filter):
     `ticket` (the key of the ticket or match, or None), `work`, and `root_id`, so that a format can name them."""
 
     def filter(self, record: logging.LogRecord) -> bool:
-        """Add the attributes of the current run."""
         try:
             run = current_run()
         except NoCurrentRun:
@@ -53,7 +52,6 @@ class JsonFormatter(logging.Formatter):
     event has its name as `event`, and its fields; one written by a job has its run; an exception its `traceback`."""
 
     def format(self, record: logging.LogRecord) -> str:
-        """Return the object as text."""
         timestamp = datetime.fromtimestamp(record.created, UTC).isoformat()
         line = {"time": timestamp, "level": record.levelname.lower(), "logger": record.name}
         line |= {"message": record.getMessage(), **_of_event(record), **_of_a_run(record)}

@@ -9,7 +9,7 @@ import pytest
 from sqlalchemy import Engine, Table, event, text
 
 from afterwork.derived.capture.install import Installed, install
-from afterwork.derived.capture.problems import CaptureProblem, problems
+from afterwork.insight.check.capture import CaptureProblem, problems
 from afterwork.settings import Settings
 from afterwork.store.dialects import database_of
 from afterwork.store.journal import capture

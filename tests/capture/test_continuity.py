@@ -9,7 +9,7 @@ from sqlalchemy import Engine, create_engine, text
 from sqlalchemy.exc import DBAPIError
 
 import afterwork as aw
-from afterwork.derived.capture.continuity import ContinuityProof
+from afterwork.derived.capture.requirements import ContinuityProof
 from afterwork.events import Event, Reached
 from afterwork.store.postgresql.capture_marks import CHANGED_TABLES
 from tests.capture.continuity_scene import CHILDREN, PARTS, PLAIN, Place, opened

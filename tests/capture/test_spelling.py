@@ -10,7 +10,7 @@ from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column, relationship
 from sqlalchemy.types import TypeEngine
 
 import afterwork as aw
-from afterwork.store.journal.spelling import spelled
+from afterwork.derived.manifest.reads import spelled
 from afterwork.store.journal.tracked_table import PART
 
 ID = uuid.UUID("3f2504e0-4f89-11d3-9a0c-0305e82c3301")

@@ -37,7 +37,7 @@ from sqlalchemy import (
 from sqlalchemy.dialects.postgresql import CITEXT, DOMAIN, INET, JSONB
 from sqlalchemy.orm import Session, registry
 
-from afterwork.derived.manifest.read_pattern import read_key
+from afterwork.derived.manifest.reads import read_key
 from afterwork.model.utc_datetime import UtcDateTime
 from afterwork.store.journal.values import BAD_VALUE, identity_of, key_of, text_of
 from tests.capture.column_types import Guid, Mood, Reversed

@@ -6,7 +6,7 @@ from typing import Any
 from sqlalchemy import Engine
 
 import afterwork as aw
-from afterwork.jobs.assignment import Assignment, WorkerHandle
+from afterwork.jobs.source import Assignment, WorkerHandle
 from afterwork.sources.derived.source import DerivedSource
 
 

@@ -17,9 +17,8 @@ from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column
 
 import afterwork as aw
 from afterwork.derived.cause import Cause
-from afterwork.derived.compute.results import ResultGroup
-from afterwork.derived.compute.store_context import StoreContext
-from afterwork.derived.compute.tolerant_calculation import TolerantCalculation
+from afterwork.derived.compute.calculators import TolerantCalculation
+from afterwork.derived.compute.results import ResultGroup, StoreContext
 from afterwork.derived.explain.explainer import Explanation
 from afterwork.derived.queue.due_cache import CacheClaimRequest
 from afterwork.events import Event, Point, Reached

@@ -20,7 +20,7 @@ from sqlalchemy.orm import (
 )
 
 import afterwork as aw
-from afterwork.jobs.outcome import Succeeded
+from afterwork.jobs.run import Succeeded
 
 
 class Base(DeclarativeBase): ...

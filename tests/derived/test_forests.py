@@ -8,7 +8,7 @@ from sqlalchemy import Engine, select
 
 import afterwork as aw
 from afterwork.derived.queue.due_cache import blocked_due
-from afterwork.derived.tables import cache, due
+from afterwork.store.caches.tables import cache, due
 from tests.derived.forests import CHAIN, ORDERS, TREE, WAYS, Forest, above, forest, planted
 from tests.derived.stale_scene import Scene
 from tests.support.world import statements

@@ -12,10 +12,10 @@ from sqlalchemy.orm import DeclarativeBase, Mapped, Session, mapped_column
 
 import afterwork as aw
 from afterwork.clock import SystemClock
-from afterwork.derived.manifest.manifest_store import digest, is_of_sql
 from afterwork.events import Event, Events, Reached
 from afterwork.model.utc_datetime import UtcDateTime
 from afterwork.server.presence import Presence
+from afterwork.store.caches.manifests import digest, is_of_sql
 from tests.conftest import Trade
 from tests.derived.deep import Customer, Deep, Line, Order
 from tests.derived.long_running import refresher, worker_of

@@ -9,8 +9,8 @@ import pytest
 from sqlalchemy import URL, text
 
 from afterwork import Settings
-from afterwork.server.wake import Waker, waker_for
 from afterwork.store.dialects import database_of
+from afterwork.store.waker import Waker
 from tests.faults.scene import Scene
 from tests.support.own_postgres import OwnPostgres, StopMode, own_postgres
 from tests.support.proxy import CuttingProxy, Moment
@@ -77,7 +77,7 @@ def test_a_loss_that_is_found_out_while_waiting_is_known_for_what_it_is(scene: S
     """The driver itself raises then, and the connection can still be got rid of."""
     database = database_of(scene.engine, Settings())
     connection = database.connect()
-    waker = waker_for(database, connection)
+    waker = database.waker(connection)
     connection.exec_driver_sql("SELECT 1")  # SQLAlchemy believes itself in a transaction since, as after each look
     with scene.engine.connect() as other:
         other.execute(END_CONNECTIONS)

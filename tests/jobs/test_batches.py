@@ -15,7 +15,7 @@ import afterwork as aw
 from afterwork.events import Reached
 from afterwork.jobs import deferred, inside
 from afterwork.jobs.batch import BatchSize, CommittedBatch
-from afterwork.jobs.outcome import Succeeded
+from afterwork.jobs.run import Succeeded
 from afterwork.jobs.runner import Settled
 from afterwork.server.until_idle import run_until_idle
 from afterwork.store.dialects import database_of

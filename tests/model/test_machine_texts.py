@@ -101,7 +101,7 @@ class Cruise(Trip):
 
 names = Names.of(Base)
 MACHINES = {"nested": Nested, "parallel": Parallel, "flat": Flat, "paced": Paced}
-HELD: dict[str, list[Any]] = {
+BLOCKED: dict[str, list[Any]] = {
     "at": [None, "planned", "loading", "D", "R", "arrived"],
     "handled": [None, "new", "waiting,open", "packed,open", "waiting,billed", "packed,billed"],
     "step": [None, 1, 2],
@@ -114,7 +114,7 @@ def session(engine: Engine) -> Iterator[Session]:
     """A trip for each thing that a state column may hold."""
     Base.metadata.create_all(engine)
     with Session(engine) as made:
-        for column, values in HELD.items():
+        for column, values in BLOCKED.items():
             made.add_all(Trip(**{column: value}) for value in values)
         made.flush()
         yield made

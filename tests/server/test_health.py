@@ -12,8 +12,7 @@ import afterwork as aw
 from afterwork.errors import AfterworkError
 from afterwork.events import Event, FellAsleep
 from afterwork.server import health, loop
-from afterwork.server.health import Health, Prober
-from afterwork.server.liveness import Pulse
+from afterwork.server.health import Health, Prober, Pulse
 from afterwork.settings import Settings
 from afterwork.store.dialects import database_of
 from tests.conftest import Shop

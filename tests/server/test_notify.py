@@ -8,9 +8,8 @@ from tempfile import TemporaryDirectory
 
 import pytest
 
-from afterwork.cli.systemd import reporting_to_systemd
+from afterwork.cli.systemd import Systemd, beating, reporting_to_systemd
 from afterwork.events import DatabaseLost
-from afterwork.server.notify import Systemd, beating
 from tests.conftest import Shop
 
 

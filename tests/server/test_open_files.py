@@ -8,9 +8,8 @@ from contextlib import closing
 
 import pytest
 
-from afterwork.server.file_wait import wait_for
-from afterwork.server.wake import waker_for
 from afterwork.store.dialects import database_of
+from afterwork.store.waker import wait_for
 from tests.conftest import Shop
 
 HIGH = 1500
@@ -56,7 +55,7 @@ def test_a_wait_is_as_long_as_it_should_be(seconds: float, pipe: tuple[int, int]
 def test_a_server_sleeps_and_is_woken_beside_many_files(the_shop: Shop, many_files: None) -> None:
     database = database_of(the_shop.engine, the_shop.settings)
     connection = database.connect()
-    with closing(waker_for(database, connection)) as waker:
+    with closing(database.waker(connection)) as waker:
         assert not waker.wait(0.01)
         waker.wake()
         began = time.monotonic()

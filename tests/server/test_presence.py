@@ -12,10 +12,10 @@ from afterwork.events import Events
 from afterwork.server.lanes import KnownLanes
 from afterwork.server.presence import Presence
 from afterwork.store import leases, suspects
-from afterwork.store.database import ServerRow
 from afterwork.store.dialects import database_of
 from afterwork.store.leases import Lease
 from afterwork.store.process import machine
+from afterwork.store.server_rows import ServerRow
 from afterwork.store.tables import server as servers
 from tests.conftest import Shop
 from tests.support.waiting import eventually

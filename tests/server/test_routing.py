@@ -13,7 +13,7 @@ from sqlalchemy.orm import Session
 import afterwork as aw
 from afterwork.errors import BadDeclaration, NotThere
 from afterwork.events import ServerStopped, ServerStopping
-from afterwork.store import leases, server_abilities
+from afterwork.store import leases, server_rows
 from afterwork.store.dialects import database_of
 from afterwork.store.leases import Lease
 from afterwork.store.routing import Routing
@@ -113,7 +113,7 @@ def newer_server(engine: Engine, works: list[str], **settings: Any) -> Iterator[
             "process": 0,
             "process_started": 0,
             "locked": False,
-            **server_abilities.said(works, routing),
+            **server_rows.said(works, routing),
         }
         clock = aw.SystemClock().now()
         (number,) = connection.execute(servers.insert().values(**row, started=clock, seen=clock)).inserted_primary_key  # type: ignore[misc]

@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 
 import pytest
 
-from afterwork.jobs.assignment import Assignment, OwnWork, Workload
+from afterwork.jobs.source import Assignment, OwnWork, Workload
 from afterwork.server.lanes import KnownLanes
 from afterwork.server.scheduler import (
     MANY_LANES_PER_WORKER,

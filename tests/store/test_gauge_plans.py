@@ -4,9 +4,9 @@ from datetime import timedelta
 
 from sqlalchemy import insert, text
 
-from afterwork.derived.tables import cache, derivation, due
 from afterwork.insight import gauges
 from afterwork.insight.gauges import Gauges
+from afterwork.store.caches.tables import cache, derivation, due
 from tests.conftest import Shop, Trade
 from tests.store.plan_scene import fill
 from tests.support.world import statements

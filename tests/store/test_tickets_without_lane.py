@@ -9,7 +9,7 @@ from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column
 
 import afterwork as aw
 from afterwork.errors import BadRequest
-from afterwork.jobs.outcome import Succeeded
+from afterwork.jobs.run import Succeeded
 from tests.support.world import World, statements
 
 

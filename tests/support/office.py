@@ -10,7 +10,7 @@ from sqlalchemy.orm import DeclarativeBase, Mapped, Session, mapped_column
 
 import afterwork as aw
 from afterwork.events import Event
-from afterwork.jobs.outcome import Succeeded
+from afterwork.jobs.run import Succeeded
 
 
 @dataclass

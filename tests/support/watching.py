@@ -5,7 +5,7 @@ from sqlalchemy import Dialect, Table
 from afterwork.store.journal.text_forms import forms_of
 from afterwork.store.journal.tracked_table import TrackedTable
 from afterwork.store.journal.values import captured_columns, is_valued
-from afterwork.store.sqlite.column_forms import affinity
+from afterwork.store.sqlite.column import affinity
 
 ON_POSTGRESQL = {
     "SMALLINT": "integer",
@@ -34,4 +34,4 @@ def watch_of(number: int, table: Table, dialect: Dialect) -> TrackedTable:
     }
     column_forms = forms_of(forms, dialect.name)
     valued = tuple(column.name for column in captured_columns(table) if is_valued(column, column_forms))
-    return TrackedTable(number, table, names, valued, column_forms)
+    return TrackedTable(names, valued, number, table, column_forms)

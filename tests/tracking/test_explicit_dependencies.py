@@ -7,7 +7,7 @@ import pytest
 from sqlalchemy import func
 from sqlalchemy.orm import DeclarativeBase, Mapped, Session, column_property, mapped_column, relationship
 
-from afterwork.derived.tracking.dependency_api import depends_on, passed
+from afterwork.derived.tracking.explicit_dependencies import depends_on, passed
 from afterwork.derived.tracking.tracked_attributes import TrackedMember, TrackedRelationshipAttribute, instrument
 from afterwork.errors import BadRequest, NaiveDatetime, NotWatched
 from tests.support.tracking.scene import NOW, Clerk, Customer, Log, Order, Place, Scene, order_tag

@@ -8,7 +8,7 @@ import pytest
 from sqlalchemy import Connection, DateTime, Engine, bindparam, text
 
 import afterwork as aw
-from afterwork.derived.manifest.read_pattern import KEY_BITS
+from afterwork.derived.manifest.reads import KEY_BITS
 from afterwork.insight import caches, gauges, object_states, status, timers
 from afterwork.store import bounded_count
 from afterwork.store.tickets import walk

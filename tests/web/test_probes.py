@@ -11,10 +11,11 @@ from sqlalchemy import insert, select, text
 from starlette.testclient import TestClient
 
 import afterwork as aw
-from afterwork.derived.queue.due_cache import BLOCKED, WAITING
-from afterwork.derived.tables import derivation as derivations
-from afterwork.derived.tables import due as dues
+from afterwork.derived.queue.due_cache import WAITING
 from afterwork.events import FellAsleep
+from afterwork.store.caches.tables import BLOCKED
+from afterwork.store.caches.tables import derivation as derivations
+from afterwork.store.caches.tables import due as dues
 from tests.conftest import Shop, Trade
 from tests.support import trade
 from tests.support.shop import SysAsyncTicket, add_customer

@@ -6,7 +6,7 @@ from statistics import median
 
 from sqlalchemy import Connection, text
 
-from afterwork.derived.manifest.read_pattern import KEY_BITS
+from afterwork.derived.manifest.reads import KEY_BITS
 from benchmarks.cache.bench import CacheBench, afterwork
 from benchmarks.cache.place import Shop, fresh_shop
 from benchmarks.support.bench import say

@@ -7,7 +7,7 @@ from datetime import UTC, datetime, timedelta
 from sqlalchemy import Engine, func, select
 from sqlalchemy.orm import Session
 
-from afterwork.derived.tables import due
+from afterwork.store.caches.tables import due
 from afterwork.store.journal.tables import journal
 from examples.shop import Customer, NumberSeries, Order, SysAsyncTicket, app
 from examples.shop.bookkeeping import Bookkeeping

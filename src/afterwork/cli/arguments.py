@@ -20,7 +20,7 @@ from sqlalchemy.exc import ArgumentError
 from sqlalchemy.orm import Session
 
 from afterwork.app import Afterwork
-from afterwork.jobs.outcome import text_of
+from afterwork.jobs.run import text_of
 from afterwork.model.inspection import from_external_id
 
 URL_ADVICE = "Give one like sqlite:///shop.db or postgresql+psycopg://user@host/shop."

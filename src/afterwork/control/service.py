@@ -20,14 +20,15 @@ from afterwork.control.tickets import (
     TicketActRunner,
     result_for_log,
 )
-from afterwork.derived.queue.requested_run import have_run
+from afterwork.derived.queue.due_queue import have_run
 from afterwork.errors import BadRequest, NotThere, shown
 from afterwork.events import Acted, Events
 from afterwork.interruption import interruptible
+from afterwork.jobs.source import SourceContext
 from afterwork.model.external_id import parse
 from afterwork.model.inspection import ModelInfo
-from afterwork.sources.timer.rounds import rounds_of
-from afterwork.store import leases, once, schema, server_abilities, tables
+from afterwork.sources.timer.rounds import Rounds
+from afterwork.store import leases, once, schema, server_rows, tables
 from afterwork.store.database import Database
 from afterwork.store.process import process_start
 from afterwork.store.tickets.statements import tickets_of
@@ -53,7 +54,7 @@ class Control:
         self._model = model
         self._clock = clock
         self._events = events
-        self._rounds = rounds_of(database, model, clock, events, variables)
+        self._rounds = Rounds(SourceContext(model, database, clock, events, variables))
 
     def reload(self, who: str = BY_PROGRAM) -> list[int]:
         """Signal the servers on this machine by SIGHUP to reload their files of jobs. Returns their process ids."""
@@ -74,7 +75,7 @@ class Control:
         Raises `NotThere` if no server has this id.
         """
         with self._acting() as connection:
-            exists = 0 < server <= MAX_SERVER_ID and server_abilities.drain(connection, server)
+            exists = 0 < server <= MAX_SERVER_ID and server_rows.drain(connection, server)
             connection.commit()
             if not exists:
                 known = ", ".join(map(str, connection.execute(select(tables.server.c.id)).scalars())) or "none"

@@ -57,7 +57,6 @@ class Cause:
 
 
 def cause_of(change: Change, table: TrackedTable | None) -> Cause:
-    """Return a change as a cause."""
     if table is None:
         return Cause(change.kind, tx=change.tx, moment=change.changed_at)
     columns = tuple(table.names(change.columns)) if change.kind == "U" else ()
@@ -82,14 +81,12 @@ def missed_changes(gaps: Sequence[Interruption], now: datetime) -> Cause:
 
 
 def cause_text(cause: Cause) -> str:
-    """Return a cause as it is stored."""
     known = {name: value for name, value in vars(cause).items() if value not in (None, (), {})}
     # On SQLite, a key may be a text that UTF-8 can't encode.
     return json.dumps(known, default=_plain, ensure_ascii=False).encode("utf-8", "backslashreplace").decode()
 
 
 def read_cause(text: str | None) -> Cause | None:
-    """Read a cause as it was stored."""
     if text is None:
         return None
     stored: dict[str, Any] = json.loads(text)

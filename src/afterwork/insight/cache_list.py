@@ -7,12 +7,12 @@ from typing import Any, TypeVar
 from sqlalchemy import Connection, Row, Select, literal, select, tuple_
 
 from afterwork.derived.explain.explainer import STANDING, CacheLine, State, line_of, state_in
-from afterwork.derived.tables import cache as caches
-from afterwork.derived.tables import derivation as derivations
-from afterwork.derived.tables import due as dues
 from afterwork.errors import BadRequest, shown
 from afterwork.insight.page import MAX_ROWS_READ, ListPage, page
 from afterwork.model.utc_datetime import UtcDateTime
+from afterwork.store.caches.tables import cache as caches
+from afterwork.store.caches.tables import derivation as derivations
+from afterwork.store.caches.tables import due as dues
 
 Value = TypeVar("Value")
 

@@ -9,14 +9,14 @@ from typing import Any, Literal
 from sqlalchemy import ColumnElement, Connection, Row, func, or_, select
 
 from afterwork.derived.cause import read_cause
-from afterwork.derived.tables import cache as caches
-from afterwork.derived.tables import derivation as derivations
-from afterwork.derived.tables import due as dues
 from afterwork.insight.member_names import MemberNames
 from afterwork.model.derivation import Derivation, MachineDerivation, MemberDerivation, ViewModelDerivation
 from afterwork.model.inspection import ModelInfo
 from afterwork.store import history
 from afterwork.store.bounded_count import BOUND, Count, counted
+from afterwork.store.caches.tables import cache as caches
+from afterwork.store.caches.tables import derivation as derivations
+from afterwork.store.caches.tables import due as dues
 from afterwork.store.history import Sums
 
 SAMPLE_SIZE = 300

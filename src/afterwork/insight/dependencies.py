@@ -8,13 +8,13 @@ from typing import Any
 from sqlalchemy import Connection, select
 
 from afterwork.derived.explain.explainer import Explainer, Reader, State, state_in
-from afterwork.derived.manifest.read_pattern import QueryRead, ReadPattern, RowRead, pattern_number, row_number
+from afterwork.derived.manifest.reads import QueryRead, ReadPattern, RowRead, pattern_number, row_number
 from afterwork.derived.queue.registered_derivation import RegisteredDerivation
-from afterwork.derived.tables import cache as caches
-from afterwork.derived.tables import due as dues
 from afterwork.insight.member_names import MemberNames
 from afterwork.model.external_id import ExternalId
 from afterwork.store.bounded_count import Count
+from afterwork.store.caches.tables import cache as caches
+from afterwork.store.caches.tables import due as dues
 
 MAX_READS = 10_000
 """The most reads of one run that are shown."""

@@ -11,19 +11,18 @@ from typing import Any
 
 from sqlalchemy import Connection, Executable, Select, bindparam, func, select, text
 
-from afterwork.derived.queue.due_cache import BLOCKED
-from afterwork.derived.tables import derivation as derivations
-from afterwork.derived.tables import due as dues
 from afterwork.insight import servers
 from afterwork.model.inspection import ModelInfo
 from afterwork.store import tables
+from afterwork.store.caches.tables import BLOCKED
+from afterwork.store.caches.tables import derivation as derivations
+from afterwork.store.caches.tables import due as dues
 from afterwork.store.database import Database
 from afterwork.store.journal.change import moment_of
 from afterwork.store.journal.tables import journal as entries
 from afterwork.store.readable_values import readable_timestamp
-from afterwork.store.tickets.columns import TicketColumns, aware
+from afterwork.store.tickets.columns import TicketColumns, aware, has_begun
 from afterwork.store.tickets.filter import TicketFilter
-from afterwork.store.tickets.pending import has_begun
 from afterwork.store.tickets.rows import DueGroup
 from afterwork.store.tickets.statements import tickets_of
 from afterwork.store.tickets.walk import TicketWalk

@@ -13,7 +13,7 @@ from afterwork.insight.object_states import ObjectsByState
 from afterwork.model.inspection import ModelInfo
 from afterwork.model.machine.chart import in_words
 from afterwork.model.machine.declaration import Machine, declared_machines
-from afterwork.saving.machine.unsaved_moves import Conflict
+from afterwork.saving.machine.transition_log import Conflict
 from afterwork.store import tables
 from afterwork.store.bounded_count import Count
 from afterwork.store.database import Database

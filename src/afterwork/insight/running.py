@@ -10,8 +10,8 @@ from sqlalchemy import Connection, Row, select
 from afterwork.model.contract import Contract
 from afterwork.model.key import key_text, parse_key
 from afterwork.store import once, progress, tables
-from afterwork.store.matches import MATCH, MATCHES
 from afterwork.store.progress import ReportedProgress
+from afterwork.store.timers import MATCH, MATCHES
 
 Kind = Literal["ticket", "timer", "once"]
 

@@ -12,8 +12,9 @@ from afterwork.insight.running import RunningView
 from afterwork.language.syntax.spelling import folded
 from afterwork.model.machine.state_scope import base_of
 from afterwork.store import tables
-from afterwork.store.database import Database, ServerRow
+from afterwork.store.database import Database
 from afterwork.store.routing import Routing
+from afterwork.store.server_rows import ServerRow
 
 Presence = Literal["alive", "silent", "gone"]
 """The presence of a server: alive; silent, without a recent sign of life, such as a suspended process; or gone.

@@ -7,11 +7,11 @@ from typing import Any
 
 from sqlalchemy import ColumnElement, CompoundSelect, Connection, SelectBase, bindparam, func, or_, select, union_all
 
-from afterwork.derived.tables import derivation as derivations
-from afterwork.derived.tables import due as dues
 from afterwork.insight import servers
 from afterwork.store import lane_limits, lane_rate, tables
 from afterwork.store.bounded_count import BOUND, NONE, Count
+from afterwork.store.caches.tables import derivation as derivations
+from afterwork.store.caches.tables import due as dues
 from afterwork.store.database import Database
 from afterwork.store.tickets.columns import aware
 from afterwork.store.tickets.filter import TicketFilter

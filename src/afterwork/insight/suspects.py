@@ -6,13 +6,13 @@ from datetime import datetime
 
 from sqlalchemy import Connection, select
 
-from afterwork.derived.tables import cache as caches
-from afterwork.derived.tables import derivation as derivations
 from afterwork.settings import Settings
 from afterwork.store import once, suspects
-from afterwork.store.matches import MATCH
+from afterwork.store.caches.tables import cache as caches
+from afterwork.store.caches.tables import derivation as derivations
 from afterwork.store.suspects import CACHE, ROUND, Cause, Suspect
 from afterwork.store.tables import match as matches
+from afterwork.store.timers import MATCH
 
 
 @dataclass(frozen=True)

@@ -16,10 +16,10 @@ from afterwork.insight.tickets import TicketPage
 from afterwork.insight.wait_reasons import WaitReasons
 from afterwork.store import schema, tables
 from afterwork.store.bounded_count import Count
-from afterwork.store.matches import MATCHES
 from afterwork.store.tickets.filter import ALL, State, TicketFilter
 from afterwork.store.tickets.statements import Tickets, tickets_of
 from afterwork.store.tickets.walk import TicketKeyWalk, TicketWalk
+from afterwork.store.timers import MATCHES
 
 
 class TicketInsight(InsightBase):

@@ -4,7 +4,7 @@ from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from typing import Self
 
-from afterwork.jobs.outcome import Hindered, Raised
+from afterwork.jobs.run import Hindered, Raised
 from afterwork.jobs.runner import Settled
 
 
@@ -65,7 +65,6 @@ class BatchSize:
 
     @property
     def next(self) -> int:
-        """Return the number of tickets to take next."""
         return 1 if self.singly else self.size
 
     @property
@@ -74,7 +73,6 @@ class BatchSize:
         return self.size == self.allowed and not self.singly
 
     def note(self, batched: Batched) -> Self:
-        """Adapt to the result of a batch."""
         match batched:
             case Undone(count=count, is_disturbed=True):
                 self.singly = count

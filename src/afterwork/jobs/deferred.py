@@ -33,7 +33,6 @@ class DeferredTickets:
         return is_news
 
     def forget(self, key: Any) -> None:
-        """Forget the pauses of a ticket that has run."""
         self._pauses.pop(key, None)
 
     def __bool__(self) -> bool:

@@ -45,11 +45,9 @@ class RunHistory:
 
     @property
     def is_new(self) -> bool:
-        """Return whether anything is to be written."""
         return bool(self._changed or self._over or self._records)
 
     def note(self, event: Event) -> None:
-        """Take note of a run that has ended."""
         match event:
             case Ran(facts=facts):
                 self._note(event, "done", facts, None, facts.seconds >= self._slow)

@@ -5,7 +5,7 @@ soon alone, and fails alone.
 """
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import partial
 from itertools import takewhile
 from time import perf_counter
@@ -15,12 +15,11 @@ from sqlalchemy.orm.exc import StaleDataError
 
 from afterwork.boundary import CONTAINED
 from afterwork.errors import BatchDisturbed, Cancelled, TicketIsHidden, TimedOut
-from afterwork.events import Abandoned, InTheWay
+from afterwork.events import InTheWay
 from afterwork.jobs.batch import Batched, CommittedBatch, Mixed, Undone
-from afterwork.jobs.outcome import Outcome, Raised, Rejected, text_of
-from afterwork.jobs.run import Run
+from afterwork.jobs.run import Outcome, Raised, Rejected, Run, text_of
 from afterwork.jobs.runner import Runner, Settled
-from afterwork.jobs.session import RunSession
+from afterwork.jobs.session import RunSession, ended
 from afterwork.jobs.settling import Settlement
 from afterwork.jobs.source import Claim, ClaimedWork
 from afterwork.model.key import key_text
@@ -63,7 +62,8 @@ def run_batch(runner: Runner, connection: Connection, lane: str, priority: int |
             raise
         if len(batch.claims) > 1:
             return _undone(runner, batch, error)
-        return CommittedBatch(_went_wrong(runner, connection, batch.claims[0], error, began), more=True, full=False)
+        alone = _Alone(runner, connection, batch.claims[0])
+        return CommittedBatch(alone.went_wrong(error, began), more=True, full=False)
     runner.report_runs(claimed.ended)
     if batch.settled:
         runner.report(batch.settled)
@@ -178,9 +178,9 @@ def _run(
     if not batch.claims:
         return
     runner.reached("claimed", batch.claims)
-    session, until = RunSession(connection), perf_counter() + BATCH_SECONDS
-    try:
-        execute = runner.prepared(session, batch.claims, partial(_give_up, runner))
+    until = perf_counter() + BATCH_SECONDS
+    with ended(RunSession(connection)) as session:
+        execute = runner.prepared(session, batch.claims, partial(_settle_abandoned, runner))
         for claim in batch.claims:
             batch.settled.append(execute(claim))
             if perf_counter() >= until:
@@ -189,8 +189,6 @@ def _run(
         session.flush()
         if len(batch.claims) > 1 and session.may_have_written_tickets:
             runner.job_source.check_unchanged(connection, batch.claims, runner.clock.now())
-    finally:
-        session.end()
     runner.reached("ran", batch.claims)
     settle(runner, connection, batch)
     runner.reached("before commit", batch.claims)
@@ -206,81 +204,75 @@ def _undone(runner: Runner, batch: _Batch, error: Exception) -> Undone:
     return Undone(len(batch.claims), len(batch.settled))
 
 
-# Single tickets, each in its own transaction.
+@dataclass(frozen=True)
+class _Alone:
+    """A ticket that is alone in its transactions, which may be the second or third in which it runs."""
 
+    runner: Runner
+    connection: Connection
+    claim: Claim
+    tries: int = 1
 
-def _went_wrong(
-    runner: Runner, connection: Connection, claim: Claim, error: Exception, began: float, tries: int = 1
-) -> Settled:
-    """Settle a ticket that raised while it was alone, after the rollback."""
-    settlement = Settlement(runner, connection, claim, partial(_write, runner, connection, claim), "run again")
-    if isinstance(error, Cancelled):
-        return settlement.end(Rejected(CANCELLED))
-    if runner.database.is_contended(error):  # the rest of its lane continues
-        return settlement.end(runner.hindered(claim, error))
-    if isinstance(error, StaleDataError) and tries < TRIES_WHEN_CHANGED:
-        runner.events.emit(InTheWay(text_of(error)))
-        return _run_again(runner, connection, claim, tries + 1)
-    return settlement.fail(runner.raised(claim, error, began), error)
+    def went_wrong(self, error: Exception, began: float) -> Settled:
+        """Settle the ticket, which has raised, after the rollback."""
+        runner, claim = self.runner, self.claim
+        settlement = Settlement(runner, self.connection, claim, self._write, "run again")
+        if isinstance(error, Cancelled):
+            return settlement.end(Rejected(CANCELLED))
+        if runner.database.is_contended(error):  # the rest of its lane continues
+            return settlement.end(runner.hindered(claim, error))
+        if isinstance(error, StaleDataError) and self.tries < TRIES_WHEN_CHANGED:
+            runner.events.emit(InTheWay(text_of(error)))
+            return replace(self, tries=self.tries + 1)._run_again()
+        return settlement.fail(runner.raised(claim, error, began), error)
 
+    def _run_again(self) -> Settled:
+        """Run the ticket once more. Return [] if somebody else has claimed it meanwhile."""
+        runner, connection = self.runner, self.connection
+        batch, began = _Batch(), perf_counter()
+        try:
+            with CONTAINED, runner.database.transaction(connection, (NOT_LONG,)):
+                again = runner.job_source.claim_again(connection, self.claim)
+                batch.claims = [] if again is None else [again]
+                _run(runner, connection, batch)
+        except Exception as error:
+            if runner.database.has_lost(connection, error):
+                raise
+            return self.went_wrong(error, began)
+        if batch.settled:
+            runner.report(batch.settled)
+        return batch.settled
 
-def _run_again(runner: Runner, connection: Connection, claim: Claim, tries: int) -> Settled:
-    """Run a ticket once more. Return [] if somebody else has claimed it meanwhile."""
-    batch, began = _Batch(), perf_counter()
-    try:
-        with CONTAINED, runner.database.transaction(connection, (NOT_LONG,)):
-            again = runner.job_source.claim_again(connection, claim)
-            batch.claims = [] if again is None else [again]
-            _run(runner, connection, batch)
-    except Exception as error:
-        if runner.database.has_lost(connection, error):
-            raise
-        return _went_wrong(runner, connection, claim, error, began, tries)
-    if batch.settled:
-        runner.report(batch.settled)
-    return batch.settled
+    def _write(self, outcome: Outcome, telling: Exception | None) -> Settled:
+        """Write an outcome, unless somebody else has claimed the ticket meanwhile."""
+        with CONTAINED, self.runner.database.transaction(self.connection, (NOT_LONG,)):
+            again = self.runner.job_source.claim_again(self.connection, self.claim)
+            settled = self._settled(again, outcome, telling)
+        if settled:
+            self.runner.report(settled)
+        return settled
 
+    def write_abandoned(self, outcome: Outcome, telling: Exception | None) -> Settled:
+        """Do the same for an abandoned run, whose cut connection has freed its lane."""
+        lane = self.claim.run.lane
+        with CONTAINED, self.runner.database.transaction(self.connection):
+            # This waits until the transaction of the run is gone.
+            again = self.runner.job_source.leased_claim(self.connection, key_text(self.claim.key), lane)
+            is_free = lane == PARALLEL or (again is not None and leases.lock_lane(self.connection, lane))
+            settled = self._settled(again, outcome, telling if is_free else None)
+        if settled:
+            self.runner.report(settled)
+        return settled
 
-def _write(
-    runner: Runner, connection: Connection, claim: Claim, outcome: Outcome, telling: Exception | None
-) -> Settled:
-    """Write an outcome, unless somebody else has claimed the ticket meanwhile."""
-    with CONTAINED, runner.database.transaction(connection, (NOT_LONG,)):
-        again = runner.job_source.claim_again(connection, claim)
+    def _settled(self, again: Claim | None, outcome: Outcome, telling: Exception | None) -> Settled:
         if again is None:
             return []
-        if telling is not None and isinstance(outcome, Raised):
-            runner.tell(connection, again, telling, outcome.text)
+        self.runner.tell(self.connection, again, outcome, telling)
         settled: Settled = [(again, outcome)]
-        runner.settle(connection, settled)
-    runner.report(settled)
-    return settled
+        self.runner.settle(self.connection, settled)
+        return settled
 
 
-def _give_up(runner: Runner, claim: Claim, driver: object, error: TimedOut, began: float) -> None:
-    """Abandon a run and settle its ticket. Cutting its connection frees its lane."""
-    runner.database.cut(driver)
-    raised = runner.raised(claim, error, began)
-    runner.events.emit(Abandoned(claim.run.work, claim.run.root_id, str(claim.run.id)))
-    runner.on_fresh_connection(
-        lambda fresh: Settlement(runner, fresh, claim, partial(_write_abandoned, runner, fresh, claim), "raise").fail(
-            raised, error
-        )
-    )
-
-
-def _write_abandoned(
-    runner: Runner, connection: Connection, claim: Claim, outcome: Outcome, telling: Exception | None
-) -> Settled:
-    with CONTAINED, runner.database.transaction(connection):
-        # This waits until the transaction of the run is gone.
-        again = runner.job_source.leased_claim(connection, key_text(claim.key), claim.run.lane)
-        if again is None:
-            return []
-        has_lane = claim.run.lane == PARALLEL or leases.lock_lane(connection, claim.run.lane)
-        if has_lane and telling is not None and isinstance(outcome, Raised):
-            runner.tell(connection, again, telling, outcome.text)
-        settled: Settled = [(again, outcome)]
-        runner.settle(connection, settled)
-    runner.report(settled)
-    return settled
+def _settle_abandoned(runner: Runner, connection: Connection, claim: Claim, raised: Raised, error: TimedOut) -> Settled:
+    write = _Alone(runner, connection, claim).write_abandoned
+    return Settlement(runner, connection, claim, write, "raise").fail(raised, error)

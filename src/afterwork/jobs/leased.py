@@ -5,6 +5,7 @@ runs go this way too, one at a time, so that a ticket that kills its process is 
 """
 
 import time
+from dataclasses import dataclass, replace
 from functools import partial
 
 from sqlalchemy import Connection
@@ -12,11 +13,10 @@ from sqlalchemy.exc import IntegrityError
 
 from afterwork.boundary import CONTAINED
 from afterwork.errors import Cancelled, TimedOut
-from afterwork.events import Abandoned
-from afterwork.jobs.outcome import Outcome, Raised, Rejected, Succeeded, Superseded, Withdrawn
 from afterwork.jobs.quarantine import is_given_up
+from afterwork.jobs.run import Outcome, Raised, Rejected, Succeeded, Superseded, Withdrawn
 from afterwork.jobs.runner import Runner, Settled
-from afterwork.jobs.session import OutsideSession, RunSession
+from afterwork.jobs.session import OutsideSession, RunSession, ended
 from afterwork.jobs.settling import Settlement
 from afterwork.jobs.source import Claim
 from afterwork.store import leases, progress, suspects
@@ -44,109 +44,7 @@ def run_leased(runner: Runner, connection: Connection, lease: Lease) -> Settled:
     if claim is None:
         _forget(runner, connection, lease)
         return []
-    settlement = _settlement(runner, connection, lease, claim)
-    if lease.epoch > 1 and (reason := is_given_up(connection, lease.ticket, runner.settings)) is not None:
-        connection.commit()
-        return settlement.end(Rejected(str(reason)))
-    began = time.perf_counter()
-    try:
-        with CONTAINED:
-            run = _run_externally if claim.external else _run_in_transaction
-            return run(runner, connection, lease, claim)
-    except Cancelled:
-        return settlement.end(Rejected(CANCELLED))
-    except Exception as error:
-        if runner.database.has_lost(connection, error):
-            raise
-        if runner.database.is_contended(error):
-            return settlement.end(runner.hindered(claim, error))
-        return settlement.fail(runner.raised(claim, error, began), error)
-
-
-def _run_externally(runner: Runner, connection: Connection, lease: Lease, claim: Claim) -> Settled:
-    session = OutsideSession(connection)
-    try:
-        with runner.database.reading_only(connection):
-            settled = runner.execute(session, [claim], partial(_give_up, runner, lease))
-            session.put_back_settings()
-        runner.reached("ran", [claim])
-        with runner.database.transaction(connection):
-            lost = _lost(runner, connection, lease)
-            if lost is None:
-                if progress.asked_to_stop(connection, [lease.ticket]):
-                    raise Cancelled()
-                with runner.database.unprepared(connection):  # what the run loaded can't be flushed twice
-                    session.write()
-                _finish(runner, connection, lease, settled)
-            else:
-                session.end()
-                settled = [(claim, lost)]
-    finally:
-        session.end()
-    runner.report(settled)
-    return settled
-
-
-def _run_in_transaction(runner: Runner, connection: Connection, lease: Lease, claim: Claim) -> Settled:
-    with runner.database.transaction(connection):
-        if not leases.holds(connection, lease):
-            settled: Settled = [(claim, Superseded())]
-        elif runner.job_source.leased_claim(connection, lease.ticket, lease.lane) is None:
-            # Outside lanes, a server that looked just before the lease existed may have run it meanwhile.
-            leases.release(connection, lease)
-            settled = []
-        else:
-            session = RunSession(connection)
-            try:
-                settled = runner.execute(session, [claim], partial(_give_up, runner, lease))
-                session.flush()
-            finally:
-                session.end()
-            runner.reached("ran", [claim])
-            _finish(runner, connection, lease, settled)
-    if settled:
-        runner.report(settled)
-    return settled
-
-
-def _settlement(runner: Runner, connection: Connection, lease: Lease, claim: Claim) -> Settlement:
-    write = partial(_write, runner, connection, lease, claim)
-    return Settlement(runner, connection, claim, write, free=partial(_forget, runner, connection, lease))
-
-
-def _write(
-    runner: Runner, connection: Connection, lease: Lease, claim: Claim, outcome: Outcome, telling: Exception | None
-) -> Settled:
-    """Write an outcome and release the lease, if this server still holds it."""
-    settled: Settled = [(claim, outcome)]
-    with CONTAINED, runner.database.transaction(connection):
-        lost = _lost(runner, connection, lease)
-        if lost is not None:
-            settled = [(claim, lost)]
-        else:
-            if telling is not None and isinstance(outcome, Raised):
-                runner.tell(connection, claim, telling, outcome.text)
-            _finish(runner, connection, lease, settled)
-    runner.report(settled)
-    return settled
-
-
-def _lost(runner: Runner, connection: Connection, lease: Lease) -> Superseded | Withdrawn | None:
-    """Return why nothing of a run may be saved: its lease was taken over, or its ticket is gone or over."""
-    if not leases.holds(connection, lease):
-        return Superseded()
-    if runner.job_source.leased_claim(connection, lease.ticket, lease.lane) is None:
-        leases.release(connection, lease)
-        return Withdrawn()
-    return None
-
-
-def _finish(runner: Runner, connection: Connection, lease: Lease, settled: Settled) -> None:
-    runner.settle(connection, settled)
-    leases.release(connection, lease)
-    if lease.epoch > 1 and any(isinstance(outcome, Succeeded | Raised) for _, outcome in settled):  # it has survived
-        suspects.clear(connection, [lease.ticket])
-    runner.reached("before commit", [claim for claim, _ in settled])
+    return _LeasedRun(runner, connection, lease, claim).run()
 
 
 def _forget(runner: Runner, connection: Connection, lease: Lease) -> None:
@@ -155,9 +53,106 @@ def _forget(runner: Runner, connection: Connection, lease: Lease) -> None:
             leases.release(connection, lease)
 
 
-def _give_up(runner: Runner, lease: Lease, claim: Claim, driver: object, error: TimedOut, began: float) -> None:
-    """Settle the ticket of an abandoned run, and free its lease and lane. The run itself will find its lease gone."""
-    runner.database.cut(driver)
-    runner.events.emit(Abandoned(claim.run.work, claim.run.root_id, str(claim.run.id)))
-    raised = runner.raised(claim, error, began)
-    runner.on_fresh_connection(lambda fresh: _settlement(runner, fresh, lease, claim).fail(raised, error))
+@dataclass(frozen=True)
+class _LeasedRun:
+    runner: Runner
+    connection: Connection
+    lease: Lease
+    claim: Claim
+
+    def run(self) -> Settled:
+        runner, connection, lease, claim = self.runner, self.connection, self.lease, self.claim
+        if lease.epoch > 1 and (reason := is_given_up(connection, lease.ticket, runner.settings)) is not None:
+            connection.commit()
+            return self._settlement.end(Rejected(str(reason)))
+        began = time.perf_counter()
+        try:
+            with CONTAINED:
+                return self._run_externally() if claim.external else self._run_in_transaction()
+        except Cancelled:
+            return self._settlement.end(Rejected(CANCELLED))
+        except Exception as error:
+            if runner.database.has_lost(connection, error):
+                raise
+            if runner.database.is_contended(error):
+                return self._settlement.end(runner.hindered(claim, error))
+            return self._settlement.fail(runner.raised(claim, error, began), error)
+
+    def _run_externally(self) -> Settled:
+        runner, connection, lease, claim = self.runner, self.connection, self.lease, self.claim
+        with ended(OutsideSession(connection)) as session:
+            with runner.database.reading_only(connection):
+                settled = runner.execute(session, [claim], self._settle_abandoned)
+                session.put_back_settings()
+            runner.reached("ran", [claim])
+            with runner.database.transaction(connection):
+                lost = self._lost()
+                if lost is None:
+                    if progress.asked_to_stop(connection, [lease.ticket]):
+                        raise Cancelled()
+                    with runner.database.unprepared(connection):  # what the run loaded can't be flushed twice
+                        session.write()
+                    self._finish(settled)
+                else:
+                    session.end()
+                    settled = [(claim, lost)]
+        runner.report(settled)
+        return settled
+
+    def _run_in_transaction(self) -> Settled:
+        runner, connection, lease, claim = self.runner, self.connection, self.lease, self.claim
+        with runner.database.transaction(connection):
+            if not leases.holds(connection, lease):
+                settled: Settled = [(claim, Superseded())]
+            elif runner.job_source.leased_claim(connection, lease.ticket, lease.lane) is None:
+                # Outside lanes, a server that looked just before the lease existed may have run it meanwhile.
+                leases.release(connection, lease)
+                settled = []
+            else:
+                with ended(RunSession(connection)) as session:
+                    settled = runner.execute(session, [claim], self._settle_abandoned)
+                    session.flush()
+                runner.reached("ran", [claim])
+                self._finish(settled)
+        if settled:
+            runner.report(settled)
+        return settled
+
+    def _settle_abandoned(self, connection: Connection, claim: Claim, raised: Raised, error: TimedOut) -> Settled:
+        """Settle the ticket, and free its lease and lane. The abandoned run itself will find its lease gone."""
+        return replace(self, connection=connection)._settlement.fail(raised, error)
+
+    @property
+    def _settlement(self) -> Settlement:
+        free = partial(_forget, self.runner, self.connection, self.lease)
+        return Settlement(self.runner, self.connection, self.claim, self._write, free=free)
+
+    def _write(self, outcome: Outcome, telling: Exception | None) -> Settled:
+        """Write an outcome and release the lease, if this server still holds it."""
+        settled: Settled = [(self.claim, outcome)]
+        with CONTAINED, self.runner.database.transaction(self.connection):
+            lost = self._lost()
+            if lost is not None:
+                settled = [(self.claim, lost)]
+            else:
+                self.runner.tell(self.connection, self.claim, outcome, telling)
+                self._finish(settled)
+        self.runner.report(settled)
+        return settled
+
+    def _lost(self) -> Superseded | Withdrawn | None:
+        """Return why nothing of the run may be saved: its lease was taken over, or its ticket is gone or over."""
+        if not leases.holds(self.connection, self.lease):
+            return Superseded()
+        if self.runner.job_source.leased_claim(self.connection, self.lease.ticket, self.lease.lane) is None:
+            leases.release(self.connection, self.lease)
+            return Withdrawn()
+        return None
+
+    def _finish(self, settled: Settled) -> None:
+        self.runner.settle(self.connection, settled)
+        leases.release(self.connection, self.lease)
+        has_survived = any(isinstance(outcome, Succeeded | Raised) for _, outcome in settled)
+        if self.lease.epoch > 1 and has_survived:
+            suspects.clear(self.connection, [self.lease.ticket])
+        self.runner.reached("before commit", [claim for claim, _ in settled])

@@ -9,8 +9,7 @@ from sqlalchemy import inspect
 from sqlalchemy.orm import Session
 
 from afterwork.errors import PreconditionFalse, StateLeft, WrongRoot
-from afterwork.jobs.outcome import printable
-from afterwork.jobs.run import Run, running
+from afterwork.jobs.run import Run, printable, running
 from afterwork.model.method import BoundMethod
 from afterwork.model.viewmodel import Action, ViewModel
 from afterwork.model.work import MethodWork, StateScopedWork, ViewModelWork, Work
@@ -64,14 +63,11 @@ def perform_action(work: ViewModelWork, action: Action, run: Run, context: RunCo
         return None if result is None else printable(str(result))
 
 
-def tell(work: Work, root: object | None, run: Run, context: RunContext, error: Exception, text: str) -> None:
-    """Call a view model's `on_exception` after its run raised. Exceptions of the handler pass through."""
-    match work:
-        case ViewModelWork(view_model=view_model) if view_model.exception_handler is not None:
-            with running(run):
-                _view_model(view_model, root, context).handle(error, text)
-        case _:
-            pass
+def tell(work: Work, root: object | None, run: Run, context: RunContext, raised: tuple[Exception, str]) -> None:
+    """Call a view model's `on_exception` with what its run raised, also as text. Its exceptions pass through."""
+    if isinstance(work, ViewModelWork) and work.view_model.exception_handler is not None:
+        with running(run):
+            _view_model(work.view_model, root, context).handle(*raised)
 
 
 def _view_model(cls: type[ViewModel[Any]], root: object | None, context: RunContext) -> ViewModel[Any]:

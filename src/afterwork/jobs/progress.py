@@ -53,7 +53,6 @@ class Reporter:
             raise Cancelled()
 
     def end(self) -> None:
-        """Delete the progress of a run that has ended."""
         if self._connection is None:
             return
         try:

@@ -1,17 +1,34 @@
-"""A run: one execution of a job on one root."""
+"""A run: one execution of a job on one root, and its possible outcomes."""
 
+import traceback
 import uuid
 from collections.abc import Iterator
 from contextlib import contextmanager
 from contextvars import ContextVar
-from dataclasses import dataclass, field
-from datetime import datetime
+from dataclasses import dataclass, field, replace
+from datetime import datetime, timedelta
 from functools import cached_property
 from typing import Any
 
-from afterwork.errors import NoCurrentRun
-from afterwork.events import SourceKind
+from afterwork.boundary import failure_of
+from afterwork.errors import Escaped, NoCurrentRun
+from afterwork.events import (
+    Event,
+    Expired,
+    Facts,
+    Failed,
+    InTheWay,
+    Lost,
+    PutOff,
+    Ran,
+    SourceKind,
+    WasCancelled,
+    WasWithdrawn,
+)
+from afterwork.model.key import key_text
 from afterwork.saving.current_work import CURRENT_WORK, CurrentWork
+from afterwork.store.progress import CANCELLED
+from afterwork.store.tickets.end_forms import AS_ASKED, EXPIRED_PREFIX, EndForm
 
 NO_LANE = ""
 """The lane of runs beside all lanes."""
@@ -53,10 +70,138 @@ def current_run() -> Run:
 
 @contextmanager
 def running(run: Run) -> Iterator[None]:
-    """Make `run` the current one."""
     token, work_token = _current.set(run), CURRENT_WORK.set(CurrentWork(run.work, run.ticket))
     try:
         yield
     finally:
         _current.reset(token)
         CURRENT_WORK.reset(work_token)
+
+
+MAX_ERROR_LENGTH = 4000
+"""Characters of an exception kept in a ticket's Error."""
+
+MAX_TRACE_LENGTH = 8000
+"""Characters of a traceback kept in a record."""
+
+
+@dataclass(frozen=True)
+class Succeeded:
+    """The work was done; its effects and the mark that it is done are committed together. `seconds` is the time that
+    its own code took."""
+
+    seconds: float = field(default=0.0, compare=False, repr=False)
+
+
+@dataclass(frozen=True)
+class Rejected:
+    """The work was not begun (unknown work or root, false precondition), or was cancelled, so that nothing was saved.
+    `reason` stands in Error."""
+
+    reason: str
+    form: EndForm = field(default=AS_ASKED, compare=False, repr=False)
+    """The form in which it is written into the ticket."""
+
+
+@dataclass(frozen=True)
+class Raised:
+    """The work raised; nothing of it was saved. `again_after` is set if a retry policy grants another attempt.
+    `seconds` is the time until it raised, `trace` the traceback."""
+
+    text: str
+    again_after: timedelta | None = None
+    seconds: float = field(default=0.0, compare=False, repr=False)
+    trace: str = field(default="", compare=False, repr=False)
+    form: EndForm = field(default=AS_ASKED, compare=False, repr=False)
+    """The form in which it is written into the ticket."""
+
+    def with_second(self, error: Exception) -> "Raised":
+        """Return the same outcome for a run whose `on_exception` raised as well."""
+        return replace(self, text=f"{self.text}\non_exception raised, too: {text_of(error)}")
+
+
+@dataclass(frozen=True)
+class Hindered:
+    """Others had locked what the run needed, or its ticket could not be written; nothing of the run was saved. It is
+    tried again, and this attempt is not counted."""
+
+    text: str
+    again_after: timedelta
+
+
+@dataclass(frozen=True)
+class Superseded:
+    """Another server took over the run; nothing of this one was saved."""
+
+
+@dataclass(frozen=True)
+class Withdrawn:
+    """Somebody ended or deleted the ticket while it ran; nothing of the run was saved."""
+
+
+Outcome = Succeeded | Rejected | Raised | Hindered | Superseded | Withdrawn
+
+
+def event_of(run: Run, outcome: Outcome, ended: datetime) -> Event:
+    """Return the event that tells how a run has ended."""
+    work, root_id, number = run.work, run.root_id, str(run.id)
+    event: Event
+    match outcome:
+        case Succeeded(seconds):
+            event = Ran(work, root_id, number, _facts(run, ended, seconds))
+        case Raised(text, again_after, seconds, trace) if again_after is not None:
+            facts, pause = _facts(run, ended, seconds, trace), again_after.total_seconds()
+            event = PutOff(work, root_id, number, text, run.attempt, pause, facts)
+        case Rejected(reason=reason) if reason == CANCELLED:
+            event = WasCancelled(work, root_id, number)
+        case Rejected(reason=reason) if reason.startswith(EXPIRED_PREFIX):
+            event = Expired(work, root_id, number, reason)
+        case Raised(text=error, seconds=seconds, trace=trace):
+            event = Failed(work, root_id, number, error, _facts(run, ended, seconds, trace))
+        case Rejected(reason=error):
+            event = Failed(work, root_id, number, error, _facts(run, ended))
+        case Hindered(text):
+            event = InTheWay(text)
+        case Superseded():
+            event = Lost(work, root_id, number)
+        case Withdrawn():
+            event = WasWithdrawn(work, root_id, number)
+    return event
+
+
+def _facts(run: Run, ended: datetime, seconds: float = 0.0, trace: str = "") -> Facts:
+    ticket = None if run.ticket is None else key_text(run.ticket)
+    return Facts(run.source, ticket, run.attempt, run.due, ended, seconds, trace)
+
+
+def text_of(error: BaseException) -> str:
+    """Return an exception as text that any database can keep: class, message, and the place that raised it."""
+    error = _raised(error)
+    try:
+        message = str(error)
+    except BaseException as broken:
+        message = f"(its text can't be had: {type(failure_of(broken)).__name__})"
+    frames = traceback.extract_tb(error.__traceback__)[-1:]
+    place = "".join(f" ({frame.filename.rpartition('/')[2]}:{frame.lineno}, in {frame.name})" for frame in frames)
+    return printable(f"{type(error).__name__}: {message}", MAX_ERROR_LENGTH - len(place)) + place
+
+
+def trace_of(error: BaseException) -> str:
+    """Return the traceback of an exception as text that any database can keep; its end if it is too long."""
+    try:
+        text = "".join(traceback.format_exception(_raised(error)))
+    except BaseException as broken:
+        text = f"(the traceback can't be had: {type(failure_of(broken)).__name__})"
+    return printable(text[-MAX_TRACE_LENGTH:], MAX_TRACE_LENGTH)
+
+
+def _raised(error: BaseException) -> BaseException:
+    """Return the exception that the application's code raised."""
+    return error.raised if isinstance(error, Escaped) else error
+
+
+def printable(text: str, limit: int = MAX_ERROR_LENGTH) -> str:
+    """Escape what can't be stored or shown, and cut the text to `limit` characters, noting its full length."""
+    kept = text[:limit]
+    clean = "".join(c if c.isprintable() or c in "\n\t" else ascii(c)[1:-1] for c in kept)[:limit]
+    return clean if len(text) <= limit else f"{clean[: limit - 30]}… ({len(text):,} characters)"

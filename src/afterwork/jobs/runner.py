@@ -16,41 +16,14 @@ from sqlalchemy.orm.exc import StaleDataError
 from afterwork.boundary import CONTAINED
 from afterwork.clock import Clock, telling_time
 from afterwork.errors import Refused, TimedOut, WaitsForItself
-from afterwork.events import (
-    BackOffFailed,
-    Broken,
-    Events,
-    Expired,
-    Facts,
-    Failed,
-    InTheWay,
-    Lost,
-    Point,
-    PutOff,
-    Ran,
-    Reached,
-    Unwritable,
-    WasCancelled,
-    WasWithdrawn,
-)
+from afterwork.events import Abandoned, BackOffFailed, Broken, Events, InTheWay, Point, Reached, Unwritable
 from afterwork.jobs.deferred import DeferredTickets
 from afterwork.jobs.history import RunHistory
-from afterwork.jobs.outcome import (
-    Hindered,
-    Outcome,
-    Raised,
-    Rejected,
-    Succeeded,
-    Superseded,
-    Withdrawn,
-    text_of,
-    trace_of,
-)
 from afterwork.jobs.perform import RunContext, check, is_gone, perform, tell
 from afterwork.jobs.progress import Reporter, reporting
 from afterwork.jobs.quarantine import Quarantine
-from afterwork.jobs.run import Run
-from afterwork.jobs.session import RunSession
+from afterwork.jobs.run import Hindered, Outcome, Raised, Rejected, Run, Succeeded, event_of, text_of, trace_of
+from afterwork.jobs.session import RunSession, ended
 from afterwork.jobs.source import Claim, Due, JobSource, Source, due_of
 from afterwork.jobs.timeouts import TimedRun, Timeouts
 from afterwork.model.key import key_text
@@ -63,25 +36,21 @@ from afterwork.store.database import Database
 from afterwork.store.lane_limits import LaneLimits
 from afterwork.store.leases import Lease
 from afterwork.store.once import KEY as ONCE_KEY
-from afterwork.store.progress import CANCELLED
 from afterwork.store.routing import ALL, Routing
 from afterwork.store.suspects import ROUND
-from afterwork.store.tickets.expiry import EXPIRED_PREFIX
 
 Settled = list[tuple[Claim, Outcome]]
 
 SomeSource = TypeVar("SomeSource")
 
-GiveUp = Callable[[Claim, Any, TimedOut, float], None]
-"""Settles an abandoned run on another connection than the driver's, which is cut. The last argument is the reading of
-`time.perf_counter` at which the run began."""
+GiveUp = Callable[[Connection, Claim, Raised, TimedOut], Settled]
+"""Settles an abandoned run on a fresh connection, since its own is cut."""
 
 Around = Callable[[Run], AbstractContextManager[object]]
 """Returns a context manager that is entered around the code of a run."""
 
 
 def nothing_around(run: Run) -> AbstractContextManager[object]:
-    """Return a context manager that does nothing, the default."""
     return nullcontext()
 
 
@@ -118,7 +87,6 @@ class Runner:
     deferred: DeferredTickets = field(default_factory=DeferredTickets)
 
     def due(self, connection: Connection) -> Due:
-        """Return what is due now."""
         now = self.clock.now()
         due = due_of(self.sources, connection, now, is_busy=lambda own: False)
         return due if due.is_exclusive else due.beside(self.due_in_lanes(connection, now))
@@ -211,7 +179,7 @@ class Runner:
         began, connection = time.perf_counter(), session.get_bind()
         assert isinstance(connection, Connection)
         driver: Any = connection.connection.dbapi_connection
-        watched = TimedRun(timeout, give_up=lambda: give_up(claim, driver, TimedOut(timeout), began))
+        watched = TimedRun(timeout, give_up=lambda: self._give_up(claim, driver, TimedOut(timeout), began, give_up))
         if not claim.external:
             watched.interrupt = partial(self.database.interrupt, driver)
             watched.absorb = partial(self.database.absorb, driver)
@@ -220,15 +188,18 @@ class Runner:
         reporter.watched = watched
         return self.timeouts.over(watched)
 
-    def on_fresh_connection(self, action: Callable[[Connection], Settled]) -> None:
-        """Act in place of an abandoned run, with retries. Report the last error if none succeeds."""
+    def _give_up(self, claim: Claim, driver: Any, error: TimedOut, began: float, settle: GiveUp) -> None:
+        """Abandon a run, and settle its claim, with retries. Report the last error if none succeeds."""
+        self.database.cut(driver)
+        raised = self.raised(claim, error, began)
+        self.events.emit(Abandoned(claim.run.work, claim.run.root_id, str(claim.run.id)))
         for pause in (0.1, 0.5, 1.0, 5.0, 5.0, None):
             try:
                 with CONTAINED, closing(self.database.connect()) as connection:
-                    action(connection)
-            except Exception as error:
+                    settle(connection, claim, raised, error)
+            except Exception as failure:
                 if pause is None:
-                    self.events.emit(Broken("giving up a run", error))
+                    self.events.emit(Broken("giving up a run", failure))
                 else:
                     time.sleep(pause)
             else:
@@ -280,20 +251,17 @@ class Runner:
         work = claim.work
         return isinstance(work, ViewModelWork) and work.view_model.exception_handler is not None
 
-    def tell(self, connection: Connection, claim: Claim, error: Exception, text: str) -> None:
-        """Run the view model's `on_exception` and write its changes, in the open transaction."""
-        if isinstance(claim.work, str):
+    def tell(self, connection: Connection, claim: Claim, outcome: Outcome, error: Exception | None) -> None:
+        """Run the view model's `on_exception` and write its changes, in the open transaction, if its code raised."""
+        if isinstance(claim.work, str) or error is None or not isinstance(outcome, Raised):
             return
-        session = RunSession(connection)
-        try:
+        with ended(RunSession(connection)) as session:
             root = self.job_source.roots(session, [claim])[claim.key]
             if not isinstance(root, str):
                 variables = self.job_source.variables(connection, [claim]).get(claim.key, {})
                 with telling_time(self.clock):
-                    tell(claim.work, root, claim.run, self._given(session, variables), error, text)
+                    tell(claim.work, root, claim.run, self._given(session, variables), (error, outcome.text))
                 session.flush()
-        finally:
-            session.end()
 
     def settle(self, connection: Connection, settled: Settled, left: Sequence[Claim] = ()) -> None:
         """Write the outcomes of runs, in the transaction of their effects. `left` were claimed with them but not begun.
@@ -305,7 +273,6 @@ class Runner:
             self.job_source.check(connection, left, now)
 
     def reached(self, point: Point, claims: Sequence[Claim]) -> None:
-        """Report that runs have reached a point."""
         self.events.emit(Reached(point, claims[0].run.work if claims else ""))
 
     def report(self, settled: Settled) -> None:
@@ -321,32 +288,4 @@ class Runner:
         """Report the outcomes of runs that have just ended."""
         now = self.clock.now()
         for run, outcome in ran:
-            self._report_run(run, outcome, now)
-
-    def _report_run(self, run: Run, outcome: Outcome, now: datetime) -> None:
-        work, root_id, number = run.work, run.root_id, str(run.id)
-        match outcome:
-            case Succeeded(seconds):
-                self.events.emit(Ran(work, root_id, number, _facts(run, now, seconds)))
-            case Raised(text, again_after, seconds, trace) if again_after is not None:
-                facts, pause = _facts(run, now, seconds, trace), again_after.total_seconds()
-                self.events.emit(PutOff(work, root_id, number, text, run.attempt, pause, facts))
-            case Rejected(reason=reason) if reason == CANCELLED:
-                self.events.emit(WasCancelled(work, root_id, number))
-            case Rejected(reason=reason) if reason.startswith(EXPIRED_PREFIX):
-                self.events.emit(Expired(work, root_id, number, reason))
-            case Raised(text=error, seconds=seconds, trace=trace):
-                self.events.emit(Failed(work, root_id, number, error, _facts(run, now, seconds, trace)))
-            case Rejected(reason=error):
-                self.events.emit(Failed(work, root_id, number, error, _facts(run, now)))
-            case Hindered(text):
-                self.events.emit(InTheWay(text))
-            case Superseded():
-                self.events.emit(Lost(work, root_id, number))
-            case Withdrawn():
-                self.events.emit(WasWithdrawn(work, root_id, number))
-
-
-def _facts(run: Run, ended: datetime, seconds: float = 0.0, trace: str = "") -> Facts:
-    ticket = None if run.ticket is None else key_text(run.ticket)
-    return Facts(run.source, ticket, run.attempt, run.due, ended, seconds, trace)
+            self.events.emit(event_of(run, outcome, now))

@@ -3,7 +3,7 @@
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from itertools import chain
-from typing import Any, NoReturn
+from typing import Any, NoReturn, TypeVar
 
 from sqlalchemy import Connection, event
 from sqlalchemy.orm import ORMExecuteState, Session
@@ -220,6 +220,18 @@ class LoadSession(ReadSession):
 
     def expunge_all(self) -> None:
         Session.expunge_all(self)
+
+
+SomeSession = TypeVar("SomeSession", bound=RunSession)
+
+
+@contextmanager
+def ended(session: SomeSession) -> Iterator[SomeSession]:
+    """End a session after the block."""
+    try:
+        yield session
+    finally:
+        session.end()
 
 
 @event.listens_for(ReadSession, "do_orm_execute")

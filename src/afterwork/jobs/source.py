@@ -1,17 +1,83 @@
-"""The protocols of sources: `Source`, asked by the server's loop, and `JobSource`, whose jobs run in lanes."""
+"""The protocols of sources: `Source`, asked by the server's loop, and `JobSource`, whose jobs run in lanes.
 
+An assignment is what a worker does for one: drain lanes, take over a run, or do the source's own work.
+"""
+
+from abc import ABC, abstractmethod
 from collections.abc import Callable, Collection, Generator, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
-from typing import Any, Protocol
+from typing import Any, ClassVar, Literal, Protocol
 
 from sqlalchemy import ColumnElement, Connection
 
-from afterwork.jobs.assignment import OwnWork, WorkerHandle, Workload
-from afterwork.jobs.outcome import Outcome
-from afterwork.jobs.run import Run
+from afterwork.clock import Clock
+from afterwork.events import Events
+from afterwork.jobs.quarantine import Quarantine
+from afterwork.jobs.run import Outcome, Run
 from afterwork.jobs.session import RunSession
+from afterwork.model.inspection import ModelInfo
 from afterwork.model.work import Work
+from afterwork.store.database import Database
+from afterwork.store.leases import Lease
+
+
+@dataclass(frozen=True)
+class OwnWork:
+    """The work that a source does beside all lanes, with one worker of its own.
+
+    While exclusive work is due, nothing else begins. Nobody waits for housekeeping."""
+
+    source: str
+    is_exclusive: bool = False
+    is_housekeeping: bool = False
+
+
+Workload = str | OwnWork
+"""Anything that can wait for a worker: a lane, by its name, or the own work of a source."""
+
+Kind = Literal["short", "long"] | OwnWork
+"""The workers that may take an assignment: those for short runs, those for long runs, or that of a source. Long runs
+are external or in no lane."""
+
+
+@dataclass(eq=False)
+class Assignment:
+    """The turn of one worker. `workloads` are the lanes that it drains, each with the priority to begin with, or the
+    own work of a source. `since` is the start of the current transaction or run; with `is_external`, that is a run
+    outside a transaction. `lease` is set if the run began on another server."""
+
+    kind: Kind
+    workloads: Mapping[Workload, int | None]
+    began: float
+    lease: Lease | None = None
+    since: float = field(init=False)
+    is_external: bool = False
+    is_reported: bool = False
+
+    def __post_init__(self) -> None:
+        self.since = self.began
+
+    @property
+    def workload(self) -> Workload:
+        (only,) = self.workloads
+        return only
+
+    @property
+    def lanes(self) -> dict[str, int | None]:
+        """Return the lanes to drain, each with the priority to begin with."""
+        return {lane: priority for lane, priority in self.workloads.items() if isinstance(lane, str)}
+
+
+@dataclass(frozen=True)
+class WorkerHandle:
+    """The worker of an assignment, as a source knows it. `hold` registers a lease while it is worked on, `claim` a
+    claim of derived values; both are called again with False at the end."""
+
+    server: int
+    assignment: Assignment
+    hold: Callable[[Lease, bool], None]
+    claim: Callable[[str, bool], None]
 
 
 @dataclass(frozen=True)
@@ -27,7 +93,6 @@ class Due:
         return any(isinstance(work, OwnWork) and work.is_exclusive for work in self.workloads)
 
     def beside(self, other: "Due") -> "Due":
-        """Return both together."""
         coming = [timestamp for timestamp in (self.next_due, other.next_due) if timestamp is not None]
         return Due({**self.workloads, **other.workloads}, min(coming, default=None))
 
@@ -120,6 +185,18 @@ RunOutcomes = list[tuple[Run, Outcome]]
 
 
 @dataclass(frozen=True)
+class SourceContext:
+    """The parts that the sources of a server share: its model and database, clock, listeners and variables."""
+
+    model: ModelInfo
+    database: Database
+    clock: Clock
+    events: Events
+    variables: Mapping[str, Any]
+    quarantine: Quarantine = field(default_factory=Quarantine)
+
+
+@dataclass(frozen=True)
 class Peers:
     """The servers on a database, as one of them knows them. `living` reads their numbers, this one's included;
     `claims` are the claims of derived values that this one works on."""
@@ -129,16 +206,17 @@ class Peers:
     claims: Callable[[], Collection[str]]
 
 
-class Source(Protocol):
+class Source(ABC):
     """One of an application's sources: it names what is due, works on it, and adopts what others have left."""
 
-    @property
-    def own(self) -> OwnWork:
-        """Name its own work, and so itself."""
+    own: ClassVar[OwnWork]
+    """Names its own work, and so itself."""
 
+    @abstractmethod
     def due(self, connection: Connection, now: datetime) -> Due:
         """Return what is due now, lanes or the source's own work, and the next time that something will be."""
 
+    @abstractmethod
     def work(self, connection: Connection, worker: WorkerHandle) -> Generator[RunOutcomes]:
         """Work off an assignment until nothing is left. Yield the runs to report after each transaction. The turn may
         end at any yield, in quarantine at the first.
@@ -148,18 +226,10 @@ class Source(Protocol):
     def adopt(self, connection: Connection, peers: Peers) -> bool:
         """Take over work left by servers that are gone, and work this one has lost track of. Return whether others
         work on something, so that they must be watched."""
-
-    def check(self, connection: Connection) -> timedelta | None:
-        """Check for changes that nobody signals. Return the time until the next check; None if none is needed."""
-
-
-class UnwatchedSource:
-    """A source that leaves nothing behind to adopt, and needs no checks."""
-
-    def adopt(self, connection: Connection, peers: Peers) -> bool:
         return False
 
     def check(self, connection: Connection) -> timedelta | None:
+        """Check for changes that nobody signals. Return the time until the next check; None if none is needed."""
         return None
 
 

@@ -1,13 +1,19 @@
-"""`aw.later`: ask for work, in the transaction of the object that it is about."""
+"""`aw.later`: ask for work, in the transaction of the object that it is about.
 
+With `unique`, one ticket is pending for each root and work, however many transactions ask at once. A run that has begun
+may have read the data before this transaction changed it. So a pending ticket is joined only by locking its row, which
+keeps it from beginning before this transaction has ended.
+"""
+
+from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from enum import Enum
 from typing import Any
 
-from sqlalchemy import inspect
+from sqlalchemy import ColumnElement, inspect, or_, select
 from sqlalchemy.exc import MissingGreenlet, StatementError
-from sqlalchemy.orm import Session, object_session
+from sqlalchemy.orm import Session, object_session, undefer
 
 from afterwork.clock import now
 from afterwork.compat.sqlalchemy_session import new_objects
@@ -22,7 +28,40 @@ from afterwork.model.utc_datetime import aware
 from afterwork.model.viewmodel import ViewModel
 from afterwork.model.work import name_of_method
 from afterwork.saving.ticket_rows import forget_not_saved
-from afterwork.saving.unique import pending_ticket
+from afterwork.store.dialects import locks_of
+from afterwork.store.readable_values import in_calendar
+from afterwork.store.tickets.columns import has_begun, is_pending
+from afterwork.store.untracked_statements import OWN
+
+
+def pending_ticket(session: Session, contract: Contract, work: str, root_id: str) -> Any | None:
+    """Lock and return the pending ticket of a root and work that has not begun; None without one.
+
+    Until this transaction ends, no other one gets an answer for the same root and work.
+    """
+    same = (contract.root_id.column == root_id) & (contract.view_model.column == work) & is_pending(contract)
+    locks = locks_of(session.get_bind(contract.mapper).dialect.name)
+    lock = locks.lock_name(f"{root_id} {work}", contract.root_id.column, same)
+    session.execute(lock, execution_options=OWN)
+    query = (
+        select(contract.mapper.class_)
+        .where(same, ~has_begun(contract.key.column), *_is_readable(session, contract))
+        .order_by(contract.key.column)
+        .limit(1)
+        .with_for_update(skip_locked=True)
+        .execution_options(populate_existing=True, **OWN)
+    )
+    if contract.not_after is not None:
+        query = query.options(undefer(getattr(contract.mapper.class_, contract.not_after.name)))
+    return session.scalars(query).first()
+
+
+def _is_readable(session: Session, contract: Contract) -> Iterator[ColumnElement[bool]]:
+    """Yield the conditions under which a ticket can be loaded as an object. No other ticket is joined."""
+    dialect = session.get_bind(contract.mapper).dialect.name
+    for attribute in (contract.execute_earliest, contract.created, contract.delete_time, contract.not_after):
+        if attribute is not None:
+            yield or_(attribute.column.is_(None), in_calendar(attribute.column, dialect))
 
 
 class Declared(Enum):

@@ -4,15 +4,41 @@ These listeners belong to the process: they hold for each session and each mappe
 no machine, passes them after one look at its class.
 """
 
-from typing import Any
+from typing import Any, NoReturn
 
 from sqlalchemy import event
-from sqlalchemy.orm import Mapper, Session
+from sqlalchemy.orm import Mapper, Session, object_session
 
-from afterwork.model.ticket import is_ticket_class
+from afterwork.compat.sqlalchemy_mappers import after_merge, refuse_in_bulk
+from afterwork.errors import BadRequest
+from afterwork.model.contract import root_id_names
+from afterwork.model.ticket import ROOT, ROOT_OBJECT, RootObject, is_ticket_class
 from afterwork.saving.machine.play import enter_first_states
-from afterwork.saving.ticket_class import complete_class
 from afterwork.saving.ticket_rows import complete_tickets, resolve_changed_root, resolve_late_roots, resolve_root
+
+
+def complete_class(mapper: Mapper[Any]) -> None:
+    """Give a ticket class its `root_object`, and have `merge` and bulk inserts treat that as they should."""
+    cls: Any = mapper.class_
+    if not hasattr(cls, ROOT_OBJECT):
+        cls.root_object = RootObject()
+    refuse_in_bulk(mapper, ROOT_OBJECT, _refuse_root_object)
+    for name in root_id_names(mapper):
+        after_merge(mapper, name, _merge_root)
+
+
+def _refuse_root_object() -> NoReturn:
+    raise BadRequest(
+        "Tickets that are saved in bulk, by bulk_insert_mappings or insert(), have no root_object. Flush the "
+        "root, and give its external id: root_id=aw.external_id(root)."
+    )
+
+
+def _merge_root(session: Session, given: dict[str, Any], merged: dict[str, Any], load: bool) -> None:
+    """Merge the root of a ticket that is being merged, as `session.merge` does with what a relationship leads to."""
+    root = given.get(ROOT)
+    if root is not None:
+        merged[ROOT] = root if object_session(root) is session else session.merge(root, load=load)
 
 
 @event.listens_for(Mapper, "after_mapper_constructed")

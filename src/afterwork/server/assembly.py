@@ -12,21 +12,18 @@ from afterwork.events import Events
 from afterwork.jobs.history import RunHistory
 from afterwork.jobs.quarantine import Quarantine
 from afterwork.jobs.runner import Around, Runner
-from afterwork.jobs.source import JobSource, Source
+from afterwork.jobs.source import JobSource, Source, SourceContext
 from afterwork.jobs.timeouts import Timeouts
 from afterwork.model.inspection import ModelInfo
-from afterwork.sources.combined import TicketsAndMatches
 from afterwork.sources.derived.assembly import derived_source
 from afterwork.sources.once import once_source
 from afterwork.sources.ticket import TicketSource
-from afterwork.sources.timer.matches import MatchSource
-from afterwork.sources.timer.rounds import rounds_of
-from afterwork.store import schema, server_abilities
+from afterwork.sources.timer.matches import MatchSource, TicketsAndMatches
+from afterwork.sources.timer.rounds import Rounds
+from afterwork.store import schema, server_rows
 from afterwork.store.database import Database
 from afterwork.store.lane_limits import LaneLimits
 from afterwork.store.routing import routing_of
-from afterwork.store.tickets.statements import tickets_of
-from afterwork.store.timers import Timers
 
 
 @dataclass(frozen=True)
@@ -52,37 +49,30 @@ class RunnerAssembly:
         limits, routing = LaneLimits(self.model.lanes, self.model.lane_names), routing_of(settings)
         schema.check_installed(self.database, connection)
         installation = schema.installation_id(connection)
-        sources = self._sources(connection, installation, events, quarantine)
-        job_source = self._job_source(installation, limits)
+        context = SourceContext(self.model, self.database, self.clock, events, self.variables, quarantine)
+        sources = _sources(context, connection, installation)
+        job_source = _job_source(context, installation, limits)
         connection.commit()
         return Runner(
             self.database, job_source, self.clock, events, settings, history, quarantine, sources, self.variables,
-            self.around, routing, limits, server_abilities.said(self.model.works, routing),
+            self.around, routing, limits, server_rows.said(self.model.works, routing),
             Timeouts(settings.abandon_after),
         )  # fmt: skip
 
-    def _sources(
-        self, connection: Connection, installation: uuid.UUID, events: Events, quarantine: Quarantine
-    ) -> Sequence[Source]:
-        """Return the sources that work beside lanes, in order of precedence."""
-        database, model, clock, variables = self.database, self.model, self.clock, self.variables
-        once = once_source(database, model, installation, clock, events, variables, quarantine)
-        derived = derived_source(database, model, connection, clock, events, installation, quarantine)
-        rounds = None
-        if model.timers:
-            rounds = rounds_of(database, model, clock, events, variables, quarantine)
-            rounds.register(connection)
-        sources: Sequence[Source | None] = (once, derived, rounds)
-        return [source for source in sources if source is not None]
 
-    def _job_source(self, installation: uuid.UUID, limits: LaneLimits) -> JobSource:
-        """Return the source of jobs in lanes."""
-        model, dialect, routing = self.model, self.database.dialect, routing_of(self.database.settings)
-        statements = tickets_of(model.contract, dialect)
-        tickets = TicketSource(model, statements, installation, self.clock, routing, limits)
-        if not model.timers:
-            return tickets
-        timers = Timers(dialect, model.timers)
-        return TicketsAndMatches(
-            tickets, MatchSource(model, dialect, installation, timers, self.clock, routing, limits)
-        )
+def _sources(context: SourceContext, connection: Connection, installation: uuid.UUID) -> Sequence[Source]:
+    """Return the sources that work beside lanes, in order of precedence."""
+    once, derived = once_source(context, installation), derived_source(context, installation, connection)
+    rounds = None
+    if context.model.timers:
+        rounds = Rounds(context)
+        rounds.register(connection)
+    sources: Sequence[Source | None] = (once, derived, rounds)
+    return [source for source in sources if source is not None]
+
+
+def _job_source(context: SourceContext, installation: uuid.UUID, limits: LaneLimits) -> JobSource:
+    tickets = TicketSource(context, installation, limits)
+    if not context.model.timers:
+        return tickets
+    return TicketsAndMatches(tickets, MatchSource(context, installation, limits))

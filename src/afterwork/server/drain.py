@@ -9,7 +9,7 @@ from sqlalchemy import Connection
 from afterwork.jobs.batch import Batched, BatchSize, CommittedBatch, Undone
 from afterwork.jobs.inside import run_batch
 from afterwork.jobs.leased import begin, run_leased
-from afterwork.jobs.outcome import Rejected
+from afterwork.jobs.run import Rejected
 from afterwork.jobs.runner import Runner, Settled
 from afterwork.jobs.source import Claim
 from afterwork.model.key import key_text

@@ -13,10 +13,34 @@ from sqlalchemy import Connection
 
 from afterwork.boundary import failure_of
 from afterwork.errors import AfterworkError
-from afterwork.jobs.outcome import text_of
-from afterwork.server.liveness import Pulse
+from afterwork.jobs.run import text_of
 from afterwork.store import schema
 from afterwork.store.database import Database
+
+ITERATION_SECONDS = 60.0
+"""One iteration of the loop may take this long besides sleeping: its few statements may each wait for a lock."""
+
+
+class Pulse:
+    """The loop's promise. `clock` reads monotonic seconds."""
+
+    def __init__(self, clock: Callable[[], float] = time.monotonic) -> None:
+        self._clock = clock
+        self._until: float | None = None
+        self.has_ended = False
+
+    def promise(self, seconds: float) -> None:
+        """Promise that the loop will be back within these seconds."""
+        self._until = self._clock() + seconds
+
+    def end(self) -> None:
+        self.has_ended = True
+
+    @property
+    def late(self) -> float:
+        """Return the seconds by which the loop is late; 0 if it is in time or has yet to begin."""
+        return 0.0 if self._until is None else max(0.0, self._clock() - self._until)
+
 
 GOOD_FOR_SECONDS = 30.0
 """A good result of a probe is used for this long."""
@@ -137,7 +161,6 @@ def of_database(prober: Prober) -> Health:
 
 
 def loop_sign(pulse: Pulse) -> Sign:
-    """Return the sign of a server's loop."""
     if pulse.has_ended:
         return Sign("loop", False, "the loop of the server has ended")
     if pulse.late:

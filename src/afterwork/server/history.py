@@ -13,8 +13,6 @@ WRITE_SECONDS = 10.0
 
 
 class HistoryKeeper:
-    """A thread that writes the history of a server."""
-
     def __init__(self, runner: Runner, server: int, every: float = WRITE_SECONDS) -> None:
         self._runner = runner
         self._server = server

@@ -2,15 +2,14 @@
 
 import threading
 from collections.abc import Collection, Generator, Mapping
-from datetime import datetime, timedelta
+from datetime import datetime
 from functools import partial
 
 from sqlalchemy import Connection
 
-from afterwork.jobs.assignment import Assignment, OwnWork, WorkerHandle
 from afterwork.jobs.batch import BatchSize, CommittedBatch
 from afterwork.jobs.runner import Runner
-from afterwork.jobs.source import Due, Peers, RunOutcomes
+from afterwork.jobs.source import Assignment, Due, OwnWork, Peers, RunOutcomes, Source, WorkerHandle
 from afterwork.server.drain import Drainer
 from afterwork.server.lanes import KnownLanes
 from afterwork.server.link import ServerConnection
@@ -22,7 +21,7 @@ LANES = OwnWork("lanes")
 """Only identifies this source: its work waits under the names of lanes."""
 
 
-class LaneSource:
+class LaneSource(Source):
     """The jobs that tickets and timers start, which run in the lanes of one server."""
 
     own = LANES
@@ -41,9 +40,6 @@ class LaneSource:
 
     def due(self, connection: Connection, now: datetime) -> Due:
         return self._runner.due_in_lanes(connection, now)
-
-    def check(self, connection: Connection) -> timedelta | None:
-        return None
 
     def work(self, connection: Connection, worker: WorkerHandle) -> Generator[RunOutcomes]:
         """Drain lanes, or resume a run that was taken over. Yields nothing to report: each run is reported at once."""

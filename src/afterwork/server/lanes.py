@@ -7,7 +7,7 @@ from collections.abc import Iterable
 
 from sqlalchemy import Connection
 
-from afterwork.jobs.assignment import Workload
+from afterwork.jobs.source import Workload
 from afterwork.model.lane import MAIN, PARALLEL
 from afterwork.store import leases
 from afterwork.store.lane_limits import LaneLimits
@@ -79,12 +79,10 @@ class KnownLanes:
             (self._claims.add if begun else self._claims.discard)(claim)
 
     def claims(self) -> list[str]:
-        """Return the claims of derived values that this server works on."""
         with self._lock:
             return list(self._claims)
 
     def runs(self) -> list[str]:
-        """Return the leased runs that this server works on."""
         with self._lock:
             return list(self._held)
 

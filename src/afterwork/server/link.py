@@ -5,8 +5,8 @@ from sqlalchemy import Connection
 from afterwork.events import Broken, CantBeWoken
 from afterwork.jobs.runner import Runner
 from afterwork.server.presence import Presence
-from afterwork.server.wake import Waker, notifying_would_fail, waker_for
 from afterwork.store import schema
+from afterwork.store.waker import Waker
 
 
 class ServerConnection:
@@ -42,12 +42,12 @@ class ServerConnection:
             connection.commit()
             if self._presence is None:
                 self._presence = Presence.enter(connection, runner.database, runner.clock, runner.events, runner.says)
-                if notifying_would_fail(runner.database, connection):
+                if runner.database.notifying_would_fail(connection):
                     runner.events.emit(CantBeWoken(self._presence.id, runner.settings.standby_poll))
             else:
                 self._presence.enter_again(connection)
             runner.limits.declare(runner.database, connection)
-            self._waker = waker_for(runner.database, connection)
+            self._waker = runner.database.waker(connection)
         except BaseException:
             runner.database.discard(connection)
             raise
@@ -69,7 +69,6 @@ class ServerConnection:
         return waker.ear.hears_more(before, seconds)
 
     def answers(self) -> bool:
-        """Return whether the connection still answers."""
         return self._connection is not None and self._runner.database.answers(self._connection)
 
     def stop(self) -> None:

@@ -3,26 +3,24 @@
 import threading
 import time
 from collections.abc import Sequence
+from contextlib import closing
 from functools import partial
 
 from sqlalchemy import Connection
 
 from afterwork.boundary import failure_of
 from afterwork.events import FellAsleep, HeldUp
-from afterwork.jobs.assignment import Assignment, Workload
 from afterwork.jobs.runner import Runner
-from afterwork.jobs.source import Due, Source, due_of
+from afterwork.jobs.source import Assignment, Due, OwnWork, Source, WorkerHandle, Workload, due_of
 from afterwork.model.lane import MAIN
-from afterwork.server.lane_source import LaneSource
+from afterwork.server.health import ITERATION_SECONDS, Pulse
+from afterwork.server.lane_source import LANES, LaneSource
 from afterwork.server.lanes import KnownLanes
 from afterwork.server.link import ServerConnection
-from afterwork.server.liveness import ITERATION_SECONDS, Pulse
-from afterwork.server.losses import Losses
 from afterwork.server.prune import PruneSource
-from afterwork.server.recovery import Recovery
+from afterwork.server.recovery import Losses, Recovery
 from afterwork.server.retirement import Retirement
 from afterwork.server.scheduler import Scheduler
-from afterwork.server.tasks import Tasks
 from afterwork.server.watch import LONG_AGO, Watch
 from afterwork.server.workers import Workers
 from afterwork.store import leases
@@ -61,7 +59,6 @@ class Loop:
         )
         self._lane_source = LaneSource(runner, link, self.lanes, self.scheduler, stopping)
         self._sources: Sequence[Source] = (*runner.sources, self._lane_source, PruneSource(runner))
-        self._tasks = Tasks(runner, link, self.lanes, self.scheduler, stopping)
         self._losses = Losses(runner, link)
         self.workers = Workers(self._settings.workers, runner.database, self._losses.note)
         runner.timeouts.frees = self.workers.free
@@ -131,7 +128,6 @@ class Loop:
             self._link.waker.wait(BRIEF_WORK_SECONDS)
 
     def _look(self, connection: Connection) -> None:
-        """Ask the sources for due work."""
         if self.lanes.paused:
             self.lanes.paused &= leases.paused(connection)
             connection.commit()
@@ -152,7 +148,9 @@ class Loop:
         return started
 
     def _give(self, turn: Assignment) -> None:
-        self.workers.start(self._tasks.of(turn, self._sources), partial(self._tasks.ended, turn))
+        own = turn.kind if isinstance(turn.kind, OwnWork) else LANES
+        (source,) = (source for source in self._sources if source.own == own)
+        self.workers.start(partial(self._work, source, turn), partial(self._ended, turn))
 
     def _report_held(self) -> None:
         for turn in self.scheduler.newly_held_up():
@@ -223,3 +221,28 @@ class Loop:
         if self._due.next_due is None:
             return float("inf")
         return max(0.0, (self._due.next_due - self._runner.clock.now()).total_seconds())
+
+    # On the threads of workers.
+
+    def _work(self, source: Source, turn: Assignment, connection: Connection) -> None:
+        """Work for a source until nothing is left, the turn is over, or the server stops."""
+        worker = WorkerHandle(self._link.presence.id, turn, self.lanes.hold, self.lanes.claim)
+        had_work = ran_something = False
+        try:
+            with closing(source.work(connection, worker)) as steps:
+                for ran in steps:
+                    had_work, ran_something = True, ran_something or bool(ran)
+                    self._runner.report_runs(ran)
+                    if not self.scheduler.goes_on(turn) or self._stopping.is_set():
+                        break
+        finally:
+            if ran_something:
+                self.lanes.obtained(source.own)
+        if not had_work:
+            self.lanes.note_elsewhere(source.own)
+
+    def _ended(self, turn: Assignment) -> None:
+        if turn.lease is not None:
+            self.lanes.hold(turn.lease, False)
+        self.scheduler.end(turn)
+        self._link.wake()

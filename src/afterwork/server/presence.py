@@ -1,26 +1,55 @@
-"""Presence: the row, lock and sign of life of a server, and the removal of servers that are gone."""
+"""Presence: the row, lock and heartbeat of a server, and the removal of servers that are gone.
+
+To clear away a dead server's row blames its current runs for its end, once. A run leaves a trace before it begins: its
+lease, or the claim of a single derived value. The one that began last is the likeliest reason, since servers begin
+nothing beside it after a crash.
+"""
 
 import os
 import socket
+import threading
 from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import timedelta
 from typing import Any
 
-from sqlalchemy import Connection, delete, update
+from sqlalchemy import Connection, delete, func, select, update
 
+from afterwork.boundary import failure_of
 from afterwork.clock import Clock
-from afterwork.events import Events, ServerCrashed, TookOver
-from afterwork.jobs.outcome import text_of
+from afterwork.events import Broken, Events, ServerCrashed, TookOver
 from afterwork.jobs.quarantine import Loss, Quarantine, cause_of
-from afterwork.server.blame import blame_for
+from afterwork.jobs.run import text_of
+from afterwork.jobs.runner import Runner
 from afterwork.store import leases, suspects
-from afterwork.store.database import Database, ServerRow
+from afterwork.store.caches.tables import due as dues
+from afterwork.store.database import Database
 from afterwork.store.leases import Lease
 from afterwork.store.process import machine, process_start
-from afterwork.store.suspects import is_cache
+from afterwork.store.server_rows import ServerRow
+from afterwork.store.suspects import Death, is_cache, key_of
+from afterwork.store.tables import lease as lease_table
 from afterwork.store.tables import server as servers
 from afterwork.store.upsert import insert_into
+
+
+def blame_for(database: Database, connection: Connection, server: int) -> None:
+    """Blame everything that a server was running when it died, in the transaction that clears its row away."""
+    begun, is_batch = _claims(connection, server)
+    by_lease = select(lease_table.c.ticket).where(lease_table.c.server == server).order_by(lease_table.c.taken.desc())
+    traces = begun + list(connection.execute(by_lease).scalars())
+    for age, key in enumerate(traces):
+        suspects.blame(database, connection, key, Death("process", near=age > 0 or is_batch))
+    suspects.start_quarantine(database, connection)
+
+
+def _claims(connection: Connection, server: int) -> tuple[list[str], bool]:
+    """Return the derived values that a server computed one at a time, and whether it computed several at once."""
+    c = dues.c
+    mine = c.server == server, c.claim.is_not(None), ~c.stored
+    claims = select(func.count().label("caches"), func.min(c.cache).label("first")).where(*mine).group_by(c.claim)
+    rows = connection.execute(claims).all()
+    return [key_of(row.first) for row in rows if row.caches == 1], any(row.caches > 1 for row in rows)
 
 
 @dataclass(frozen=True)
@@ -70,7 +99,6 @@ class Presence:
         connection.commit()
 
     def show_life(self, connection: Connection) -> None:
-        """Write that this server lives now."""
         alive = {"seen": self.clock.now(), "beat": self.database.after(timedelta(0))}
         if not connection.execute(update(servers).where(servers.c.id == self.id).values(alive)).rowcount:
             # Others took it for dead while it was suspended, or it is just reentering on another connection.
@@ -131,7 +159,7 @@ class Presence:
             taken = leases.take_over(self.database, connection, lease, self.id)
             if taken is not None:
                 if lease.server in rows and not rows[lease.server].stopping:  # taken for dead, and not buried yet
-                    suspects.blame(self.database, connection, lease.ticket, "process")
+                    suspects.blame(self.database, connection, lease.ticket, Death("process"))
                 self.events.emit(TookOver(taken.run, taken.lane, taken.epoch))
                 adopted.append(taken)
         connection.commit()
@@ -142,7 +170,7 @@ class Presence:
         for loss in losses:
             if loss.key is not None and (is_cache(loss.key) or leases.has(connection, self.id, loss.key)):
                 cause = cause_of(self.database, loss.error)
-                suspects.blame(self.database, connection, loss.key, cause, text_of(loss.error))
+                suspects.blame(self.database, connection, loss.key, Death(cause, text_of(loss.error)))
             suspects.start_quarantine(self.database, connection, loss.scope)
         connection.commit()
 
@@ -177,3 +205,49 @@ def _row(database: Database, clock: Clock) -> dict[str, Any]:
         "announced": None,
         "stopping": False,
     }
+
+
+BEATS_PER_LEASE = 4
+
+
+class Heartbeat:
+    """A thread that renews the leases of current runs, and writes now and then that the server lives."""
+
+    def __init__(self, runner: Runner, presence: Presence, own_runs: Callable[[], Collection[str]]) -> None:
+        self._runner = runner
+        self._presence = presence
+        self._own_runs = own_runs
+        self._stop = threading.Event()
+        self._thread = threading.Thread(target=self._beat, name="afterwork-heartbeat", daemon=True)
+        self._thread.start()
+
+    def stop(self, seconds: float) -> None:
+        """End the thread, and wait for it at most this long."""
+        self._stop.set()
+        self._thread.join(seconds)
+
+    def _beat(self) -> None:
+        settings, database = self._runner.settings, self._runner.database
+        interval = settings.lease / BEATS_PER_LEASE
+        quiet = settings.safety_poll
+        connection: Connection | None = None
+        while not self._stop.wait(interval.total_seconds()):
+            quiet += interval
+            own_runs = self._own_runs()
+            if not own_runs and quiet < settings.safety_poll:
+                continue
+            try:
+                connection = connection or database.connect()
+                if own_runs:
+                    with database.transaction(connection):
+                        leases.renew(database, connection, self._presence.id, own_runs)
+                if quiet >= settings.safety_poll:
+                    self._presence.show_life(connection)
+                    quiet = interval * 0
+            except BaseException as error:
+                # The loop reports a lost database; here, the next beat tries again.
+                if not database.is_its_own(error):
+                    self._runner.events.emit(Broken("the heartbeat", failure_of(error)))
+                database.discard(connection)
+                connection = None
+        database.discard(connection)

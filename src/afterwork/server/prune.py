@@ -7,9 +7,8 @@ from datetime import datetime
 from sqlalchemy import Connection
 
 from afterwork.events import Pruned
-from afterwork.jobs.assignment import OwnWork, WorkerHandle
 from afterwork.jobs.runner import Runner
-from afterwork.jobs.source import Due, RunOutcomes, UnwatchedSource
+from afterwork.jobs.source import Due, OwnWork, RunOutcomes, Source, WorkerHandle
 from afterwork.store import history, leases, progress, tables
 
 SLICE_SECONDS = 0.01
@@ -20,7 +19,6 @@ MIN_ROWS, MAX_ROWS = 100, 10_000
 
 
 def prune(runner: Runner, connection: Connection) -> None:
-    """Delete everything whose time has passed."""
     for _ in Pruning(runner).slices(connection):
         pass
 
@@ -28,7 +26,7 @@ def prune(runner: Runner, connection: Connection) -> None:
 PRUNE = OwnWork("prune", is_housekeeping=True)
 
 
-class PruneSource(UnwatchedSource):
+class PruneSource(Source):
     """Prunes now and then. Other servers may do so at the same time."""
 
     own = PRUNE

@@ -6,7 +6,7 @@ from sqlalchemy import Connection
 
 from afterwork.jobs.history import RunHistory
 from afterwork.settings import Settings
-from afterwork.store import server_abilities
+from afterwork.store import server_rows
 from afterwork.store.process import memory
 
 
@@ -27,7 +27,7 @@ class Retirement:
 
     def is_drained(self, connection: Connection, server: int) -> bool:
         """Return whether somebody has asked the server to finish its runs and leave."""
-        if not self.in_peace and server_abilities.is_to_leave(connection, server):
+        if not self.in_peace and server_rows.is_to_leave(connection, server):
             self.in_peace, self.why = True, "it was asked to leave"
         return self.in_peace
 

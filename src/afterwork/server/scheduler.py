@@ -14,8 +14,8 @@ import time
 from collections import deque
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 
-from afterwork.jobs.assignment import Assignment, Kind, OwnWork, Workload
 from afterwork.jobs.quarantine import SURVIVED
+from afterwork.jobs.source import Assignment, Kind, OwnWork, Workload
 from afterwork.model.lane import PARALLEL
 from afterwork.server.lanes import KnownLanes
 from afterwork.store.leases import Lease
@@ -161,7 +161,6 @@ class Scheduler:
         return turn
 
     def end(self, turn: Assignment) -> None:
-        """Note that a turn has ended."""
         with self._lock:
             self._running.remove(turn)
 

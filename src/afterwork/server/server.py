@@ -2,15 +2,18 @@
 
 import threading
 import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from datetime import timedelta
 
-from afterwork.events import ServerStarted, ServerStopped, ServerStopping
+from afterwork.errors import AfterworkError
+from afterwork.events import Broken, Events, ServerStarted, ServerStopped, ServerStopping
 from afterwork.jobs.runner import Runner
-from afterwork.server.health import Health, Prober, Sign, loop_sign, of_server
-from afterwork.server.heartbeat import Heartbeat
+from afterwork.server.health import ITERATION_SECONDS, Health, Prober, Pulse, Sign, loop_sign, of_server
 from afterwork.server.history import HistoryKeeper
 from afterwork.server.link import ServerConnection
-from afterwork.server.liveness import ITERATION_SECONDS, Pulse
 from afterwork.server.loop import Loop
+from afterwork.server.presence import Heartbeat
 from afterwork.server.retirement import Retirement
 
 MIN_HISTORY_STOP_SECONDS = 1.0
@@ -39,7 +42,6 @@ class Server:
         self._link.wake()
 
     def loop_sign(self) -> Sign:
-        """Return whether the loop keeps its promises, as a sign."""
         return loop_sign(self._pulse)
 
     def health(self) -> Health:
@@ -90,3 +92,40 @@ class Server:
             self._pulse.promise(ITERATION_SECONDS)
             if not self._loop.workers.wait_until_idle(PEACE_LOOK_SECONDS):
                 return
+
+
+FAREWELL_SECONDS = 5.0
+"""The time that a server has to leave its database once its jobs have ended. A slower one is left behind."""
+
+
+@contextmanager
+def in_background(server: Server, grace: timedelta, events: Events) -> Iterator[None]:
+    """Run a server while the block lasts. Raise its exception if it can't start or fails meanwhile."""
+    failure: list[BaseException] = []
+
+    def run() -> None:
+        try:
+            server.run()
+        except BaseException as error:
+            failure.append(error)
+
+    thread = threading.Thread(target=run, name="afterwork-server", daemon=True)
+    thread.start()
+    try:
+        while not server.wait_until_ready(0.01) and thread.is_alive():
+            pass
+        if failure:
+            raise failure[0]
+        yield
+    finally:
+        server.stop()
+        _wait_for(thread, grace, events)
+    if failure:
+        raise AfterworkError("The server in the background has failed.") from failure[0]
+
+
+def _wait_for(thread: threading.Thread, grace: timedelta, events: Events) -> None:
+    """Wait for a server that was told to stop, unless it waits forever for its database."""
+    thread.join(grace.total_seconds() + FAREWELL_SECONDS)
+    if thread.is_alive():
+        events.emit(Broken("stopping the server", TimeoutError("The database does not answer.")))

@@ -10,7 +10,7 @@ from sqlalchemy import Connection
 
 from afterwork.jobs.batch import BatchSize, CommittedBatch, Mixed
 from afterwork.jobs.inside import run_mixed
-from afterwork.jobs.outcome import Hindered, Succeeded
+from afterwork.jobs.run import Hindered, Succeeded
 from afterwork.jobs.runner import Runner, Settled
 from afterwork.jobs.source import Claim
 

@@ -5,10 +5,9 @@ from functools import partial
 
 from sqlalchemy import Connection
 
-from afterwork.jobs.assignment import Assignment, WorkerHandle, Workload
 from afterwork.jobs.batch import CommittedBatch
 from afterwork.jobs.runner import Runner
-from afterwork.jobs.source import Peers, RunOutcomes, Source
+from afterwork.jobs.source import Assignment, Peers, RunOutcomes, Source, WorkerHandle, Workload
 from afterwork.server.drain import Drainer
 from afterwork.server.history import write_at_end
 from afterwork.server.presence import Presence

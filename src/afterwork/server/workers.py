@@ -29,7 +29,6 @@ class Seat:
     lost_by: BaseException | None = None
 
     def do(self, todo: Todo) -> None:
-        """Give the thread a task."""
         self.todo = todo
         self.bell.put(True)
 

@@ -6,37 +6,27 @@ and runs under a lease, so it has failed if its server dies. After a failure, th
 
 import time
 import uuid
-from collections.abc import Generator, Iterator, Mapping, Sequence
-from contextlib import contextmanager
-from dataclasses import dataclass, field
+from collections.abc import Generator, Iterator, Sequence
 from datetime import datetime, timedelta
-from typing import Any, TypeVar
 
 from sqlalchemy import Connection
 from sqlalchemy.exc import IntegrityError
 
 from afterwork.boundary import CONTAINED
-from afterwork.clock import Clock
 from afterwork.errors import ClaimLost, ServerDied, TransactionIsTheRuns
-from afterwork.events import Events, InTheWay, Point, Reached
-from afterwork.jobs.assignment import OwnWork, WorkerHandle
-from afterwork.jobs.outcome import Outcome, Raised, Succeeded, Superseded, text_of, trace_of
+from afterwork.events import InTheWay, Point, Reached
 from afterwork.jobs.perform import RunContext, perform_action, tell
 from afterwork.jobs.progress import Reporter, reporting
 from afterwork.jobs.quarantine import ONCE as ONCE_SCOPE
-from afterwork.jobs.quarantine import Quarantine, is_given_up
-from afterwork.jobs.run import Run
-from afterwork.jobs.session import OutsideSession, RunSession
-from afterwork.jobs.source import Due, RunOutcomes, UnwatchedSource
-from afterwork.model.inspection import ModelInfo
+from afterwork.jobs.quarantine import is_given_up
+from afterwork.jobs.run import Outcome, Raised, Run, Succeeded, Superseded, text_of, trace_of
+from afterwork.jobs.session import OutsideSession, RunSession, ended
+from afterwork.jobs.source import Due, OwnWork, RunOutcomes, Source, SourceContext, WorkerHandle
 from afterwork.model.once import OnceAction
 from afterwork.store import leases
 from afterwork.store import once as log
-from afterwork.store.database import Database
 from afterwork.store.leases import Lease
 from afterwork.store.once import Ending, OnceRow
-
-SomeSession = TypeVar("SomeSession", bound=RunSession)
 
 GONE = "It had begun, and its server was lost before it ended. What it did outside of the database may have been done."
 
@@ -47,19 +37,17 @@ FIRST_PAUSE_SECONDS, MAX_PAUSE_SECONDS, MAX_WRITE_SECONDS = 0.05, 1.0, 300.0
 ONCE = OwnWork("once", is_exclusive=True)
 
 
-@dataclass(frozen=True)
-class OnceSource(UnwatchedSource):
-    """The once actions of one model in one database. `variables` are those of the server."""
-
-    database: Database
-    view_models: Sequence[Sequence[OnceAction]]
-    installation: uuid.UUID
-    clock: Clock
-    events: Events
-    variables: Mapping[str, Any] = field(default_factory=dict)
-    quarantine: Quarantine = field(default_factory=Quarantine)
+class OnceSource(Source):
+    """The once actions of one model in one database."""
 
     own = ONCE
+
+    def __init__(
+        self, context: SourceContext, view_models: Sequence[Sequence[OnceAction]], installation: uuid.UUID
+    ) -> None:
+        self.database, self.clock, self.events = context.database, context.clock, context.events
+        self.variables, self.quarantine = context.variables, context.quarantine
+        self.view_models, self.installation = view_models, installation
 
     def due(self, connection: Connection, now: datetime) -> Due:
         return Due({ONCE: [0]} if self._due(connection) else {})
@@ -155,7 +143,7 @@ class OnceSource(UnwatchedSource):
     def _tried(self, connection: Connection, action: OnceAction) -> Outcome:
         began = time.monotonic()
         try:
-            with CONTAINED, self.database.part(connection), _ended(RunSession(connection)) as session:
+            with CONTAINED, self.database.part(connection), ended(RunSession(connection)) as session:
                 result = self._perform(action, session)
                 session.flush()
                 self._reached("ran", action)
@@ -177,7 +165,7 @@ class OnceSource(UnwatchedSource):
             leases.take(self.database, connection, lease)
         began = time.monotonic()
         try:
-            with CONTAINED, _ended(OutsideSession(connection)) as session:
+            with CONTAINED, ended(OutsideSession(connection)) as session:
                 with self.database.reading_only(connection):
                     result = self._perform(action, session)
                     session.put_back_settings()
@@ -259,8 +247,8 @@ class OnceSource(UnwatchedSource):
         """Call the view model's `on_exception`, and note that an action has failed."""
         raised = Raised(text_of(error), None, seconds, trace_of(error))
         try:
-            with CONTAINED, self.database.part(connection), _ended(RunSession(connection)) as session:
-                tell(action.work, None, self._run_of(action), RunContext(session, self.variables), error, raised.text)
+            with CONTAINED, self.database.part(connection), ended(RunSession(connection)) as session:
+                tell(action.work, None, self._run_of(action), RunContext(session, self.variables), (error, raised.text))
                 session.flush()
         except Exception as second:
             self.database.check_in_transaction(connection)
@@ -275,24 +263,6 @@ class OnceSource(UnwatchedSource):
         self.events.emit(Reached(point, action.name))
 
 
-@contextmanager
-def _ended(session: SomeSession) -> Iterator[SomeSession]:
-    try:
-        yield session
-    finally:
-        session.end()
-
-
-def once_source(
-    database: Database,
-    model: ModelInfo,
-    installation: uuid.UUID,
-    clock: Clock,
-    events: Events,
-    variables: Mapping[str, Any],
-    quarantine: Quarantine,
-) -> OnceSource | None:
+def once_source(context: SourceContext, installation: uuid.UUID) -> OnceSource | None:
     """Return the source of a model's once actions; None if it has none."""
-    if not model.once:
-        return None
-    return OnceSource(database, [*model.once.values()], installation, clock, events, variables, quarantine)
+    return OnceSource(context, [*context.model.once.values()], installation) if context.model.once else None

@@ -23,13 +23,11 @@ class SkippedTickets:
         self.rest = tickets
 
     def skip_works(self, works: Collection[str]) -> None:
-        """Skip the tickets of these jobs only."""
         with self._lock:
             self.works = frozenset(works)
             self._rebuild()
 
     def skip(self, key: Any, until: datetime) -> None:
-        """Skip a ticket until the given time."""
         with self._lock:
             self._until[key] = until
             if len(self._until) > MAX_SKIPPED_TICKETS:

@@ -7,32 +7,27 @@ from typing import Any
 
 from sqlalchemy import ColumnElement, Connection
 
-from afterwork.clock import Clock
 from afterwork.errors import BatchDisturbed, MalformedExternalId, UnknownWork, shown
 from afterwork.events import SourceKind
-from afterwork.jobs.assignment import Workload
-from afterwork.jobs.outcome import Hindered, Outcome, Raised, Rejected, Succeeded, Superseded, Withdrawn, printable
 from afterwork.jobs.roots import Roots
-from afterwork.jobs.run import Run
+from afterwork.jobs.run import Hindered, Outcome, Raised, Rejected, Run, Succeeded, Superseded, Withdrawn, printable
 from afterwork.jobs.session import RunSession
-from afterwork.jobs.source import Claim, ClaimedWork, Due
-from afterwork.model.contract import MAX_KEEP_MINUTES, receipt_minutes
+from afterwork.jobs.source import Claim, ClaimedWork, Due, SourceContext, Workload
+from afterwork.model.contract import MAX_KEEP_MINUTES, Contract, receipt_minutes
 from afterwork.model.external_id import ExternalId, parse
-from afterwork.model.inspection import ModelInfo
 from afterwork.model.key import parse_key
 from afterwork.model.lane import MAIN
 from afterwork.model.machine.state_scope import base_of
 from afterwork.model.work import Work
 from afterwork.sources.skipped import SkippedTickets
-from afterwork.store import server_abilities
+from afterwork.store import server_rows
 from afterwork.store.lane_limits import LaneLimits
 from afterwork.store.readable_values import NOT_UTF_8, UndecodableText
-from afterwork.store.routing import ALL, Routing
-from afterwork.store.tickets.as_claimed import are_as_claimed
+from afterwork.store.routing import routing_of
 from afterwork.store.tickets.columns import aware, most_attempts
-from afterwork.store.tickets.expiry import expiry_error
+from afterwork.store.tickets.end_forms import expiry_error
 from afterwork.store.tickets.rows import ClaimRequest, DueGroup, EndedTicket, TicketRow
-from afterwork.store.tickets.statements import Tickets
+from afterwork.store.tickets.statements import tickets_of
 
 NO_TEXT = f"The ticket's {{}} {NOT_UTF_8}: {{}}. Write the ticket anew."
 
@@ -43,21 +38,12 @@ class TicketSource:
     name: SourceKind = "ticket"
 
     def __init__(
-        self,
-        model: ModelInfo,
-        tickets: Tickets,
-        installation: uuid.UUID,
-        clock: Clock,
-        routing: Routing = ALL,
-        limits: LaneLimits | None = None,
+        self, context: SourceContext, installation: uuid.UUID, limits: LaneLimits, contract: Contract | None = None
     ) -> None:
-        self.model = model
-        self.tickets = tickets
-        self.installation = installation
-        self.clock = clock
-        self.routing = routing
-        self.limits = limits or LaneLimits()
-        self._skipped = SkippedTickets(tickets)
+        self.model, self.clock, self.installation = context.model, context.clock, installation
+        self.routing, self.limits = routing_of(context.database.settings), limits
+        self.tickets = tickets_of(contract or self.model.contract, context.database.dialect)
+        self._skipped = SkippedTickets(self.tickets)
         self._odd: dict[Any, str] = {}
         """The keys of tickets that the last look found in a lane that can't be served, with the reason."""
         self._roots = Roots()
@@ -128,7 +114,7 @@ class TicketSource:
         except ValueError:
             return False  # this lease belongs to no ticket
         known = work is None or self.model.knows(work)
-        return not known and server_abilities.somebody_runs(connection, base_of(str(work)), lane, self.name)
+        return not known and server_rows.somebody_runs(connection, base_of(str(work)), lane, self.name)
 
     def _leaves(self, connection: Connection, row: TicketRow, lane: str) -> bool:
         """Return whether a ticket is left to a server that knows its work.
@@ -137,7 +123,7 @@ class TicketSource:
         """
         if row.work is None or self.model.knows(row.work):
             return False
-        if row.work not in self._skipped.works and server_abilities.somebody_runs(
+        if row.work not in self._skipped.works and server_rows.somebody_runs(
             connection, base_of(row.work), lane, self.name
         ):
             self._skipped.skip_works(self._skipped.works | {row.work})
@@ -146,9 +132,7 @@ class TicketSource:
     def _unskip_known_by_nobody(self, connection: Connection) -> None:
         """Stop skipping jobs that only lost servers knew."""
         if works := self._skipped.works:
-            known = {
-                work for work in works if server_abilities.somebody_runs(connection, base_of(work), None, self.name)
-            }
+            known = {work for work in works if server_rows.somebody_runs(connection, base_of(work), None, self.name)}
             if known != works:
                 self._skipped.skip_works(known)
 
@@ -221,7 +205,7 @@ class TicketSource:
         for claim in claims:
             lanes.setdefault(claim.run.lane, []).append(claim.row)
         for lane, rows in lanes.items():
-            if not are_as_claimed(self.tickets, connection, rows, now, lane):
+            if not self.tickets.are_as_claimed(connection, rows, now, lane):
                 raise BatchDisturbed()
 
     def kept_minutes(self, keep: int, error: str | None) -> int:

@@ -60,5 +60,4 @@ class Named(UserDefinedType[Any]):
         self.name = name
 
     def get_col_spec(self, **_: Any) -> str:
-        """Return the name."""
         return self.name

@@ -3,7 +3,7 @@
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, contextmanager, nullcontext
-from dataclasses import dataclass, fields
+from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any, TypeVar
 
@@ -12,9 +12,11 @@ from sqlalchemy.exc import DBAPIError, DisconnectionError, SQLAlchemyError
 from sqlalchemy.pool import SingletonThreadPool
 
 from afterwork.errors import StateHasChanged, TransactionIsTheRuns
+from afterwork.model.contract import Contract
 from afterwork.settings import Settings
 from afterwork.store.column_type import StoredColumns
-from afterwork.store.tables import server as servers
+from afterwork.store.server_rows import ServerRow
+from afterwork.store.waker import Waker
 
 Some = TypeVar("Some")
 
@@ -47,28 +49,6 @@ class Holder:
 
     process: int
     since: datetime | None
-
-
-@dataclass(frozen=True)
-class ServerRow:
-    """The row of a server."""
-
-    id: int
-    host: str
-    process: int
-    process_started: float
-    seen: datetime
-    locked: bool
-    announced: datetime | None
-    beat: datetime | None
-    machine: str | None
-    stopping: bool
-
-    @classmethod
-    def all(cls, connection: Connection) -> "list[ServerRow]":
-        """Return the servers that did not stop in order, sorted by number."""
-        rows = select(*(servers.c[attribute.name] for attribute in fields(cls))).order_by(servers.c.id)
-        return [cls(*row) for row in connection.execute(rows)]
 
 
 class Database(ABC):
@@ -290,11 +270,12 @@ class Database(ABC):
         """Within the block, make each statement stand alone, keep no snapshot, and refuse writes. If the connection is
         cut meanwhile, it has another driver connection at the end, unless the block has raised because of that."""
 
-    @abstractmethod
     @contextmanager
     def light_transaction(self, connection: Connection, first: Sequence[str]) -> Iterator[None]:
         """Run a transaction that need not wait for the disk, since losing it would do no harm. (On PostgreSQL, `first`
         says so itself.)"""
+        with self.transaction(connection, first):
+            yield
 
     @abstractmethod
     @contextmanager
@@ -323,10 +304,10 @@ class Database(ABC):
         """Run a transaction that sees a single state of the database, and may write. It fails if somebody else has
         changed the same meanwhile (see `is_contended`). Yields its snapshot, as `snapshot` does."""
 
-    @abstractmethod
     def announce(self, connection: Connection, server: int) -> bool:
         """Hold a lock while this connection lives, as a sign that the server does. Return False if this database has no
         such lock."""
+        return False
 
     @abstractmethod
     def after(self, duration: timedelta) -> ColumnElement[datetime]:
@@ -341,9 +322,9 @@ class Database(ABC):
     def lives(self, connection: Connection, row: ServerRow) -> bool | None:
         """Return whether another server is alive; None where only its signs of life can tell."""
 
-    @abstractmethod
     def was_lost_with_database(self, connection: Connection, row: ServerRow) -> bool:
         """Return whether a lost server may have lost its lock because the whole database went down."""
+        return False
 
     def is_alive(self, connection: Connection, row: ServerRow) -> bool:
         """Return whether another server is alive, as well as can be determined."""
@@ -352,13 +333,29 @@ class Database(ABC):
             return self.now(connection) - (row.beat or row.seen) < self.settings.safety_poll + self.settings.lease
         return lives
 
-    @abstractmethod
     def lane_holders(self, connection: Connection) -> Mapping[str, Holder]:
         """Return the transactions in which tickets run just now, by lane, if the database tells. Locks nothing."""
+        return {}
+
+    @abstractmethod
+    def waker(self, connection: Connection) -> Waker:
+        """Return the waker of a server's loop. It keeps `connection` for itself."""
+
+    def notifying_would_fail(self, connection: Connection) -> bool:
+        """Return whether a listening server could make a user's transaction fail, unless settings rule it out."""
+        return False
 
     @abstractmethod
     def wake_all(self, connection: Connection) -> None:
         """Wake sleeping servers after something that no trigger reports to them."""
+
+    def prepare_file(self, connection: Connection) -> Iterator[str]:
+        """Prepare a database that is a file for servers. Yields a line for each step taken."""
+        yield from ()
+
+    def add_wake_trigger(self, connection: Connection, contract: Contract) -> Iterator[str]:
+        """Have writers of a ticket table wake sleeping servers, if nothing else does. Yields a line if that is new."""
+        yield from ()
 
     @abstractmethod
     def index_names(self, connection: Connection, table: Table) -> set[str]:

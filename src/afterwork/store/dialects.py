@@ -4,19 +4,25 @@ from sqlalchemy import Connection, Engine
 
 from afterwork.errors import UnsupportedDatabase
 from afterwork.settings import Settings
+from afterwork.store.caches.manifests import ManifestStore
+from afterwork.store.caches.statements import CacheStatements, ColumnWriter
 from afterwork.store.database import Database
 from afterwork.store.journal.capture import Capture
 from afterwork.store.journal.entries import Entries
 from afterwork.store.journal.key_walk import KeyWalk
 from afterwork.store.journal.tracked_table import TrackedTable
-from afterwork.store.own_engine import without_begin
+from afterwork.store.locking import Locks
+from afterwork.store.postgresql.caches import PostgreSQLCacheStatements, PostgreSQLColumnWriter
 from afterwork.store.postgresql.capture import PostgreSQLCapture
-from afterwork.store.postgresql.entries import PostgreSQLEntries
-from afterwork.store.postgresql.key_walk import PostgreSQLKeyWalk
+from afterwork.store.postgresql.entries import PostgreSQLEntries, PostgreSQLKeyWalk
+from afterwork.store.postgresql.locking import PostgreSQLLocks
+from afterwork.store.postgresql.manifests import PostgreSQLManifestStore
+from afterwork.store.sqlite.caches import SQLiteCacheStatements
 from afterwork.store.sqlite.capture import SQLiteCapture
-from afterwork.store.sqlite.database import SQLite
-from afterwork.store.sqlite.entries import SQLiteEntries
-from afterwork.store.sqlite.key_walk import SQLiteKeyWalk
+from afterwork.store.sqlite.database import SQLite, without_begin
+from afterwork.store.sqlite.entries import SQLiteEntries, SQLiteKeyWalk
+from afterwork.store.sqlite.locking import SQLiteLocks
+from afterwork.store.sqlite.manifests import SQLiteManifestStore
 
 
 def database_of(engine: Engine, settings: Settings) -> Database:
@@ -42,16 +48,29 @@ def database_of(engine: Engine, settings: Settings) -> Database:
 
 
 def capture_on(connection: Connection) -> Capture:
-    """Return the capture for a connection's database."""
     return SQLiteCapture(connection) if connection.dialect.name == "sqlite" else PostgreSQLCapture(connection)
 
 
 def entries_of(dialect: str) -> Entries:
-    """Return the journal's statements for "postgresql" or "sqlite"."""
     return PostgreSQLEntries() if dialect == "postgresql" else SQLiteEntries()
 
 
+def manifest_store_of(dialect: str) -> ManifestStore:
+    return PostgreSQLManifestStore() if dialect == "postgresql" else SQLiteManifestStore()
+
+
+def cache_statements_of(dialect: str) -> CacheStatements:
+    return PostgreSQLCacheStatements() if dialect == "postgresql" else SQLiteCacheStatements()
+
+
+def column_writer_of(dialect: str) -> type[ColumnWriter]:
+    return PostgreSQLColumnWriter if dialect == "postgresql" else ColumnWriter
+
+
+def locks_of(dialect: str) -> Locks:
+    return PostgreSQLLocks() if dialect == "postgresql" else SQLiteLocks()
+
+
 def key_walk_of(connection: Connection, tracked: TrackedTable) -> KeyWalk:
-    """Return the walk through the rows of a tracked table."""
     walk = SQLiteKeyWalk if connection.dialect.name == "sqlite" else PostgreSQLKeyWalk
     return walk(connection, tracked)

@@ -108,7 +108,6 @@ class Sums:
 
     @property
     def values(self) -> dict[str, Any]:
-        """Return the values of a row."""
         return {**vars(self), "took": str(self.took), "latency": str(self.latency)}
 
 

@@ -46,11 +46,9 @@ class LaneLimits:
         return self._rules.get(lane, (None, None))[0] or 1
 
     def rate(self, lane: str) -> Rate | None:
-        """Return the rate of a lane, if it has one."""
         return self._rules.get(lane, (None, None))[1]
 
     def mode(self, lane: str) -> Mode:
-        """Return the mode in which jobs of a lane run."""
         if lane == PARALLEL:
             return "parallel"
         return "alone" if self._rules.get(lane, (None, None))[0] is None else "slots"

@@ -87,14 +87,8 @@ def free_slot(name: object) -> Select[Any]:
 
 def take(database: Database, connection: Connection, lease: Lease) -> None:
     """Begin a lease, in the transaction that has claimed the ticket and its lane."""
-    values = {
-        "run": lease.run,
-        "ticket": lease.ticket,
-        "lane": lease.lane,
-        "server": lease.server,
-        "epoch": lease.epoch,
-    }
-    connection.execute(leases.insert().values(values | _from_now(database)))
+    times = {"taken": database.after(timedelta(0)), "expires": _end(database)}
+    connection.execute(leases.insert().values(vars(lease) | times))
     if lease.lane != PARALLEL:
         alone = update(lanes).where(*_is_alone(lease.lane)).values(lease=lease.run)
         if not connection.execute(alone).rowcount:
@@ -123,7 +117,6 @@ def holds(connection: Connection, lease: Lease) -> bool:
 
 
 def is_taken(connection: Connection, ticket: str) -> bool:
-    """Return whether a ticket has a lease."""
     return connection.execute(select(leases.c.run).where(leases.c.ticket == ticket)).scalar() is not None
 
 
@@ -156,10 +149,6 @@ def begin_again(database: Database, connection: Connection, lease: Lease) -> Non
 
 def _end(database: Database) -> ColumnElement[datetime]:
     return database.after(database.settings.lease)
-
-
-def _from_now(database: Database) -> dict[str, object]:
-    return {"taken": database.after(timedelta(0)), "expires": _end(database)}
 
 
 def any_beside(connection: Connection, mine: Collection[str]) -> bool:

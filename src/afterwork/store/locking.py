@@ -1,23 +1,19 @@
-"""Determine which rows a role could lock, without waiting for anybody."""
+"""Locks that transactions of the application's own sessions take, and hold until they end."""
 
-from collections.abc import Collection
+from abc import ABC, abstractmethod
+from collections.abc import Sequence
 from typing import Any
 
-from sqlalchemy import ColumnElement, Connection, select
-from sqlalchemy.exc import OperationalError
+from sqlalchemy import Column, ColumnElement, Connection, Executable
 
 
-def lockable(connection: Connection, key: ColumnElement[Any], keys: Collection[Any]) -> set[Any] | None:
-    """Return the keys whose rows this role may lock, on PostgreSQL and within a transaction. Return None if others have
-    locked some."""
-    if not keys:
-        return set()
-    rows = select(key).where(key.in_(keys)).with_for_update(key_share=True, read=True, nowait=True)
-    connection.exec_driver_sql("SAVEPOINT afterwork_lockable")
-    try:
-        locked = set(connection.execute(rows).scalars())
-    except OperationalError:  # not available
-        connection.exec_driver_sql("ROLLBACK TO SAVEPOINT afterwork_lockable")
-        return None
-    connection.exec_driver_sql("RELEASE SAVEPOINT afterwork_lockable")
-    return locked
+class Locks(ABC):
+    """The locks in one kind of database."""
+
+    @abstractmethod
+    def lock_row(self, connection: Connection, column: Column[Any], same: Sequence[ColumnElement[bool]]) -> bool:
+        """Lock the row of a column's table that meets conditions. Return whether there is one."""
+
+    @abstractmethod
+    def lock_name(self, name: str, column: Column[Any], same: ColumnElement[bool]) -> Executable:
+        """Return the statement for a lock on a name, which stands for the rows of a column's table with the `same`."""

@@ -56,7 +56,6 @@ def begin(connection: Connection, name: str, now: datetime) -> None:
 
 
 def end(connection: Connection, name: str, ending: Ending) -> None:
-    """Note how an action ended."""
     texts = {field: storable_or_none(connection, getattr(ending, field)) for field in ("result", "error")}
     own = update(once).where(once.c.name == name, once.c.ended.is_(None))
     connection.execute(own.values(vars(ending) | texts))

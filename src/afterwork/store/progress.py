@@ -64,13 +64,11 @@ def ask_to_stop(connection: Connection, timer: str, now: datetime) -> int:
 
 
 def ask_these_to_stop(connection: Connection, tickets: Collection[str], now: datetime) -> None:
-    """Ask the runs of these tickets or matches to stop."""
     if tickets:
         connection.execute(_ASK_ONE, [{"ticket": ticket, "at": now} for ticket in tickets])
 
 
 def asked_to_stop(connection: Connection, tickets: Collection[str]) -> set[str]:
-    """Return those of these that were asked to stop."""
     c = progress.c
     return set(connection.execute(select(c.ticket).where(c.stop, c.ticket.in_(tickets))).scalars())
 

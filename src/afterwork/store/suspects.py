@@ -59,11 +59,19 @@ class Suspect:
         return self.deaths + self.near
 
 
+@dataclass(frozen=True)
+class Death:
+    """How something ended while a key was being tried; `near` if what had begun later is more likely the reason."""
+
+    cause: Cause
+    detail: str | None = None
+    near: bool = False
+
+
 _COLUMNS = [suspects.c[name] for name in ("key", "deaths", "near", "cause", "detail", "at")]
 
 
 def key_of(cache: int) -> str:
-    """Return the key of a cache by its number."""
     return f"{CACHE}{cache}"
 
 
@@ -73,7 +81,6 @@ def is_cache(key: str) -> bool:
 
 
 def find(connection: Connection, key: str) -> Suspect | None:
-    """Return the suspect with a key; None if it is not one."""
     row = connection.execute(select(*_COLUMNS).where(suspects.c.key == key)).one_or_none()
     return None if row is None else Suspect(*row)
 
@@ -94,13 +101,11 @@ def beyond(database: Database, connection: Connection, keys: Collection[str]) ->
     return {suspect.key: suspect for suspect in recent_suspects if suspect.is_beyond(database.settings.crash_limit)}
 
 
-def blame(
-    database: Database, connection: Connection, key: str, cause: Cause, detail: str | None = None, near: bool = False
-) -> None:
-    """Count that something ended while a key was being tried; if `near`, while one that had begun later was."""
+def blame(database: Database, connection: Connection, key: str, death: Death) -> None:
+    """Count that something ended while a key was being tried."""
     insert = insert_into(database.dialect, suspects)
-    last = {"cause": cause, "detail": detail, "at": database.after(timedelta(0))}
-    counts = {"deaths": int(not near), "near": int(near)}
+    last = {"cause": death.cause, "detail": death.detail, "at": database.after(timedelta(0))}
+    counts = {"deaths": int(not death.near), "near": int(death.near)}
     more = {name: suspects.c[name] + number for name, number in counts.items()}
     first = insert.values(key=key, **counts, **last)
     counted = first.on_conflict_do_update(index_elements=["key"], set_={**last, **more})

@@ -17,7 +17,6 @@ def storable(connection: Connection, text: str) -> str:
 
 
 def storable_or_none(connection: Connection, text: str | None) -> str | None:
-    """Return the same for an optional text."""
     return None if text is None else storable(connection, text)
 
 

@@ -1,4 +1,7 @@
-"""The statements on the rows of timers."""
+"""The statements on the rows of timers, and the table of their matches.
+
+Matches have the form of tickets, so that the code that runs tickets also runs matches.
+"""
 
 import json
 from collections.abc import Collection, Sequence
@@ -21,9 +24,12 @@ from sqlalchemy import (
     text,
     update,
 )
+from sqlalchemy.orm import registry
 
 from afterwork.clock import MAX_CLOCK_SKEW
+from afterwork.model.contract import Contract
 from afterwork.model.utc_datetime import UtcDateTime
+from afterwork.store import tables
 from afterwork.store.direct import Direct
 from afterwork.store.progress import CANCELLED, ask_to_stop, let_go_on
 from afterwork.store.readable_values import readable_timestamp
@@ -33,6 +39,17 @@ from afterwork.store.tables import suspect as suspects
 from afterwork.store.tables import timer as timers
 from afterwork.store.tables import unnoted_match as unnoted
 from afterwork.store.texts import storable, storable_or_none
+
+MATCH = "afterwork-match-"
+"""The prefix of the key of a match, which tells it from those of tickets."""
+
+
+class Match:
+    """One object that a round of a timer has matched."""
+
+
+MATCHES = Contract.of(registry().map_imperatively(Match, tables.match))
+
 
 ANEW = ("execute_earliest", "lane", "due", "variables")
 """The new values of a failed match when its object is matched again."""
@@ -70,7 +87,6 @@ _DUE = (
 
 @cache
 def _rows(dialect: str) -> Select[Any]:
-    """Return the select of the columns of a `TimerRow`."""
     c = timers.c
     moments = (readable_timestamp(moment, dialect).label(moment.name) for moment in (c.due, c.set_at, c.last_due))
     return select(c.name, c.schedule, *moments)
@@ -141,7 +157,6 @@ class Timers:
         return TimerRow(*connection.execute(own).one())
 
     def get(self, connection: Connection, name: str) -> TimerRow | None:
-        """Read the row of a timer."""
         row = connection.execute(_rows(connection.dialect.name).where(timers.c.name == name)).one_or_none()
         return None if row is None else TimerRow(*row)
 
@@ -150,7 +165,6 @@ class Timers:
         return {row.name: TimerRow(*row) for row in connection.execute(_rows(connection.dialect.name))}
 
     def add(self, connection: Connection, name: str, schedule: str, due: datetime, now: datetime) -> None:
-        """Add a new timer."""
         connection.execute(insert(timers).values(name=name, schedule=schedule, due=due, set_at=now))
 
     def set_due(self, connection: Connection, name: str, due: datetime, now: datetime, **columns: Any) -> None:
@@ -178,8 +192,6 @@ def larger_round(count: int) -> dict[str, Any]:
 
 
 class Matches:
-    """The statements on the matches of timers."""
-
     def last_pending(self, connection: Connection, name: str, now: datetime) -> datetime | None:
         """Return the timestamp of the last match of the current round; None if no round is running."""
         moment = matches.c.execute_earliest
@@ -226,7 +238,6 @@ class Matches:
         return Cancellation(ended, ask_to_stop(connection, name, now))
 
     def add(self, connection: Connection, rows: Sequence[dict[str, Any]]) -> None:
-        """Add new matches."""
         if rows:
             connection.execute(insert(matches), rows)
 

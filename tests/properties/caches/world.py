@@ -16,7 +16,7 @@ from sqlalchemy.orm import Session
 
 import afterwork as aw
 from afterwork.events import Reached
-from afterwork.jobs.outcome import Succeeded
+from afterwork.jobs.run import Succeeded
 from tests.properties.caches.model import Base, pause
 from tests.properties.caches.objects import hide
 from tests.properties.caches.oracle import BY_NAME, Cache, Change, Oracle, State, wrong_values

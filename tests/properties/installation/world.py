@@ -13,7 +13,7 @@ from sqlalchemy.exc import DBAPIError
 import afterwork as aw
 from afterwork.errors import AfterworkError
 from afterwork.events import Reached
-from afterwork.jobs.outcome import Succeeded
+from afterwork.jobs.run import Succeeded
 from tests.properties.caches.servers import Hours, Killed, LongLived, ServerAtHand, arguments
 from tests.properties.installation.layout import CREATE_BILLS, Layout, create_customers, create_orders
 from tests.properties.installation.migrations import MIGRATIONS

@@ -47,11 +47,6 @@ def install(connection: Connection, application: str, tables: Sequence[Table]) -
     return _Installing(capture_on(connection), application).install(capturable(tables))
 
 
-def has_moved(connection: Connection) -> bool:
-    """Return whether a captured table differs from its last inspection. One statement asks for all of them."""
-    return capture_on(connection).has_changed()
-
-
 def look(connection: Connection) -> list[Interruption]:
     """Return the captured tables, of all applications, whose changes may have been missed since their last inspection.
 

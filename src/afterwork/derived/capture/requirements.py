@@ -1,44 +1,34 @@
-"""Install what derivations need: the capture of the tables they read, and the function that finds readers."""
+"""What derivations need of a database: the capture of the tables that they read, proven while servers run."""
 
 from collections import defaultdict
 from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
 from datetime import datetime
 
-from sqlalchemy import ColumnElement, Connection, Table, delete, select, text, update
+from sqlalchemy import ColumnElement, Connection, Table, delete, select, update
+from sqlalchemy.exc import DBAPIError
 
+from afterwork.clock import Clock
 from afterwork.derived.capture import install as capture
 from afterwork.derived.cause import Cause, cause_text, missed_changes
-from afterwork.derived.manifest.postgresql_manifests import READERS
 from afterwork.derived.queue.due_queue import UNCLAIMED
 from afterwork.derived.queue.registry import after_all_runs, made_of
-from afterwork.derived.tables import cache as caches
-from afterwork.derived.tables import derivation as derivations
-from afterwork.derived.tables import due as dues
+from afterwork.events import Events, Missed
+from afterwork.store.caches.tables import cache as caches
+from afterwork.store.caches.tables import derivation as derivations
+from afterwork.store.caches.tables import due as dues
 from afterwork.store.database import Database
-from afterwork.store.dialects import entries_of
+from afterwork.store.dialects import capture_on, entries_of, manifest_store_of
 from afterwork.store.journal.continuity import Interruption
+from afterwork.store.journal.entries import Entries
 from afterwork.store.journal.tables import journal, recent
-
-_READERS_SOURCE = text("SELECT prosrc FROM pg_proc WHERE oid = to_regproc('afterwork_readers')")
 
 REPAIR = Cause("hand", who="repair")
 
 
-def to_install(database: Database) -> Sequence[str]:
-    """Return the statements that begin a transaction which is the only one that installs."""
-    return (
-        ("LOCK TABLE afterwork_tracked_table IN SHARE ROW EXCLUSIVE MODE",) if database.dialect == "postgresql" else ()
-    )
-
-
-def to_repair(database: Database) -> Sequence[str]:
-    """Return the same for a transaction that is also the only one to take changes, claim caches or end calculations."""
-    return (*to_install(database), *entries_of(database.dialect).to_change_code)
-
-
-def to_look(database: Database) -> Sequence[str]:
-    """Return the same for a caller that must not wait long: it waits at most a second for a lock."""
-    return ("SET LOCAL lock_timeout = '1s'", *to_repair(database)) if database.dialect == "postgresql" else ()
+def to_repair(entries: Entries) -> Sequence[str]:
+    """Return the statements that begin a transaction which alone installs, takes changes, claims or ends."""
+    return (*entries.to_install, *entries.to_change_code)
 
 
 def install(
@@ -49,10 +39,7 @@ def install(
     Where changes may have been missed, the caches that read these tables run again.
     """
     done = capture.install(connection, application, tables)
-    lines = list(done.lines)
-    if database.dialect == "postgresql" and not _has_readers(connection):
-        connection.exec_driver_sql(READERS)
-        lines.append("function afterwork_readers created")
+    lines = [*done.lines, *manifest_store_of(database.dialect).prepare(connection)]
     for statement in entries_of(database.dialect).to_change_code if done.gaps else ():
         connection.exec_driver_sql(statement)
     return lines + list(make_good(database, connection, done.gaps, now))
@@ -107,6 +94,32 @@ def all_again(database: Database, connection: Connection, now: datetime, cause: 
     return ["all caches are to run again"]
 
 
-def _has_readers(connection: Connection) -> bool:
-    source = connection.execute(_READERS_SOURCE).scalar()
-    return source is not None and source.strip() in READERS
+@dataclass(frozen=True)
+class ContinuityProof:
+    """Sees, of all captured tables of a database, whether changes may have been missed."""
+
+    database: Database
+    clock: Clock
+    events: Events
+
+    def prove(self, connection: Connection) -> bool:
+        """Look by one statement. Where changes may have been missed, let run again what was made of the tables, and say
+        so. False if others are in the way, such as an installation."""
+        moved = capture_on(connection).has_changed()
+        connection.commit()
+        try:
+            if moved:
+                self._look(connection)
+        except DBAPIError as error:
+            if not self.database.is_contended(error):
+                raise
+            return False
+        return True
+
+    def _look(self, connection: Connection) -> None:
+        entries = entries_of(self.database.dialect)
+        with self.database.transaction(connection, (*entries.to_be_brief, *to_repair(entries))):
+            gaps = capture.look(connection)
+            list(make_good(self.database, connection, gaps, self.clock.now()))
+        for gap in gaps:
+            self.events.emit(Missed(gap.table, gap.why, gap.faults))

@@ -4,9 +4,10 @@ It can't be split as a calculation can: what such a run writes depends on what i
 writes. If somebody changes those meanwhile, the transaction is refused, and the run repeated.
 """
 
-from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager
-from dataclasses import dataclass
+import time
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from datetime import datetime
 from typing import Any
 
 from sqlalchemy import Connection
@@ -14,30 +15,73 @@ from sqlalchemy.orm import Mapper
 
 from afterwork.boundary import CONTAINED
 from afterwork.clock import Clock, telling_time
-from afterwork.derived.compute.action_attempt import ActionAttempt
-from afterwork.derived.compute.commit_check import CommitCheck
-from afterwork.derived.compute.next_runs import NextRuns, pause_after
-from afterwork.derived.compute.read_keys import ReadKeys
+from afterwork.derived.compute.next_runs import CommitCheck, NextRuns, pause_after
+from afterwork.derived.compute.results import ReadKeys
 from afterwork.derived.compute.root_visibility import RootReads, RootVisibility
-from afterwork.derived.manifest.manifest_store import digest
 from afterwork.derived.manifest.reads import Reads
 from afterwork.derived.matching.matcher import Matcher
 from afterwork.derived.queue.cache_rows import RunResult
-from afterwork.derived.queue.due_cache import ClaimedCache, DueMark
+from afterwork.derived.queue.due_cache import ClaimedBatch, ClaimedCache, DueMark
 from afterwork.derived.queue.registered_derivation import RegisteredDerivation
 from afterwork.derived.tracking.hidden_state import untracked
 from afterwork.derived.tracking.recorder import Recorder
 from afterwork.errors import LaneTaken
-from afterwork.jobs.outcome import Raised, text_of, trace_of
 from afterwork.jobs.perform import RunContext, perform, tell
 from afterwork.jobs.roots import Roots
-from afterwork.jobs.run import running
-from afterwork.jobs.session import RunSession
-from afterwork.model.derivation import MachineDerivation, ViewModelDerivation
+from afterwork.jobs.run import Raised, Run, running, text_of, trace_of
+from afterwork.jobs.session import RunSession, ended
+from afterwork.model.derivation import MachineDerivation, MemberDerivation, ViewModelDerivation
 from afterwork.model.external_id import parse
 from afterwork.model.work import ViewModelWork
 from afterwork.saving.machine.play import Play
 from afterwork.store import leases
+from afterwork.store.caches.manifests import digest
+
+
+@dataclass
+class ActionAttempt:
+    """An attempt, with what it has seen and read so far.
+
+    `root_reads` are the reads of the object itself. `is_loadable` is False once loading the object has failed.
+    """
+
+    connection: Connection
+    batch: ClaimedBatch
+    run: Run
+    now: datetime
+    snapshot: Any = None
+    recorder: Recorder | None = None
+    root_reads: Reads = field(default_factory=Reads)
+    is_loadable: bool = True
+    began: float = field(default_factory=time.perf_counter)
+
+    @property
+    def derivation(self) -> RegisteredDerivation:
+        return self.batch.derivation
+
+    @property
+    def declared(self) -> ViewModelDerivation | MachineDerivation:
+        assert not isinstance(self.derivation.declaration, MemberDerivation)
+        return self.derivation.declaration
+
+    @property
+    def claimed(self) -> ClaimedCache:
+        return self.batch.caches[0]
+
+    @property
+    def key(self) -> tuple[Any, ...]:
+        return self.derivation.key_of(self.claimed.root)
+
+    @property
+    def seconds(self) -> float:
+        return time.perf_counter() - self.began
+
+    @property
+    def reads(self) -> Reads:
+        """All reads so far. Collected anew each time."""
+        reads = Reads() if self.recorder is None else self.recorder.reads()
+        reads.add_all(self.root_reads)
+        return reads
 
 
 @dataclass(frozen=True)
@@ -69,7 +113,7 @@ class ActionRunner:
         if keys is not None:
             self.matcher.patterns.load(attempt.connection)
             self.read_keys.learn(attempt.connection, attempt.derivation, keys)
-            if self.matcher.database.dialect == "postgresql":
+            if not self.matcher.database.has_one_writer:
                 self.commit_check.check(attempt.connection, attempt.batch.claim)
         return None
 
@@ -78,7 +122,7 @@ class ActionRunner:
     ) -> Reads:
         """Return the reads for a cache that was given up before it ever ran: its object, whose change makes it run."""
         root = parse(claimed.root, self.classes)
-        with self._session(connection) as session:
+        with ended(RunSession(connection)) as session:
             recorder = self.recorder(session)
             recorder.root_not_loaded(root.mapper, root.key)
             reads = recorder.reads()
@@ -101,8 +145,7 @@ class ActionRunner:
         return keys
 
     def _perform(self, attempt: ActionAttempt) -> bool:
-        """Run the actions. False if the object isn't seen."""
-        with self._session(attempt.connection) as session:
+        with ended(RunSession(attempt.connection)) as session:
             visibility = RootVisibility(session, self.roots.is_plain)
             attempt.recorder = self.recorder(session)
             obj = self._load(attempt, session)
@@ -130,13 +173,13 @@ class ActionRunner:
         self._write_row(
             attempt, keys, RunResult(attempt.claimed, seen, digest(keys), attempt.now, attempt.seconds, own_tx=own_tx)
         )
-        if self.matcher.database.dialect == "postgresql":
-            self.matcher.due_queue.stored(connection, batch, reads.valid_until)
-        else:  # nobody can have changed anything meanwhile
-            self.matcher.due_queue.end(connection, batch, [attempt.claimed.cache])
+        if self.matcher.database.has_one_writer:  # nobody can have changed anything meanwhile
             cache = attempt.claimed.cache
+            self.matcher.due_queue.end(connection, batch, [cache])
             marks = self.next_runs.after_success(attempt.derivation, cache, None, reads.valid_until)
             self.matcher.due_queue.mark(connection, marks)
+        else:
+            self.matcher.due_queue.stored(connection, batch, reads.valid_until)
         return keys
 
     def _write_row(self, attempt: ActionAttempt, keys: set[int], result: RunResult) -> None:
@@ -174,10 +217,10 @@ class ActionRunner:
             self.matcher.due_queue.mark(connection, [_next_attempt(attempt, is_stale=bool(stale))])
 
     def _tell(self, attempt: ActionAttempt, error: Exception, text: str) -> None:
-        with self._session(attempt.connection) as session:
+        with ended(RunSession(attempt.connection)) as session:
             obj = self._load(attempt, session)
             if obj is not None and isinstance(attempt.declared, ViewModelDerivation):
-                tell(_work(attempt.declared), obj, attempt.run, RunContext(session), error, text)
+                tell(_work(attempt.declared), obj, attempt.run, RunContext(session), (error, text))
                 session.flush()
 
     def _load(self, attempt: ActionAttempt, session: RunSession) -> object | None:
@@ -192,14 +235,6 @@ class ActionRunner:
                 attempt.recorder.root_not_loaded(root.mapper, root.key)
             self.root_reads_of(attempt.derivation).add(attempt.root_reads, root.key, session.connection())
             raise
-
-    @contextmanager
-    def _session(self, connection: Connection) -> Iterator[RunSession]:
-        session = RunSession(connection)
-        try:
-            yield session
-        finally:
-            session.end()
 
 
 def _next_attempt(attempt: ActionAttempt, *, is_stale: bool) -> DueMark:

@@ -8,10 +8,9 @@ from sqlalchemy.orm import Session
 
 from afterwork.clock import Clock
 from afterwork.derived.compute.next_runs import NextRuns
-from afterwork.derived.compute.read_keys import ReadKeys
-from afterwork.derived.compute.result_columns import ResultColumns
+from afterwork.derived.compute.result_column import ResultColumns
 from afterwork.derived.compute.result_store import ResultStore
-from afterwork.derived.manifest.choose_store import manifest_store_of
+from afterwork.derived.compute.results import ReadKeys
 from afterwork.derived.manifest.read_patterns import ReadPatterns
 from afterwork.derived.matching.matcher import Matcher
 from afterwork.derived.queue.cache_rows import CacheRows
@@ -29,7 +28,7 @@ from afterwork.jobs.run import NO_LANE, Run
 from afterwork.model.derivation import MachineDerivation
 from afterwork.model.inspection import ModelInfo
 from afterwork.store.database import Database
-from afterwork.store.dialects import entries_of
+from afterwork.store.dialects import entries_of, manifest_store_of
 from afterwork.store.journal import capture
 
 NO_EVENTS = Events()
@@ -60,7 +59,6 @@ def matcher_of(database: Database, model: ModelInfo, connection: Connection, eve
 
 
 def result_store_of(matcher: Matcher, clock: Clock) -> ResultStore:
-    """Return the store of the results of a model's derivations."""
     read_keys = ReadKeys(matcher.patterns, matcher.registry)
     return ResultStore(matcher, ResultColumns(matcher.database), read_keys, NextRuns(matcher, clock))
 

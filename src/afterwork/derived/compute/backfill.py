@@ -16,10 +16,10 @@ from afterwork.derived.matching.matcher import Matcher
 from afterwork.derived.queue.cache_rows import BackfillMark
 from afterwork.derived.queue.registered_derivation import RegisteredDerivation
 from afterwork.derived.queue.registry import after_all_runs
-from afterwork.derived.tables import cache as caches
-from afterwork.derived.tables import derivation as derivations
-from afterwork.derived.tables import due as dues
-from afterwork.derived.tracking.unreachable_keys import unreachable_keys
+from afterwork.derived.tracking.class_extent import unreachable_keys
+from afterwork.store.caches.tables import cache as caches
+from afterwork.store.caches.tables import derivation as derivations
+from afterwork.store.caches.tables import due as dues
 from afterwork.store.dialects import key_walk_of
 
 CHUNK_SIZE = 1000

@@ -1,33 +1,32 @@
 """`aw.fresh` and `aw.is_stale`: answers that are right now, whatever the server has still to do."""
 
-from collections.abc import Collection, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from functools import cached_property
 from typing import Any
 
-from sqlalchemy import Connection, Executable, select
-from sqlalchemy.orm import InstanceState, Mapper, QueryableAttribute, Session
+from sqlalchemy import Connection, select
+from sqlalchemy.orm import InstanceState, QueryableAttribute, Session
 from sqlalchemy.orm.attributes import instance_state, set_committed_value
 
 from afterwork.clock import SystemClock
 from afterwork.derived.compute.assembly import matcher_of
 from afterwork.derived.compute.result_check import checked
 from afterwork.derived.compute.result_column import ResultColumn
-from afterwork.derived.manifest.manifest_store import is_own_write
-from afterwork.derived.manifest.read_pattern import RowRead, pattern_number, row_number
+from afterwork.derived.manifest.reads import RowRead, pattern_number, row_number
 from afterwork.derived.matching.matcher import Matcher
 from afterwork.derived.queue.registered_derivation import RegisteredDerivation
-from afterwork.derived.tables import cache as caches
-from afterwork.derived.tables import due as dues
-from afterwork.derived.tracking.hidden_state import recording_to
+from afterwork.derived.tracking.hidden_state import ReadListener, recording_to
 from afterwork.derived.tracking.tracked_attributes import instrument
-from afterwork.errors import BadRequest, CircularCaches, OtherThread
+from afterwork.errors import BadRequest, CircularCaches
 from afterwork.model.derivation import MemberDerivation
 from afterwork.model.external_id import external_id
 from afterwork.model.inspection import inspect_model
 from afterwork.saving.later import session as session_of
 from afterwork.settings import Settings
+from afterwork.store.caches.tables import cache as caches
+from afterwork.store.caches.tables import due as dues
 from afterwork.store.dialects import database_of
 from afterwork.store.journal.change import Change
 
@@ -135,7 +134,7 @@ class _Inquiry:
         if not transactions:
             return False
         wrote = self.connection.execute(select(caches.c.wrote).where(caches.c.id == number)).scalar()
-        return not all(is_own_write(tx, wrote, self.matcher.dialect.name) for tx in transactions)
+        return not all(self.matcher.manifest_store.is_own_write(tx, wrote) for tx in transactions)
 
     def _has_stale_feeder(self, number: int) -> bool:
         return any(self.is_stale(derivation, root) for derivation, root in self._feeders(number))
@@ -167,12 +166,11 @@ class _Inquiry:
                         yield derivation, root
 
 
-class _Freshening:
+class _Freshening(ReadListener):
     """Calculates stale members just when they are read."""
 
     def __init__(self, inquiry: _Inquiry) -> None:
         self.states_by_attribute: dict[int, set[InstanceState[Any]]] = {}
-        self.tracked_handles: Collection[object] = ()
         self._inquiry = inquiry
 
     def states_of(self, attribute: QueryableAttribute[Any]) -> set[InstanceState[Any]]:
@@ -186,21 +184,8 @@ class _Freshening:
                 )
         return set()
 
-    def find_loaded(self, mapper: Mapper[Any], identity: object) -> object | None:
-        return None
-
-    def before_member_load(self, state: InstanceState[Any], key: str) -> None: ...
-    def before_relationship_read(self, state: InstanceState[Any], key: str) -> None: ...
-    def relationship_read(self, state: InstanceState[Any], key: str, value: Any) -> None: ...
-    def relationship_failed(self, state: InstanceState[Any], key: str) -> None: ...
-    def looked_up(self, mapper: Mapper[Any], identity: object, obj: object | None) -> None: ...
-    def before_statement(
-        self, statement: Executable, parameters: Any, connection: Connection, *, entities: bool = True
-    ) -> None: ...
-    def depends_on(self, thing: object) -> None: ...
-    def refused_elsewhere(self, error: OtherThread) -> None: ...
-    def has_passed(self, moment: datetime) -> bool:
-        return moment <= SystemClock().now()
+    def has_passed(self, timestamp: datetime) -> bool:
+        return timestamp <= SystemClock().now()
 
 
 class _Calculating(set[InstanceState[Any]]):

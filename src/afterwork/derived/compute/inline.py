@@ -16,16 +16,15 @@ from afterwork.boundary import CONTAINED
 from afterwork.clock import Clock
 from afterwork.derived.compute.calculators import Calculators
 from afterwork.derived.compute.result_store import ResultStore
-from afterwork.derived.compute.results import UNSENDABLE, CalculationResult, RunOf, ran, unless_cyclic
+from afterwork.derived.compute.results import UNSENDABLE, CalculationResult, RunOf, StoreContext, ran, unless_cyclic
 from afterwork.derived.compute.sql_calculator import SqlCalculator
-from afterwork.derived.compute.store_context import StoreContext
-from afterwork.derived.manifest.manifest_store import Affected
 from afterwork.derived.matching.matcher import JOURNAL, Matched, Matcher
 from afterwork.derived.queue.due_cache import ClaimedCache, DueMark, blocked_due
 from afterwork.errors import AfterworkError, Escaped, NotInline, RowNotFound, TransactionIsTheRuns
-from afterwork.jobs.outcome import text_of
+from afterwork.jobs.run import text_of
 from afterwork.jobs.source import RunOutcomes
 from afterwork.model.derivation import MemberDerivation
+from afterwork.store.caches.manifests import Affected
 
 NEVER_RUN_SECONDS = float("inf")
 """The expected duration of a calculation that has never run."""
@@ -117,7 +116,8 @@ class InlineRecomputation:
         chosen = [(cache, mark) for cache, mark in ready if cache.derivation == first]
         if self._are_lower_blocked(connection, first, max(matched.levels.get(cache.cache, 0) for cache, _ in chosen)):
             return []
-        return chosen if sum(_expected_seconds(cache) for cache, _ in chosen) <= self.max_seconds else []
+        expected = sum(NEVER_RUN_SECONDS if cache.took is None else cache.took for cache, _ in chosen)
+        return chosen if expected <= self.max_seconds else []
 
     def _are_lower_blocked(self, connection: Connection, derivation: int, level: int) -> bool:
         """Return whether caches of a lower level are blocked, from which those of this level may be made."""
@@ -160,10 +160,6 @@ def _lowest(due: MarkedCaches, levels: Mapping[int, int]) -> MarkedCaches:
     no levels."""
     lowest = min((levels[cache.cache] for cache, _ in due if cache.cache in levels), default=0)
     return [(cache, mark) for cache, mark in due if levels.get(cache.cache, lowest) == lowest]
-
-
-def _expected_seconds(cache: Affected) -> float:
-    return NEVER_RUN_SECONDS if cache.took is None else cache.took
 
 
 def _claimed(cache: Affected, mark: DueMark) -> ClaimedCache:

@@ -10,21 +10,95 @@ from typing import Any
 from sqlalchemy import Connection
 from sqlalchemy.exc import DBAPIError
 from sqlalchemy.orm import Mapper, RelationshipProperty
+from sqlalchemy.orm.attributes import instance_dict
 
 from afterwork.boundary import CONTAINED
-from afterwork.derived.compute.calculation import Calculation
+from afterwork.derived.compute.result_check import checked, is_same
 from afterwork.derived.compute.results import CalculationResult
 from afterwork.derived.compute.root_visibility import RootReads, RootVisibility
 from afterwork.derived.manifest.reads import Reads
 from afterwork.derived.queue.due_cache import ClaimedCache
 from afterwork.derived.tracking.batch_loading import BatchLoader
+from afterwork.derived.tracking.hidden_state import untracked
 from afterwork.derived.tracking.prototypes import Prototypes
 from afterwork.derived.tracking.recorder import Recorder
 from afterwork.errors import AfterworkError, TransactionIsTheRuns
 from afterwork.jobs.roots import Roots
 from afterwork.jobs.run import Run, running
-from afterwork.jobs.session import LoadSession, ReadSession
+from afterwork.jobs.session import LoadSession, ReadSession, ended
+from afterwork.model.derivation import Derivation, MachineDerivation, MemberDerivation, ViewModelDerivation
 from afterwork.model.external_id import ExternalId, parse
+from afterwork.saving.machine.play import Play
+
+
+@dataclass(frozen=True)
+class MemberValue:
+    """Calculates the value of a derived member. Whatever is read is a reason to calculate again."""
+
+    derivation: MemberDerivation
+
+    @property
+    def own(self) -> str | None:
+        """The member that must not be read, since it is the one being calculated."""
+        return self.derivation.member
+
+    def calculate(self, obj: Any) -> Any:
+        return getattr(obj, self.derivation.derived.name)()
+
+    def check(self, value: Any) -> Any:
+        """Return a value as it is kept. Raises `BadValue`."""
+        return checked(self.derivation.column, self.derivation.name, value)
+
+    def stored(self, obj: Any) -> Any:
+        """Return the stored value, without recording a read."""
+        values = instance_dict(obj)
+        if self.derivation.member in values:
+            return values[self.derivation.member]
+        with untracked():
+            return getattr(obj, self.derivation.member)
+
+    def is_new(self, stored: Any, value: Any) -> bool:
+        """Return whether a value seems to differ from the stored one, and so is to be written."""
+        return not is_same(stored, value)
+
+
+@dataclass(frozen=True)
+class CanMove:
+    """Calculates whether a machine can move by itself. Nothing is written for that: the move is another run."""
+
+    derivation: MachineDerivation
+
+    @property
+    def own(self) -> str | None:
+        return None
+
+    def calculate(self, obj: Any) -> Any:
+        machine = self.derivation.machine
+        return machine.stored(obj) is None or bool(Play(machine, obj).enabled())
+
+    def check(self, value: Any) -> Any:
+        return value
+
+    def stored(self, obj: Any) -> Any:
+        return False  # one that is at rest can't
+
+    def is_new(self, stored: Any, value: Any) -> bool:
+        return bool(value)
+
+
+Calculation = MemberValue | CanMove
+"""A calculation on one object at a time."""
+
+
+def calculation_of(derivation: Derivation) -> Calculation | None:
+    """Return what to calculate for a derivation; None for a view model, which just runs."""
+    match derivation:
+        case MemberDerivation():
+            return MemberValue(derivation)
+        case MachineDerivation():
+            return CanMove(derivation)
+        case ViewModelDerivation():
+            return None
 
 
 @dataclass
@@ -44,8 +118,6 @@ class _Progress:
 
 @dataclass(frozen=True)
 class PythonCalculator:
-    """Calculates the values of one derivation in Python."""
-
     calculation: Calculation
     classes: Mapping[str, Mapper[Any]]
     roots: Roots
@@ -66,13 +138,10 @@ class PythonCalculator:
         roots = [parse(cache.root, self.classes) for cache in claimed]
         with self._loaded(connection, roots) as loaded:
             for cache, root in zip(claimed, roots, strict=True):
-                session = ReadSession(connection)
-                try:
+                with ended(ReadSession(connection)) as session:
                     # In a context of its own, a function leaves nothing in context variables either.
                     result = copy_context().run(self._calculate, session, cache, root, loaded)
                     is_over = result.error is not None and session.is_rolled_back
-                finally:
-                    session.end()
                 yield result
                 if is_over or time.monotonic() - began > max_seconds:
                     return
@@ -80,39 +149,42 @@ class PythonCalculator:
     def failed(self, connection: Connection, claimed: ClaimedCache, error: Exception) -> CalculationResult:
         """Return the result for an object that can't be loaded. When its rows change, it is tried again."""
         root = parse(claimed.root, self.classes)
-        session = ReadSession(connection)
-        try:
+        with ended(ReadSession(connection)) as session:
             recorder = self.recorder(session, None)
             recorder.root_not_loaded(root.mapper, root.key)
             reads = recorder.reads()
             self.root_reads.add(reads, root.key, connection)
             return CalculationResult(claimed, root, reads=reads, error=error)
-        finally:
-            session.end()
 
     @contextmanager
-    def _loaded(self, connection: Connection, ids: Sequence[ExternalId]) -> Iterator["RootsTogether | RootsAlone"]:
+    def _loaded(self, connection: Connection, ids: Sequence[ExternalId]) -> Iterator["_RootsTogether | None"]:
         """Load many roots together; each calculation works on copies, in a session of its own.
 
-        A single root is loaded in its own session, and so are all if they can't be loaded together.
+        A single root is loaded in its own session, and so are all if they can't be loaded together: None.
         """
-        session = LoadSession(connection)
-        try:
+        with ended(LoadSession(connection)) as session:
             prototypes = Prototypes(session, self.batch_loader_of)
             visibility = RootVisibility(session, self.roots.is_plain)
             together = len(ids) > 1 and prototypes.load(lambda loader: self.roots.load(loader, ids).values())
-            yield RootsTogether(prototypes, visibility) if together else RootsAlone(self.roots)
-        finally:
-            session.end()
+            yield _RootsTogether(prototypes, visibility) if together else None
 
     def _calculate(
-        self, session: ReadSession, claimed: ClaimedCache, root: ExternalId, loaded: "RootsTogether | RootsAlone"
+        self, session: ReadSession, claimed: ClaimedCache, root: ExternalId, loaded: "_RootsTogether | None"
     ) -> CalculationResult:
-        visibility = loaded.visibility_in(session)
-        recorder = self.recorder(session, loaded.prototypes)
-        recorder.result_member = None if self.calculation.own is None else (_identity(root), self.calculation.own)
+        identity = _identity(root)
+        if loaded is None:
+            visibility, recorder = RootVisibility(session, self.roots.is_plain), self.recorder(session, None)
+        else:
+            visibility, recorder = loaded.visibility, self.recorder(session, loaded.prototypes)
+        recorder.result_member = None if self.calculation.own is None else (identity, self.calculation.own)
+
+        def load() -> object | None:
+            if loaded is None:
+                return self.roots.load(session, [root]).get(root)
+            return loaded.prototypes.give(identity, session)
+
         began = time.perf_counter()
-        progress = self._run(session, claimed, recorder, lambda: loaded.root(session, root))
+        progress = self._run(session, claimed, recorder, load)
         if progress.obj is None and progress.error is not None:
             recorder.root_not_loaded(root.mapper, root.key)
         seconds, reads = time.perf_counter() - began, recorder.reads()
@@ -154,35 +226,11 @@ class PythonCalculator:
 
 
 @dataclass(frozen=True)
-class RootsTogether:
+class _RootsTogether:
     """Roots that were loaded together, with the statement that did so."""
 
     prototypes: Prototypes
     visibility: RootVisibility
-
-    def visibility_in(self, session: ReadSession) -> RootVisibility:
-        """Return how the root of a session is asked for."""
-        return self.visibility
-
-    def root(self, session: ReadSession, wanted: ExternalId) -> object | None:
-        """Return the root in this session; None if it can't be seen."""
-        return self.prototypes.give(_identity(wanted), session)
-
-
-@dataclass(frozen=True)
-class RootsAlone:
-    """Roots that are loaded each in the session of its own calculation."""
-
-    roots: Roots
-    prototypes: None = None
-
-    def visibility_in(self, session: ReadSession) -> RootVisibility:
-        """Return how the root of a session is asked for."""
-        return RootVisibility(session, self.roots.is_plain)
-
-    def root(self, session: ReadSession, wanted: ExternalId) -> object | None:
-        """Return the root in this session; None if it can't be seen."""
-        return self.roots.load(session, [wanted]).get(wanted)
 
 
 def _identity(root: ExternalId) -> tuple[Any, ...]:

@@ -10,17 +10,15 @@ from dataclasses import dataclass
 from datetime import timedelta
 
 from afterwork.derived.compute.next_runs import NextRuns
-from afterwork.derived.compute.read_keys import ReadKeys
-from afterwork.derived.compute.result_columns import ResultColumns
-from afterwork.derived.compute.results import CalculationResult, without
-from afterwork.derived.compute.store_context import StoreContext
-from afterwork.derived.manifest.manifest_store import digest
+from afterwork.derived.compute.result_column import ResultColumns
+from afterwork.derived.compute.results import CalculationResult, ReadKeys, StoreContext, without
 from afterwork.derived.matching.matcher import Matcher
 from afterwork.derived.queue.cache_rows import RunResult
 from afterwork.derived.queue.cycle_levels import MAX_EARLY_RUNS, RowOrder
 from afterwork.derived.queue.due_cache import ClaimedBatch
 from afterwork.derived.queue.feeders import FeederRun
-from afterwork.jobs.outcome import text_of
+from afterwork.jobs.run import text_of
+from afterwork.store.caches.manifests import digest
 
 LOCKED_PAUSE = timedelta(milliseconds=100)
 """The pause of a value whose row somebody else has locked."""

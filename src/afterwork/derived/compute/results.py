@@ -1,20 +1,36 @@
-"""Results of calculations, as they go from a calculator to the store."""
+"""Results of calculations, as they go from a calculator to the store, and the read keys of what they have read."""
 
 from collections.abc import Callable, Collection, Iterable, Sequence
 from dataclasses import dataclass, replace
+from datetime import datetime
 from typing import Any
 
 from sqlalchemy import Connection
 
-from afterwork.derived.manifest.reads import Reads
+from afterwork.derived.manifest.read_patterns import ReadPatterns
+from afterwork.derived.manifest.reads import Reads, pattern_number
 from afterwork.derived.matching.cycles import cycle_of
 from afterwork.derived.queue.due_cache import ClaimedBatch, ClaimedCache
 from afterwork.derived.queue.registered_derivation import RegisteredDerivation
 from afterwork.derived.queue.registry import DerivationRegistry
-from afterwork.jobs.outcome import Outcome, Raised, Succeeded, text_of, trace_of
-from afterwork.jobs.run import Run
+from afterwork.errors import NotInline
+from afterwork.jobs.run import Outcome, Raised, Run, Succeeded, text_of, trace_of
 from afterwork.jobs.source import RunOutcomes
 from afterwork.model.external_id import ExternalId
+
+
+@dataclass(frozen=True)
+class StoreContext:
+    """The context in which results of one derivation are stored.
+
+    All were calculated in the state of the database that is `snapshot`.
+    """
+
+    connection: Connection
+    derivation: RegisteredDerivation
+    snapshot: Any
+    now: datetime
+
 
 UNSENDABLE = ValueError, TypeError, OverflowError
 """Exceptions that drivers raise for a value that they can't send."""
@@ -82,3 +98,47 @@ def unless_cyclic(connection: Connection, result: CalculationResult, registry: D
 def ran(results: Sequence[CalculationResult], derivation: RegisteredDerivation, run_of: RunOf) -> RunOutcomes:
     """Return the runs behind stored results, each with its outcome."""
     return [(run_of(derivation, result.claimed), result.run_outcome()) for result in results if result.root is not None]
+
+
+@dataclass(frozen=True)
+class ReadKeys:
+    """Turns reads into read keys, and learns which patterns the runs of each derivation read."""
+
+    patterns: ReadPatterns
+    registry: DerivationRegistry
+
+    def of_results(self, context: StoreContext, results: Iterable[CalculationResult]) -> dict[int, set[int]]:
+        """Return the manifests of results that have reads, by cache. New patterns are numbered."""
+        return {
+            result.cache: self.of(context.connection, context.derivation, result.reads)
+            for result in results
+            if result.reads is not None
+        }
+
+    def known_of_results(self, context: StoreContext, results: Iterable[CalculationResult]) -> dict[int, set[int]]:
+        """Return the same where every pattern is known already. Raises `NotInline` if one is new."""
+        return {
+            result.cache: self._known(context.derivation, result.reads)
+            for result in results
+            if result.reads is not None
+        }
+
+    def of(self, connection: Connection, derivation: RegisteredDerivation, reads: Reads) -> set[int]:
+        """Return the manifest of reads. New patterns get their numbers in transactions of their own."""
+        for pattern in self.patterns.unnumbered(reads):
+            self.patterns.number_of(connection, pattern)
+        keys = self.patterns.read_keys(reads)
+        self.learn(connection, derivation, keys)
+        return keys
+
+    def learn(self, connection: Connection, derivation: RegisteredDerivation, keys: Collection[int]) -> None:
+        """Note which patterns the runs of a derivation read."""
+        self.registry.learn(connection, derivation.id, set(map(pattern_number, keys)))
+
+    def _known(self, derivation: RegisteredDerivation, reads: Reads) -> set[int]:
+        if self.patterns.unnumbered(reads):
+            raise NotInline("a kind of read is new")
+        keys = self.patterns.read_keys(reads)
+        if not self.registry.knows(derivation.id, set(map(pattern_number, keys))):
+            raise NotInline("a kind of read is new to this cache")
+        return keys

@@ -10,19 +10,18 @@ from sqlalchemy import ColumnElement, Connection, Dialect, select
 from sqlalchemy.orm import Mapper
 
 from afterwork.boundary import CONTAINED
-from afterwork.derived.compute.equality import is_same
-from afterwork.derived.compute.result_check import checked
+from afterwork.derived.compute.result_check import checked, is_same
 from afterwork.derived.compute.results import CalculationResult
 from afterwork.derived.compute.root_visibility import RootReads
-from afterwork.derived.manifest.manifest_store import is_of_sql
 from afterwork.derived.manifest.reads import Reads
 from afterwork.derived.queue.due_cache import ClaimedCache
-from afterwork.derived.tables import due as dues
 from afterwork.derived.tracking.query import SetBasedExpression
 from afterwork.errors import AfterworkError, shown
-from afterwork.jobs.outcome import text_of
+from afterwork.jobs.run import text_of
 from afterwork.model.derivation import MemberDerivation
 from afterwork.model.external_id import ExternalId, parse
+from afterwork.store.caches.manifests import is_of_sql
+from afterwork.store.caches.tables import due as dues
 from afterwork.store.dialects import entries_of
 from afterwork.store.direct import Direct
 from afterwork.store.journal.change import Change

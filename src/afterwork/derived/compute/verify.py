@@ -9,19 +9,18 @@ from dataclasses import dataclass, replace
 from sqlalchemy import Connection, func, select
 from sqlalchemy.exc import SQLAlchemyError
 
-from afterwork.derived.compute.calculators import Calculators
+from afterwork.derived.compute.calculators import Calculators, TolerantCalculation
 from afterwork.derived.compute.python_calculator import PythonCalculator
 from afterwork.derived.compute.result_store import ResultStore
 from afterwork.derived.compute.results import UNSENDABLE, CalculationResult
 from afterwork.derived.compute.sql_calculator import SqlCalculator
-from afterwork.derived.compute.tolerant_calculation import TolerantCalculation
 from afterwork.derived.matching.matcher import Matcher
 from afterwork.derived.queue.due_cache import ClaimedBatch, ClaimedCache
 from afterwork.derived.queue.registered_derivation import RegisteredDerivation
-from afterwork.derived.tables import cache as caches
-from afterwork.derived.tables import due as dues
-from afterwork.jobs.outcome import text_of
+from afterwork.jobs.run import text_of
 from afterwork.model.derivation import ViewModelDerivation
+from afterwork.store.caches.tables import cache as caches
+from afterwork.store.caches.tables import due as dues
 
 BATCH_SIZE = 100
 

@@ -1,7 +1,7 @@
 """Explain a value: what its last run read, what made it run, and which caches read a member."""
 
 from collections import Counter
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from datetime import datetime
@@ -13,15 +13,14 @@ from sqlalchemy.orm import ColumnProperty, CompositeProperty, InstanceState, Rel
 
 from afterwork.derived.cause import Cause, read_cause
 from afterwork.derived.explain.transitions import PossibleTransition
-from afterwork.derived.manifest.read_pattern import QueryRead, ReadPattern, RowRead, pattern_number, read_key
 from afterwork.derived.manifest.read_patterns import patterns_in
-from afterwork.derived.manifest.reads import Reads
+from afterwork.derived.manifest.reads import QueryRead, ReadPattern, Reads, RowRead, pattern_number, read_key
 from afterwork.derived.matching.matcher import Matcher
 from afterwork.derived.queue.due_cache import shown_due
 from afterwork.derived.queue.registered_derivation import RegisteredDerivation
-from afterwork.derived.tables import cache as caches
-from afterwork.derived.tables import due as dues
 from afterwork.errors import BadRequest
+from afterwork.store.caches.tables import cache as caches
+from afterwork.store.caches.tables import due as dues
 from afterwork.store.journal.tracked_table import TrackedTable, joined
 from afterwork.store.journal.values import BAD_VALUE, key_of, text_of
 
@@ -216,40 +215,34 @@ class Explainer:
         tables = {table for far in links if (table := self.matcher.patterns.tables.of(far.table)) is not None}
         for table in tables:
             own = {far.name: near for far, near in links.items() if far.table is table.table}
-            mask = table.mask(list(own))
-            for number, query in self.matcher.patterns.query_reads(table.id):
-                if self.matcher.patterns.mask(query) & mask and own.keys() >= set(query.equal):
-                    with suppress(*BAD_VALUE):
-                        texts = [self._text_of(state, table, name, own[name]) for name in query.equal]
-                        yield read_key(number, joined(texts))
+            yield from self._query_read_keys(state, table, own, table.mask(list(own)))
 
     def _keys_of_column(self, state: InstanceState[Any], column: Any) -> Iterator[int]:
         table = self.matcher.patterns.tables.of(getattr(column, "table", None))
         if table is None or not isinstance(column.table, Table):
             return
-        dialect = self.matcher.dialect
-        key = _key_of(table, tuple(state.mapper.primary_key_from_instance(state.obj())), dialect)
+        key = _key_of(table, tuple(state.mapper.primary_key_from_instance(state.obj())), self.matcher.dialect)
         mask = table.mask([column.name])
         if key is not None:
             yield from self._row_read_keys(table.id, mask, key)
-        yield from self._query_read_keys(state, table, mask)
+        yield from self._query_read_keys(state, table, {own.name: own for own in table.table.columns}, mask)
 
     def _row_read_keys(self, table: int, mask: int, key: int | str) -> Iterator[int]:
         for number, row in self.matcher.patterns.row_reads(table):
             if row.columns & mask:
                 yield read_key(number, key)
 
-    def _query_read_keys(self, state: InstanceState[Any], table: TrackedTable, mask: int) -> Iterator[int]:
+    def _query_read_keys(
+        self, state: InstanceState[Any], table: TrackedTable, own: Mapping[str, Any], mask: int
+    ) -> Iterator[int]:
+        """Yield the read keys of queries about `mask`; `own` are the columns of the object with the same values."""
         for number, query in self.matcher.patterns.query_reads(table.id):
-            if self.matcher.patterns.mask(query) & mask:
+            if self.matcher.patterns.mask(query) & mask and own.keys() >= set(query.equal):
                 with suppress(*BAD_VALUE):
-                    yield read_key(number, joined([self._text(state, table, name) for name in query.equal]))
+                    texts = [self._text(state, table, name, own[name]) for name in query.equal]
+                    yield read_key(number, joined(texts))
 
-    def _text(self, state: InstanceState[Any], table: TrackedTable, name: str) -> str | None:
-        return self._text_of(state, table, name, table.column(name))
-
-    def _text_of(self, state: InstanceState[Any], table: TrackedTable, name: str, member: Any) -> str | None:
-        """Return the text of a column that has the same value as a column of an object."""
+    def _text(self, state: InstanceState[Any], table: TrackedTable, name: str, member: Any) -> str | None:
         value = getattr(state.obj(), state.mapper.get_property_by_column(member).key)
         return text_of(table, name, value, self.matcher.dialect)
 

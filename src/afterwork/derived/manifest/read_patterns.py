@@ -9,9 +9,8 @@ from typing import Any
 
 from sqlalchemy import Connection, Dialect, select
 
-from afterwork.derived.manifest.read_pattern import Key, QueryRead, ReadPattern, RowRead, read_key
-from afterwork.derived.manifest.reads import Reads
-from afterwork.derived.tables import read_pattern as read_patterns
+from afterwork.derived.manifest.reads import Key, QueryRead, ReadPattern, Reads, RowRead, read_key
+from afterwork.store.caches.tables import read_pattern as read_patterns
 from afterwork.store.journal.capture import columns_of_all
 from afterwork.store.journal.change import Change
 from afterwork.store.journal.tracked_table import NULL, NumberedColumns, TrackedTable, TrackedTables, joined
@@ -59,7 +58,6 @@ class ReadPatterns:
 
     @property
     def count(self) -> int:
-        """Return the number of patterns that are known."""
         return len(self._by_number)
 
     def load(self, connection: Connection) -> None:
@@ -86,19 +84,15 @@ class ReadPatterns:
         return self._numbers[pattern]
 
     def pattern(self, number: int) -> ReadPattern:
-        """Return the pattern with a number that is known."""
         return self._by_number[number]
 
     def row_reads(self, table_id: int) -> Sequence[tuple[int, RowRead]]:
-        """Return the row reads of a table, with their numbers."""
         return self._rows[table_id]
 
     def query_reads(self, table_id: int) -> Sequence[tuple[int, QueryRead]]:
-        """Return the query reads of a table, with their numbers."""
         return [(known.number, known.query) for known in self._queries[table_id]]
 
     def table(self, number: int) -> TrackedTable | None:
-        """Return the tracked table with an id."""
         return self.tables.by_id.get(number)
 
     def mask(self, pattern: ReadPattern) -> int:

@@ -1,10 +1,120 @@
-"""The reads of one run."""
+"""The reads of one run, their kinds, and the one number, the read key, that stands for a read.
 
+A manifest is a set of read keys, and so is what a change touches; where the two meet, a cache is stale. The upper part
+of a read key is the number of its pattern, the lower part tells the row, or the values, that were read. All spellings
+of one value (ids and timestamps as other programs write them, and trailing spaces) count as one key.
+"""
+
+import re
 from collections import defaultdict
 from dataclasses import dataclass, field
-from datetime import datetime
+from datetime import datetime, time
+from hashlib import blake2b
+from typing import Any
 
-from afterwork.derived.manifest.read_pattern import Key, QueryRead, RowRead
+from afterwork.store.journal.tracked_table import PART
+
+UNIQUE_ID = re.compile(r"(?:urn:uuid:)?\{?([0-9a-fA-F]{8}(?:-?[0-9a-fA-F]{4}){4}[0-9a-fA-F]{8})\}?")
+MOMENT = re.compile(r"\d[-+:.,TWZ \d]{3,39}", re.ASCII | re.IGNORECASE)
+
+
+def spelled(key: str) -> str:
+    """Return the common spelling of a key."""
+    return PART.join(map(_spelled, key.split(PART))) if PART in key else _spelled(key)
+
+
+def _spelled(part: str) -> str:
+    part = part.rstrip(" ")
+    if len(part) >= 32 and (unique_id := UNIQUE_ID.fullmatch(part)) is not None:
+        return unique_id[1].replace("-", "").lower()
+    if MOMENT.fullmatch(part) is not None and not part.isdigit():
+        return _moment(part) or part
+    return part
+
+
+def _moment(part: str) -> str | None:
+    for read in (datetime.fromisoformat, time.fromisoformat):
+        try:
+            # Types without a zone ignore it.
+            return read(part).replace(tzinfo=None).isoformat(timespec="microseconds")
+        except ValueError:
+            pass
+    return None
+
+
+KEY_BITS = 47
+"""Bits of a read key for the row or the values. The uppermost of them marks a hash."""
+
+_HASHED = 1 << (KEY_BITS - 1)
+
+Key = int | str
+
+
+@dataclass(frozen=True)
+class RowRead:
+    """A read of one row by its primary key: that it exists, and the columns in the mask `columns`.
+
+    `own_column` is the column of that row that the reader itself writes: if others write it, it is to be put right.
+    """
+
+    table_id: int
+    columns: int
+    own_column: int = 0
+
+
+@dataclass(frozen=True)
+class QueryRead:
+    """A read of all rows whose `equal` columns have certain values; without such columns, of all rows of the table.
+
+    The answer is which rows those are, and what they have in the mask `columns`, by which the same query filters or
+    orders further.
+    """
+
+    table_id: int
+    equal: tuple[str, ...]
+    columns: int
+
+
+ReadPattern = RowRead | QueryRead
+
+
+def read_key(pattern_number: int, key: Key) -> int:
+    """Return the read key for a pattern's number and a key. A whole number of up to 46 bits is kept as it is."""
+    return pattern_number << KEY_BITS | _lower(key)
+
+
+def pattern_number(read_key: int) -> int:
+    return read_key >> KEY_BITS
+
+
+def row_number(read_key: int) -> int | None:
+    """Return the whole number that a read key was made of; None where it was hashed."""
+    lower = read_key & ((1 << KEY_BITS) - 1)
+    return None if lower & _HASHED else lower
+
+
+def _lower(key: Key) -> int:
+    if type(key) is int and 0 <= key < _HASHED:
+        return key
+    if isinstance(key, str):
+        if not _is_number(key):
+            return _hashed(spelled(key))
+        key = int(key)
+    return key if isinstance(key, int) and 0 <= key < _HASHED else _hashed(_as_text(key))
+
+
+def _as_text(key: Any) -> str:
+    """Return the journal's text for what SQLite may keep in place of a whole number."""
+    return f"X'{key.hex().upper()}'" if isinstance(key, bytes) else str(key)
+
+
+def _is_number(text: str) -> bool:
+    return text.isascii() and text.isdigit() and len(text) < 19 and (text == "0" or text[0] != "0")
+
+
+def _hashed(text: str) -> int:
+    digest = blake2b(text.encode("utf-8", "surrogatepass"), digest_size=6).digest()
+    return _HASHED | (int.from_bytes(digest, "big") & (_HASHED - 1))
 
 
 @dataclass
@@ -23,7 +133,6 @@ class Reads:
     valid_until: datetime | None = None
 
     def add_row(self, table_id: int, key: Key, columns: int) -> None:
-        """Add a row read."""
         self.rows[table_id, key] |= columns
 
     def add_own_row(self, table_id: int, key: Key, columns: int, own_column: int) -> None:
@@ -34,11 +143,9 @@ class Reads:
         self.own[table_id, key] = RowRead(table_id, columns, own_column)
 
     def add_query(self, query: QueryRead, key: str) -> None:
-        """Add a query read."""
         self.queries.add((query, key))
 
     def add_all(self, others: "Reads") -> None:
-        """Add all reads of another run."""
         for (table_id, key), columns in others.rows.items():
             known = self.own.get((table_id, key))
             if known is None:

@@ -4,11 +4,11 @@ from dataclasses import dataclass
 
 from sqlalchemy import Connection, Dialect, select
 
-from afterwork.derived.manifest.manifest_store import Affected, is_own_write
 from afterwork.derived.queue.due_cache import ClaimedCache
 from afterwork.derived.queue.registry import DerivationRegistry
-from afterwork.derived.tables import cache as caches
 from afterwork.errors import CircularCaches
+from afterwork.store.caches.manifests import Affected, ManifestStore
+from afterwork.store.caches.tables import cache as caches
 from afterwork.store.journal.change import Change
 
 CHECK_EVERY_DEPTH = 8
@@ -31,9 +31,12 @@ class Writer:
 class CacheCycles:
     """Finds the writers of changes, where they could become a cycle."""
 
-    def __init__(self, connection: Connection, registry: DerivationRegistry, dialect: Dialect) -> None:
+    def __init__(
+        self, connection: Connection, registry: DerivationRegistry, manifests: ManifestStore, dialect: Dialect
+    ) -> None:
         self._connection = connection
         self._registry = registry
+        self._manifests = manifests
         self._dialect = dialect
         self._cyclic = registry.order.cyclic
 
@@ -48,7 +51,7 @@ class CacheCycles:
             roots, _ = derivation.roots_of([change.key], self._dialect)
             own = select(c.id, c.depth, c.wrote, c.level).where(c.derivation == derivation.id, c.root.in_(roots))
             row = self._connection.execute(own).one_or_none()
-            if row is not None and (row.id != affected.cache or is_own_write(change.tx, row.wrote, self._dialect.name)):
+            if row is not None and (row.id != affected.cache or self._manifests.is_own_write(change.tx, row.wrote)):
                 return Writer(row.id, row.depth, row.level or 0)
         return None
 

@@ -8,7 +8,6 @@ from sqlalchemy import Connection, Dialect, select
 from sqlalchemy.exc import DBAPIError
 
 from afterwork.derived.cause import cause_of, cause_text
-from afterwork.derived.manifest.manifest_store import Affected, ManifestStore, TouchedRead, affected_by
 from afterwork.derived.manifest.read_patterns import ReadPatterns
 from afterwork.derived.matching.cycles import CacheCycles
 from afterwork.derived.matching.root_follower import RootFollower
@@ -17,9 +16,10 @@ from afterwork.derived.queue.cycle_levels import Levels
 from afterwork.derived.queue.due_cache import DueMark, blocked_due
 from afterwork.derived.queue.due_queue import DueQueue
 from afterwork.derived.queue.registry import DerivationRegistry, using
-from afterwork.derived.tables import cache as caches
-from afterwork.derived.tables import due as dues
 from afterwork.events import Point
+from afterwork.store.caches.manifests import Affected, ManifestStore, TouchedRead, affected_by
+from afterwork.store.caches.tables import cache as caches
+from afterwork.store.caches.tables import due as dues
 from afterwork.store.database import Database
 from afterwork.store.journal.change import Change
 from afterwork.store.journal.entries import Entries
@@ -169,7 +169,7 @@ class Matcher:
         now: datetime,
     ) -> Iterator[tuple[Affected, DueMark]]:
         """Yield each cache with its mark. A cache that reads one of a level is above that level from now on."""
-        cycles = CacheCycles(connection, self.registry, self.dialect)
+        cycles = CacheCycles(connection, self.registry, self.manifest_store, self.dialect)
         raised: dict[int, int] = {}
         for cache in affected:
             change = changes[cache.change]

@@ -10,7 +10,7 @@ from sqlalchemy import Connection, Dialect
 from afterwork.derived.queue.cache_rows import CacheRows
 from afterwork.derived.queue.registered_derivation import RegisteredDerivation
 from afterwork.derived.queue.registry import DerivationRegistry
-from afterwork.derived.tracking.unreachable_keys import unreachable_keys
+from afterwork.derived.tracking.class_extent import unreachable_keys
 from afterwork.errors import UnnamedObject
 from afterwork.store.journal.change import Change
 from afterwork.store.journal.tracked_table import TrackedTable
@@ -29,7 +29,6 @@ class RootFollower:
     dialect: Dialect
 
     def follow(self, connection: Connection, changes: Sequence[Change], now: datetime) -> None:
-        """Follow the changes that one transaction has taken."""
         by_table: dict[int, list[Change]] = defaultdict(list)
         for change in changes:
             by_table[change.table_id].append(change)

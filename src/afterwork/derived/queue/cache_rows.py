@@ -1,39 +1,24 @@
 """The row of each cache: add it, drop it, and write what its runs leave there."""
 
-import json
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import (
-    Boolean,
-    ColumnElement,
-    Connection,
-    Text,
-    bindparam,
-    case,
-    cast,
-    delete,
-    literal_column,
-    select,
-    text,
-    update,
-)
-from sqlalchemy.dialects import postgresql, sqlite
+from sqlalchemy import ColumnElement, Connection, Text, cast, delete, select, update
 
 from afterwork.derived.cause import Cause, cause_text
-from afterwork.derived.manifest.manifest_store import ManifestStore
 from afterwork.derived.queue.due_cache import ClaimedCache, DueMark
 from afterwork.derived.queue.due_queue import DueQueue
 from afterwork.derived.queue.registered_derivation import RegisteredDerivation
-from afterwork.derived.tables import cache as caches
-from afterwork.derived.tables import due as dues
 from afterwork.errors import UnnamedObject
 from afterwork.model.external_id import PLACEHOLDER
-from afterwork.store.direct import Direct
-from afterwork.store.sqlite.database import LAST_CHANGE
+from afterwork.store.caches.manifests import ManifestStore
+from afterwork.store.caches.tables import cache as caches
+from afterwork.store.caches.tables import due as dues
+from afterwork.store.dialects import cache_statements_of
 from afterwork.store.texts import storable
+from afterwork.store.upsert import insert_into
 
 ROWS_PER_STATEMENT = 1000
 
@@ -56,11 +41,9 @@ class RunResult:
     wrote: bool = False
 
     def shared(self) -> dict[str, Any]:
-        """Return the parameters that are the same for a batch."""
         return {"seen": self.snapshot, "in_tx": self.own_tx, "at": self.at}
 
     def each(self, connection: Connection) -> dict[str, Any]:
-        """Return the parameters of this cache, named as in `EACH`."""
         return {
             "of": self.claimed.cache,
             "manifest": self.digest,
@@ -90,59 +73,12 @@ class BackfillMark:
     now: datetime
 
 
-EACH = {
-    "of": "bigint", "manifest": "bigint", "seconds": "float8", "why": "text", "by": "bigint", "steps": "int",
-    "raised": "text", "wrote": "bool",
-}  # fmt: skip
-"""The parameters that each cache has its own of, with their types on PostgreSQL."""
-
-_SEEN = (
-    "UPDATE afterwork_cache SET snapshot = CAST(:seen AS pg_snapshot), own = CAST(CAST(:in_tx AS text) AS xid8),"
-    " computed = CAST(:at AS timestamptz), runs = runs + 1, digest = {manifest}, took = {seconds}, cause = {why},"
-    " cause_cache = {by}, depth = {steps}, error = {raised}, wrote = CASE WHEN {wrote} THEN pg_current_xact_id() END"
-)
-
-_RAN_ONE = text(
-    _SEEN.format(**{name: f"CAST(:{name} AS {kind})" for name, kind in EACH.items()})
-    + " WHERE id = CAST(:of AS bigint)"
-)
-
-_RAN_MANY = text(
-    _SEEN.format(**{name: f"one.{name}" for name in EACH}) + " FROM json_to_recordset(CAST(:each AS json))"
-    f" AS one ({', '.join(f'{name} {kind}' for name, kind in EACH.items())}) WHERE id = one.of"
-)
-"""Writes many rows, as JSON: the driver takes far longer to write long arrays of texts."""
-
-_RAN = (
-    update(caches)
-    .where(caches.c.id == bindparam("of"))
-    .values(
-        snapshot=bindparam("seen", type_=caches.c.snapshot.type),
-        own=bindparam("in_tx", type_=caches.c.own.type),
-        digest=bindparam("manifest"),
-        runs=caches.c.runs + 1,
-        took=bindparam("seconds"),
-        computed=bindparam("at", type_=caches.c.computed.type),
-        cause=bindparam("why"),
-        cause_cache=bindparam("by"),
-        depth=bindparam("steps"),
-        error=bindparam("raised"),
-        wrote=case((bindparam("wrote", type_=Boolean()), literal_column(f"({LAST_CHANGE})"))),
-    )
-)
-
-
 class CacheRows:
-    """The rows of caches in one kind of database."""
-
     def __init__(self, dialect: str, manifests: ManifestStore, due_queue: DueQueue) -> None:
-        self._dialect = dialect
-        self._ran = Direct(_RAN_MANY)
-        self._ran_one = Direct(_RAN_ONE if dialect == "postgresql" else _RAN)
+        self._statements = cache_statements_of(dialect)
         self._manifests = manifests
         self._due_queue = due_queue
-        insert = postgresql.insert(caches) if dialect == "postgresql" else sqlite.insert(caches)
-        self._insert = insert.on_conflict_do_nothing(index_elements=["derivation", "root"])
+        self._insert = insert_into(dialect, caches).on_conflict_do_nothing(index_elements=["derivation", "root"])
 
     def add(
         self, connection: Connection, derivation: RegisteredDerivation, roots: Sequence[str], now: datetime
@@ -188,19 +124,11 @@ class CacheRows:
             connection.execute(own.values(computed=now, error=str(unnamed)))
 
     def ran(self, connection: Connection, results: Sequence[RunResult]) -> None:
-        """Write the results of runs."""
-        if not results:
-            return
-        if len(results) == 1:
-            self._ran_one.execute(connection, results[0].shared() | results[0].each(connection))
-        elif self._dialect == "postgresql":
+        if results:
             each = [result.each(connection) for result in results]
-            self._ran.execute(connection, results[0].shared() | {"each": json.dumps(each)})
-        else:
-            connection.execute(_RAN, [result.shared() | result.each(connection) for result in results])
+            self._statements.ran(connection, results[0].shared(), each)
 
     def seen(self, connection: Connection, cache: int) -> SeenState:
-        """Return the state that the last run of a cache has seen."""
         c = caches.c
         return SeenState(*connection.execute(select(cast(c.snapshot, Text), c.own).where(c.id == cache)).one())
 

@@ -76,7 +76,6 @@ class QueueState:
 
     @property
     def has_backfill(self) -> bool:
-        """True while any backfill is under way."""
         return any(
             not summary.backfilled or self._has_due_backfill(derivation)
             for derivation, summary in self.summaries.items()
@@ -84,7 +83,6 @@ class QueueState:
 
     @property
     def next_due(self) -> datetime | None:
-        """The first time at which something is due."""
         due_times = [due for summary in self.summaries.values() for due in (summary.due, summary.backfill)]
         return min((*filter(None, due_times), *(self.now for _ in self.blocked)), default=None)
 
@@ -186,7 +184,6 @@ class CacheSchedule:
         return state.next_step(backfill_first=state.has_backfill and is_backfill_due)
 
     def ran(self, step: RunStep) -> None:
-        """Note that a batch has run."""
         self.batches_since_backfill = 0 if step.is_backfill else self.batches_since_backfill + 1
         self.batches_since_release += 1
 

@@ -12,13 +12,14 @@ from datetime import datetime, timedelta
 
 from sqlalchemy import Connection, bindparam, delete, select, update
 
-from afterwork.derived.queue.due_cache import BLOCKED, WAITING, ClaimedBatch
+from afterwork.derived.queue.due_cache import WAITING, ClaimedBatch
 from afterwork.derived.queue.due_queue import UNCLAIMED
 from afterwork.derived.queue.feeders import Feeder, FeederRun, Feeders
 from afterwork.derived.queue.registered_derivation import RegisteredDerivation
-from afterwork.derived.tables import cache as caches
-from afterwork.derived.tables import due as dues
-from afterwork.derived.tables import wait as waits
+from afterwork.store.caches.tables import BLOCKED
+from afterwork.store.caches.tables import cache as caches
+from afterwork.store.caches.tables import due as dues
+from afterwork.store.caches.tables import wait as waits
 
 MAX_EARLY_RUNS = 5
 """The number of times that a cache which ran too early waits for others. Then it is made of the values that exist."""
@@ -100,13 +101,11 @@ class Levels:
         return connection.execute(update(dues).where(*blocked, *which).values(due=now)).rowcount  # type: ignore[arg-type]
 
     def put(self, connection: Connection, levels: Mapping[int, int]) -> None:
-        """Write the levels of caches."""
         if levels:
             own = update(caches).where(caches.c.id == bindparam("of")).values(level=bindparam("to"))
             connection.execute(own, [{"of": number, "to": level} for number, level in sorted(levels.items())])
 
     def known(self, connection: Connection, numbers: Iterable[int]) -> dict[int, int]:
-        """Return the levels of caches."""
         c = caches.c
         caches_asked = list(numbers)
         if not caches_asked:

@@ -5,13 +5,10 @@ from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 
 from afterwork.derived.queue.registered_derivation import RegisteredDerivation
+from afterwork.store.caches.tables import BLOCKED
 
 NEVER = datetime(9999, 1, 1, tzinfo=UTC)
 """When a run that has stored its effects is due again as long as nothing marks it."""
-
-BLOCKED = datetime(9998, 1, 1, tzinfo=UTC)
-"""A due time in the far future for blocked caches: nobody can tell when the others will have run. Level 0 is here, each
-level a second later."""
 
 WAITING = BLOCKED + timedelta(days=300)
 """When a cache is due that waits for certain others."""

@@ -1,15 +1,13 @@
 """The queue of due caches: mark them, claim them, and end their claims."""
 
-import json
 from collections.abc import Collection, Iterable, Sequence
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import Connection, bindparam, delete, func, select, update
+from sqlalchemy import Connection, bindparam, column, delete, func, select, text, update
 
-from afterwork.derived.queue import due_statements
+from afterwork.derived.cause import Cause, cause_text
 from afterwork.derived.queue.due_cache import (
-    BLOCKED,
     NEVER,
     CacheClaimRequest,
     ClaimedBatch,
@@ -18,25 +16,48 @@ from afterwork.derived.queue.due_cache import (
     DueSummary,
     StoredRun,
 )
-from afterwork.derived.tables import due as dues
-from afterwork.errors import ClaimLost
+from afterwork.errors import BadRequest, ClaimLost, NotThere
 from afterwork.model.utc_datetime import UtcDateTime
+from afterwork.store.caches.tables import BLOCKED
+from afterwork.store.caches.tables import cache as caches
+from afterwork.store.caches.tables import derivation as derivations
+from afterwork.store.caches.tables import due as dues
+from afterwork.store.dialects import cache_statements_of
 from afterwork.store.direct import Direct
 
 UNCLAIMED = {"claim": None, "server": None, "claimed_at": None, "stored": False}
 """The columns of a cache that nobody has claimed."""
 
 
+def _first(backfill: str, more: str = "") -> str:
+    return (
+        "(SELECT due FROM afterwork_due WHERE derivation = d.id AND claim IS NULL"
+        f" AND backfill = {backfill}{more} ORDER BY due LIMIT 1)"
+    )
+
+
+def _firsts(more: str = "") -> str:
+    return f"d.id, {_first('false', more)} AS due, {_first('true', more)} AS backfill"
+
+
+_FIRSTS: Any = column("id"), column("due", UtcDateTime()), column("backfill", UtcDateTime())
+
+_BLOCKED = text(f"SELECT {_firsts(' AND due >= :held_from')} FROM afterwork_derivation AS d")
+
+_SUMMARIES = text(
+    f"SELECT {_firsts()}, EXISTS (SELECT 1 FROM afterwork_due WHERE derivation = d.id AND claim IS NOT NULL)"
+    " AS claimed, d.backfilled, d.checksum FROM afterwork_derivation AS d"
+)
+
+
 class DueQueue:
     """The due caches in one kind of database."""
 
     def __init__(self, dialect: str) -> None:
-        self._dialect = dialect
-        self._claim = [Direct(statement) for statement in due_statements.claim_statements(dialect)]
-        self._end = Direct(due_statements.END)
-        self._mark = Direct(due_statements.MARK)
-        self._summaries = Direct(due_statements.SUMMARIES)
-        self._first_blocked = Direct(due_statements.FIRST_BLOCKED)
+        self._statements = cache_statements_of(dialect)
+        names: Any = (column(name) for name in ("claimed", "backfilled", "checksum"))
+        self._summaries = Direct(_SUMMARIES.columns(*_FIRSTS, *names))
+        self._blocked = Direct(_BLOCKED.bindparams(bindparam("held_from", type_=UtcDateTime())).columns(*_FIRSTS))
 
     def summaries(self, connection: Connection) -> list[DueSummary]:
         """Return what waits, by derivation. Touches a row or two for each."""
@@ -44,19 +65,14 @@ class DueQueue:
 
     def blocked(self, connection: Connection) -> dict[int, datetime]:
         """Return the derivations with caches that are blocked, each with the first due time among those."""
-        rows = self._first_blocked.execute(connection, {"held_from": BLOCKED})
+        rows = self._blocked.execute(connection, {"held_from": BLOCKED})
         first = {derivation: min(filter(None, due_times), default=None) for derivation, *due_times in rows}
         return {derivation: due for derivation, due in first.items() if due is not None}
 
     def mark(self, connection: Connection, marks: Sequence[DueMark]) -> None:
         """Mark caches as due. A cache that is marked already runs at the earlier of the two times."""
-        if not marks:
-            return
-        if self._dialect == "postgresql":
-            rows = json.dumps([vars(mark) for mark in marks], default=str)
-            self._mark.execute(connection, {"marks": rows})
-        else:
-            connection.execute(due_statements.MARK_ON_SQLITE, [vars(mark) for mark in marks])
+        if marks:
+            self._statements.mark(connection, [vars(mark) for mark in marks])
 
     def claim(self, connection: Connection, request: CacheClaimRequest, now: datetime) -> ClaimedBatch:
         """Claim the first due caches of a derivation, in a transaction of its own.
@@ -72,9 +88,7 @@ class DueQueue:
             "as_claim": request.claim,
             "code": request.derivation.declaration.checksum,
         }
-        for statement in self._claim[:-1]:
-            connection.execute(statement.statement, values)
-        rows = self._claim[-1].execute(connection, values)
+        rows = self._statements.claim(connection, values)
         return ClaimedBatch(request.claim, request.derivation, [ClaimedCache(*row) for row in rows])
 
     def end(self, connection: Connection, batch: ClaimedBatch, ended: Collection[int]) -> set[int]:
@@ -82,11 +96,7 @@ class DueQueue:
 
         Returns those that were still claimed by this batch: somebody else has the others by now.
         """
-        if self._dialect == "postgresql":
-            rows = self._end.execute(connection, {"of_claim": batch.claim, "caches": list(ended)})
-            return {row[0] for row in rows}
-        ours = dues.c.claim == batch.claim, dues.c.cache.in_(list(ended))
-        return set(connection.execute(delete(dues).where(*ours).returning(dues.c.cache)).scalars())
+        return self._statements.end(connection, batch.claim, ended)
 
     def drop(self, connection: Connection, caches: Collection[int]) -> None:
         """Drop the marks of caches that have run without being claimed."""
@@ -139,3 +149,20 @@ def _stored_run(row: Any) -> StoredRun:
     if row.since is None:
         return StoredRun(row.cache, row.derivation, due, None)
     return StoredRun(row.cache, row.derivation, None, None if due is None else row.cause)
+
+
+def have_run(connection: Connection, name: str, root: str, who: str, now: datetime) -> None:
+    """Mark a cache of an object as due now, in the transaction that is open. Until it has run, it keeps its value.
+
+    Raises `NotThere` if the object has no such cache, and `BadRequest` if it is running.
+    """
+    c, d = caches.c, dues.c
+    query = select(c.id, c.derivation, d.claim).join(derivations, derivations.c.id == c.derivation)
+    query = query.outerjoin(dues, d.cache == c.id).where(derivations.c.name == name, c.root == root)
+    row = connection.execute(query).one_or_none()
+    if row is None:
+        raise NotThere(f"{root} has no cache {name}: it is not there, or was added just now.")
+    if row.claim is not None:
+        raise BadRequest(f"{name} of {root} runs just now. Ask again if that was not enough.")
+    cause = cause_text(Cause("hand", moment=now, who=who))
+    DueQueue(connection.dialect.name).mark(connection, [DueMark(row.id, row.derivation, now, now, cause)])

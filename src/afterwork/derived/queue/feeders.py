@@ -12,13 +12,13 @@ from sqlalchemy import Connection, Dialect, select
 from afterwork.derived.cause import Cause
 from afterwork.derived.manifest.reads import Reads
 from afterwork.derived.queue.cache_rows import BackfillMark, CacheRows
-from afterwork.derived.queue.due_cache import BLOCKED
 from afterwork.derived.queue.registered_derivation import RegisteredDerivation
-from afterwork.derived.tables import cache as caches
-from afterwork.derived.tables import derivation as derivations
-from afterwork.derived.tables import due as dues
 from afterwork.errors import UnnamedObject
 from afterwork.model.external_id import root_id
+from afterwork.store.caches.tables import BLOCKED
+from afterwork.store.caches.tables import cache as caches
+from afterwork.store.caches.tables import derivation as derivations
+from afterwork.store.caches.tables import due as dues
 from afterwork.store.journal.tracked_table import NULL
 from afterwork.store.journal.values import value_of
 
@@ -54,8 +54,6 @@ Readers = Mapping[str, Iterable[int]]
 
 @dataclass(frozen=True)
 class Feeders:
-    """Finds the feeders of runs."""
-
     cache_rows: CacheRows
     dialect: Dialect
 

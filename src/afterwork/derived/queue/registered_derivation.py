@@ -50,7 +50,7 @@ class RegisteredDerivation:
         if is_written_otherwise(table or self.table, key, dialect):
             raise self.unfound(key, table or self.table)
         try:
-            if (table is None or table is self.table) and self._is_plain(key):
+            if (table is None or table is self.table) and type(key) is int and self.table.has_plain_key:
                 return root_id(mapper, (key,))
             return root_id(mapper, self.objects.identity(table or self.table, key, dialect))
         except Exception as error:  # whatever the types of the model raise
@@ -93,9 +93,5 @@ class RegisteredDerivation:
         return {keys[key] for key in self.objects.existing(connection, keys)}
 
     def key_of(self, root: str) -> tuple[Any, ...]:
-        """Return the primary key of the object with this external id."""
         mapper = self.declaration.root
         return parse(root, {mapper.class_.__name__: mapper}).key
-
-    def _is_plain(self, key: int | str) -> bool:
-        return type(key) is int and self.table.has_plain_key

@@ -11,13 +11,13 @@ from sqlalchemy.exc import IntegrityError
 from afterwork.derived.manifest.read_patterns import ReadPatterns
 from afterwork.derived.queue.derivation_order import DerivationOrder
 from afterwork.derived.queue.registered_derivation import RegisteredDerivation
-from afterwork.derived.tables import cache as caches
-from afterwork.derived.tables import derivation as derivations
-from afterwork.derived.tables import read_pattern as read_patterns
-from afterwork.derived.tables import use as uses
 from afterwork.derived.tracking.class_extent import ClassExtent
 from afterwork.errors import BadRequest
 from afterwork.model.derivation import Derivation, MemberDerivation
+from afterwork.store.caches.tables import cache as caches
+from afterwork.store.caches.tables import derivation as derivations
+from afterwork.store.caches.tables import read_pattern as read_patterns
+from afterwork.store.caches.tables import use as uses
 from afterwork.store.journal.tracked_table import TrackedTable, TrackedTables
 
 

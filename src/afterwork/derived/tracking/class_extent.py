@@ -1,17 +1,22 @@
-"""The extent of a class: its objects in the database, even those that sessions are made to hide."""
+"""The extent of a class: its objects in the database, even those that sessions are made to hide.
 
-from collections.abc import Collection, Iterator, Mapping, Sequence, Set
+The model can't find some rows by their own keys, since it would write those in another form.
+"""
+
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence, Set
+from contextlib import nullcontext
 from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Any
 
-from sqlalchemy import Column, ColumnElement, Connection, Dialect, Select, select
+from sqlalchemy import Column, ColumnElement, Connection, Dialect, Select, literal_column, select
 from sqlalchemy.orm import Mapper
 
 from afterwork.derived.tracking.mapping_clauses import discriminator_columns, key_positions
 from afterwork.model.key import is_one_of
+from afterwork.store.journal.change import text_in
 from afterwork.store.journal.tracked_table import TrackedTable, TrackedTables
-from afterwork.store.journal.values import identity_of, key_of
+from afterwork.store.journal.values import full_name, identity_of, is_written_otherwise, key_of, key_sql, quoted
 
 Identity = tuple[Any, ...]
 """A primary key, as the attributes have it."""
@@ -49,7 +54,6 @@ class ClassExtent:
 
     @cached_property
     def keys(self) -> Select[Any]:
-        """The query for the primary keys of all objects."""
         return select(*self.mapper.primary_key).select_from(self.mapper.persist_selectable).where(*self._conditions)
 
     @property
@@ -103,3 +107,44 @@ class ClassExtent:
         if table not in self._positions:
             self._positions[table] = key_positions(self.mapper, table)
         return self._positions[table]
+
+
+JournalKey = int | str
+
+
+def unreachable_keys(connection: Connection, table: TrackedTable, keys: Iterable[JournalKey]) -> set[JournalKey]:
+    """Return those of the journal's keys by which the model finds no row, or another one.
+
+    The database is asked only about keys of which Python can't tell.
+    """
+    dialect = connection.dialect
+    if table.has_certain_key:
+        return set()
+    unsure = [key for key in keys if is_written_otherwise(table, key, dialect) is None]
+    reachable = _reachable(connection, table, {key: identity_of(table, key, dialect) for key in unsure})
+    return {key for key in unsure if str(key) not in reachable}
+
+
+def _reachable(connection: Connection, table: TrackedTable, unsure: Mapping[JournalKey, Identity]) -> set[str]:
+    """Return the keys of rows that the model finds. If one query for all fails, ask for each key alone."""
+    if not unsure:
+        return set()
+    try:
+        return _load_keys(connection, table, unsure.values())
+    except Exception:  # of the database, the driver or a type, about some value
+        if connection.invalidated:
+            raise
+        if len(unsure) == 1:
+            return set()
+    return {text for key, read in unsure.items() for text in _reachable(connection, table, {key: read})}
+
+
+def _load_keys(connection: Connection, table: TrackedTable, keys: Collection[Identity]) -> set[str]:
+    columns = table.key
+    references = [f"{full_name(table.table)}.{quoted(column.name)}" for column in columns]
+    forms = [table.forms[column.name] for column in columns]
+    journal_key: Any = literal_column(key_sql(forms, references, connection.dialect))
+    query = select(journal_key).select_from(table.table).where(is_one_of(columns, list(keys)))
+    # On PostgreSQL an error would end the transaction.
+    with connection.begin_nested() if connection.dialect.name == "postgresql" else nullcontext():
+        return {str(text_in(key)) for key in connection.execute(query).scalars()}

@@ -17,17 +17,17 @@ While no recorder is active, each of them costs one look at a variable and chang
 `afterwork.clock` has a context variable that answers `aw.passed`; `recording_to` sets it together with `ACTIVE`.
 """
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Collection, Iterator
 from contextlib import contextmanager
 from contextvars import ContextVar
+from datetime import datetime
 from typing import Any
 
-from sqlalchemy import event
-from sqlalchemy.orm import Session
+from sqlalchemy import Connection, Executable, event
+from sqlalchemy.orm import InstanceState, Mapper, QueryableAttribute, Session
 
 from afterwork.clock import watching_time
 from afterwork.compat.sqlalchemy_objects import replace_class
-from afterwork.derived.tracking.read_listener import ReadListener
 from afterwork.errors import OtherThread
 
 __all__ = [
@@ -35,6 +35,7 @@ __all__ = [
     "LINK_ROWS",
     "LOAD_BATCH",
     "RECORDED_HANDLES",
+    "ReadListener",
     "attach_to_session",
     "attached_to_session",
     "listen_once",
@@ -43,6 +44,60 @@ __all__ = [
     "replace_class",
     "untracked",
 ]
+
+
+class ReadListener:
+    """A receiver of reads, which records nothing by itself.
+
+    `states_by_attribute` has the objects of which a member was read, by the id of the attribute. `tracked_handles` are
+    the session's key and the connection, by which no other thread may read meanwhile.
+    """
+
+    states_by_attribute: dict[int, set[InstanceState[Any]]]
+    tracked_handles: Collection[object] = ()
+
+    def states_of(self, attribute: QueryableAttribute[Any]) -> set[InstanceState[Any]]:
+        """Return the set in `states_by_attribute` for an attribute that is read for the first time."""
+        raise NotImplementedError
+
+    def before_member_load(self, state: InstanceState[Any], key: str) -> None:
+        """Prepare for the load of a column's value."""
+
+    def before_relationship_read(self, state: InstanceState[Any], key: str) -> None:
+        """Prepare for the read of a relationship, which may load it."""
+
+    def relationship_read(self, state: InstanceState[Any], key: str, value: Any) -> None:
+        """Record that a relationship was read."""
+
+    def relationship_failed(self, state: InstanceState[Any], key: str) -> None:
+        """Record that a relationship could not be loaded."""
+
+    def find_loaded(self, mapper: Mapper[Any], identity: object) -> object | None:
+        """Return the object with a key, if that takes no query for it alone."""
+        return None
+
+    def looked_up(self, mapper: Mapper[Any], identity: object, obj: object | None) -> None:
+        """Record that an object was looked up by its key."""
+
+    def before_statement(
+        self, statement: Executable, parameters: Any, connection: Connection, *, entities: bool = True
+    ) -> None:
+        """Record what a statement reads that is about to be executed.
+
+        With `entities`, the classes that it selects become objects, whose members are recorded as they are read;
+        without, all their columns are read.
+        """
+
+    def has_passed(self, timestamp: datetime) -> bool:
+        """Return whether a timestamp has passed, and record that this was asked."""
+        raise NotImplementedError
+
+    def depends_on(self, thing: object) -> None:
+        """Record a dependency that the code declares."""
+
+    def refused_elsewhere(self, error: OtherThread) -> None:
+        """Keep an error that was raised in another thread, where the calculation may not notice it."""
+
 
 ACTIVE: ContextVar[ReadListener | None] = ContextVar("afterwork_recorder", default=None)
 """The receiver of this thread's or task's reads."""
@@ -118,5 +173,4 @@ def attach_to_session(session: Session, name: str, value: object) -> None:
 
 
 def attached_to_session(session: Session, name: str) -> Any:
-    """Return the value that is kept with a session, None if there is none."""
     return getattr(session, name, None)

@@ -10,7 +10,7 @@ from sqlalchemy.orm import ClassManager, InstanceState, Session
 from sqlalchemy.sql.elements import ColumnClause, ColumnElement
 
 from afterwork.compat.sqlalchemy_objects import load_member
-from afterwork.derived.manifest.read_pattern import QueryRead
+from afterwork.derived.manifest.reads import QueryRead
 from afterwork.derived.tracking.hidden_state import (
     LINK_ROWS,
     LOAD_BATCH,

@@ -7,8 +7,7 @@ from typing import Any
 from sqlalchemy import FromClause
 from sqlalchemy.orm import InstanceState, Mapper
 
-from afterwork.derived.manifest.read_pattern import QueryRead
-from afterwork.derived.manifest.reads import Reads
+from afterwork.derived.manifest.reads import QueryRead, Reads
 from afterwork.derived.tracking.link_rows import MemberLookup
 from afterwork.derived.tracking.mapped_tables import MappedTables, TrackedColumns
 from afterwork.derived.tracking.mapping_clauses import identity_of

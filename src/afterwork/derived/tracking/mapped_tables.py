@@ -8,8 +8,7 @@ from sqlalchemy import ColumnElement, Dialect, FromClause
 from sqlalchemy.orm import InstanceState, Mapper
 from sqlalchemy.sql.elements import ColumnClause
 
-from afterwork.derived.manifest.read_pattern import Key, QueryRead
-from afterwork.derived.manifest.reads import Reads
+from afterwork.derived.manifest.reads import Key, QueryRead, Reads
 from afterwork.derived.tracking.mapping_clauses import discriminator_columns, is_query, key_positions
 from afterwork.errors import NotWatched
 from afterwork.store.journal.tracked_table import TrackedTable, TrackedTables, joined

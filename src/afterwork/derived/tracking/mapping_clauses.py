@@ -1,15 +1,16 @@
-"""The columns and tables in the clauses of mappings, and how keys are inherited."""
+"""The columns and tables in the clauses of mappings, the joins of relationships, and how keys are inherited."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from typing import Any
 
 from sqlalchemy import ClauseElement, FromClause, Table
-from sqlalchemy.orm import InstanceState, Mapper
+from sqlalchemy.orm import InstanceState, Mapper, RelationshipProperty
 from sqlalchemy.sql import visitors
-from sqlalchemy.sql.elements import BinaryExpression, ColumnClause
-from sqlalchemy.sql.operators import eq
+from sqlalchemy.sql.elements import BinaryExpression, BooleanClauseList, ColumnClause, ColumnElement
+from sqlalchemy.sql.operators import and_, eq
 from sqlalchemy.sql.selectable import AliasedReturnsRows, SelectBase
 
+from afterwork.compat.sqlalchemy_statements import is_remote
 from afterwork.store.journal.tracked_table import TrackedTable
 
 
@@ -33,7 +34,6 @@ def is_query(selectable: FromClause) -> bool:
 
 
 def columns_in(*clauses: ClauseElement) -> Iterator[ColumnClause[Any]]:
-    """Return all columns in some clauses."""
     elements = (element for clause in clauses for element in visitors.iterate(clause))
     return (element for element in elements if isinstance(element, ColumnClause))
 
@@ -87,3 +87,38 @@ def _inherited_pairs(mapper: Mapper[Any]) -> Iterator[tuple[Any, Any]]:
             for clause in visitors.iterate(inheriting.inherit_condition):
                 if (pair := equal_columns(clause)) is not None:
                     yield pair if pair[0].table is inheriting.local_table else (pair[1], pair[0])
+
+
+Pairs = Sequence[tuple[ColumnClause[Any], ColumnClause[Any]]]
+"""Columns that a join equates, each a local one and a remote one."""
+
+
+def split_join(condition: ColumnElement[bool]) -> tuple[Pairs | None, list[ColumnClause[Any]]]:
+    """Return the pairs of columns that a join equates (None without any), and the columns of its other conditions."""
+    pairs: list[tuple[ColumnClause[Any], ColumnClause[Any]]] = []
+    rest: list[ColumnClause[Any]] = []
+    for clause in _conjuncts(condition):
+        pair = equal_columns(clause)
+        if pair is not None and is_remote(pair[0]) != is_remote(pair[1]):
+            pairs.append((pair[1], pair[0]) if is_remote(pair[0]) else pair)
+        else:
+            rest += list(columns_in(clause))
+    return pairs or None, rest
+
+
+def _conjuncts(condition: Any) -> Iterator[Any]:
+    if isinstance(condition, BooleanClauseList) and condition.operator is and_:
+        for clause in condition.clauses:
+            yield from _conjuncts(clause)
+    else:
+        yield condition
+
+
+def order_columns(prop: RelationshipProperty[Any]) -> list[ColumnClause[Any]]:
+    """Return the columns by which a relationship orders its objects."""
+    return list(columns_in(*(prop.order_by or ())))
+
+
+def without_key(columns: Sequence[ColumnClause[Any]]) -> list[ColumnClause[Any]]:
+    """Return the columns that are not part of a primary key. A key is what a row is; it can't change."""
+    return [column for column in columns if not getattr(column, "primary_key", False)]

@@ -63,11 +63,9 @@ class Prototype:
             self.values = {name: value for name, value in self.values.items() if name not in mutable}
 
     def has(self, name: str) -> bool:
-        """Return whether the value of a member is known."""
         return name in self.values or name in (self.mutable or ())
 
     def value(self, name: str) -> Any:
-        """Return the value of a member for one object."""
         return self.values[name] if name in self.values else deepcopy((self.mutable or {})[name])
 
     def related(self, name: str) -> Sequence["Prototype"] | None:
@@ -75,7 +73,6 @@ class Prototype:
         return (self.relationships or {}).get(name)
 
     def relate(self, name: str, prototypes: Sequence["Prototype"]) -> None:
-        """Set the objects of a relationship."""
         self.relationships = self.relationships or {}
         self.relationships[name] = prototypes
 

@@ -1,6 +1,6 @@
 """Recording what a job reads, while it runs."""
 
-from collections.abc import Callable, Collection, Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import datetime
@@ -13,7 +13,7 @@ from sqlalchemy.orm.attributes import instance_state
 
 from afterwork.derived.manifest.reads import Reads
 from afterwork.derived.tracking.explicit_dependencies import add_dependency
-from afterwork.derived.tracking.hidden_state import LOAD_BATCH, attach_to_session, recording_to
+from afterwork.derived.tracking.hidden_state import LOAD_BATCH, ReadListener, attach_to_session, recording_to
 from afterwork.derived.tracking.load_failures import add_failed_object, add_failed_relationship
 from afterwork.derived.tracking.loader_criteria import narrowed_relationship
 from afterwork.derived.tracking.mapped_tables import TrackedColumns
@@ -34,7 +34,7 @@ class OnStatement(Protocol):
     ) -> None: ...
 
 
-class Recorder:
+class Recorder(ReadListener):
     """The reads of one job, collected while `recording()`.
 
     Reads of columns are only noted as they happen, by attribute and object; `reads()` turns them into rows.
@@ -53,7 +53,6 @@ class Recorder:
     ) -> None:
         self.now = now
         self.result_member: tuple[tuple[Any, ...], str] | None = None
-        self.tracked_handles: Collection[object] = ()
         self.states_by_attribute: dict[int, set[InstanceState[Any]]] = {}
         self._dependencies = dependencies
         self._session = session
@@ -76,7 +75,6 @@ class Recorder:
             raise self._refused
 
     def reads(self) -> Reads:
-        """Return all that was read so far."""
         for group in self._groups():
             self._add_rows(group)
         for states in self.states_by_attribute.values():
@@ -94,7 +92,7 @@ class Recorder:
         """Depend on all that may be the reason why an object could not be loaded."""
         add_failed_object(self._dependencies.mapped_tables, self._reads, mapper, identity)
 
-    # What attributes, sessions and the public functions report: the protocol `ReadListener`.
+    # What attributes, sessions and the public functions report.
 
     def has_passed(self, timestamp: datetime) -> bool:
         if timestamp <= self.now:
@@ -200,8 +198,6 @@ class Recorder:
 
 @dataclass(frozen=True)
 class _MembersRead:
-    """Members that were read of the same objects."""
-
     keys: list[str]
     states: set[InstanceState[Any]]
 
@@ -221,8 +217,6 @@ class _StatesExceptRoot(set[InstanceState[Any]]):
 
 
 class _QueriedStates(set[InstanceState[Any]]):
-    """The objects of which a member is read that is a query."""
-
     def __init__(self, record: Callable[[InstanceState[Any]], None]) -> None:
         super().__init__()
         self.record = record

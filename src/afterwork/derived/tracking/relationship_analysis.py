@@ -12,16 +12,19 @@ from sqlalchemy.sql.elements import ColumnClause, ColumnElement
 from sqlalchemy.sql.selectable import SelectBase
 
 from afterwork.compat.sqlalchemy_statements import is_remote
-from afterwork.derived.manifest.read_pattern import QueryRead
-from afterwork.derived.tracking.join_clauses import Pairs, order_columns, split_join, without_key
+from afterwork.derived.manifest.reads import QueryRead
 from afterwork.derived.tracking.link_rows import LinkRows, MemberLookup
 from afterwork.derived.tracking.mapped_tables import MappedTables, TrackedColumns
 from afterwork.derived.tracking.mapping_clauses import (
+    Pairs,
     as_inherited,
     columns_in,
     discriminator_columns,
     is_query,
+    order_columns,
+    split_join,
     tables_in,
+    without_key,
 )
 from afterwork.derived.tracking.relationship_reads import QUERYING_LOADERS, TrackedRelationship, clauses_of
 from afterwork.store.journal.tracked_table import TrackedTable

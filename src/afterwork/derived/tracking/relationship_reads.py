@@ -41,7 +41,6 @@ class TrackedRelationship:
 
     @cached_property
     def tables(self) -> Set[FromClause]:
-        """The tables that the relationship involves."""
         return tables_in(self.prop.entity.selectable, *clauses_of(self.prop))
 
     def record(self, tables: MappedTables, reads: Reads, state: InstanceState[Any], value: Any) -> None:

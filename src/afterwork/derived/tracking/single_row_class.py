@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from sqlalchemy import Column, Table, Time
-from sqlalchemy.orm import ClassManager, ColumnProperty, Mapper, RelationshipProperty, Session
+from sqlalchemy.orm import ClassManager, ColumnProperty, Mapper, Session
 
 from afterwork.compat.sqlalchemy_objects import is_loaded_as_usual
 from afterwork.store.direct import is_own
@@ -46,7 +46,8 @@ def single_row_class(mapper: Mapper[Any]) -> SingleRowClass | None:
     """Return how a class's objects are read from rows; None if they consist of more than a row."""
     table = mapper.local_table
     has_no_relatives = mapper.polymorphic_on is None and list(mapper.self_and_descendants) == [mapper.base_mapper]
-    if not has_no_relatives or not isinstance(table, Table) or not all(map(_is_lazy, mapper.relationships)):
+    is_lazy = all(prop.lazy in LAZY_LOADERS for prop in mapper.relationships)
+    if not has_no_relatives or not isinstance(table, Table) or not is_lazy:
         return None
     if not has_distinct_keys(mapper):
         return None
@@ -69,10 +70,6 @@ def has_distinct_keys(mapper: Mapper[Any]) -> bool:
 def has_only_own_listeners(session: Session) -> bool:
     """Return whether none but Afterwork listens to a session's statements, and may change them."""
     return all(map(is_own, session.dispatch.do_orm_execute))
-
-
-def _is_lazy(prop: RelationshipProperty[Any]) -> bool:
-    return prop.lazy in LAZY_LOADERS
 
 
 def _column(prop: ColumnProperty[Any], table: Table) -> Column[Any] | None:

@@ -1,9 +1,71 @@
 """Checks that every change to tracked tables is captured."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
 
-from afterwork.derived.capture.problems import problems
+from sqlalchemy import Connection, Table
+
 from afterwork.insight.check.finding import INSTALL, CheckContext, Finding
+from afterwork.store.dialects import capture_on
+from afterwork.store.journal.capture import CapturedTable, CapturePlan, capturable, captured_tables
+from afterwork.store.journal.continuity import CatalogState, reasons
+
+INSTALL_AGAIN = "Install again, with app.install(engine) or: afterwork install MODULE:APP --database URL"
+NOT_CAPTURED = (
+    "Values that are made of its rows stay as they are when these change. Take it out of the table, or have the values "
+    "made again by hand: afterwork recompute"
+)
+SEEN_TO = (
+    "Changes may have been missed. A running server sees that within a minute, and makes again what was made of the "
+    "table; so does installing again"
+)
+
+
+@dataclass(frozen=True)
+class CaptureProblem:
+    """A problem with the capture of a table, and what to do about it."""
+
+    table: str
+    what: str
+    advice: str
+
+
+def problems(connection: Connection, application: str, tables: Sequence[Table]) -> list[CaptureProblem]:
+    """Return the problems with the capture of these tables; [] if each of their changes is captured."""
+    capture, known = capture_on(connection), captured_tables(connection)
+    shown = capture.catalog_states()
+    problems_of_all = []
+    for table in capturable(tables):
+        captured = known.get(table.fullname, CapturedTable(0, table.fullname))
+        state = shown.get(captured.id, CatalogState())
+        plan = capture.plan(captured, application, table, state)
+        problems_of_all += [
+            CaptureProblem(table.fullname, what, advice) for what, advice in _problems(captured, plan, state)
+        ]
+    return problems_of_all
+
+
+def _problems(captured: CapturedTable, plan: CapturePlan | None, shown: CatalogState) -> Iterator[tuple[str, str]]:
+    if plan is None:
+        if captured.installed is not None:
+            yield "is gone or has another name", "Bring it back, or install again without it"
+        return
+    if captured.installed is None:
+        yield "is not captured yet", INSTALL_AGAIN
+        return
+    for name in plan.lost:
+        yield f"has no column {name}", "Add the column, or take it out of the model; then install again"
+    for limit in shown.limits:
+        yield limit, NOT_CAPTURED
+    faults = plan.faults
+    for fault in faults:
+        yield fault, INSTALL_AGAIN
+    if faults:
+        return
+    for reason in reasons(captured.marks or {}, shown.marks):
+        yield reason, SEEN_TO
+    if not plan.is_enough:
+        yield "is captured as an older model or another version of Afterwork had it", INSTALL_AGAIN
 
 
 def look(scene: CheckContext) -> Iterator[Finding]:

@@ -7,7 +7,7 @@ from sqlalchemy import text
 
 from afterwork.insight import servers
 from afterwork.insight.check.finding import CheckContext, Finding
-from afterwork.store.database import ServerRow
+from afterwork.store.server_rows import ServerRow
 
 WHY = "Due times are compared with it. Set the clocks of all machines by NTP."
 

@@ -8,11 +8,11 @@ from typing import Any
 from sqlalchemy import Column, Connection, Select, Table, func, inspect, select
 from sqlalchemy.sql import visitors
 
-from afterwork.derived.manifest.read_pattern import QueryRead
 from afterwork.derived.manifest.read_patterns import ReadPatterns
-from afterwork.derived.tables import derivation as derivations
-from afterwork.derived.tables import use as uses
+from afterwork.derived.manifest.reads import QueryRead
 from afterwork.insight.check.finding import CheckContext, Finding
+from afterwork.store.caches.tables import derivation as derivations
+from afterwork.store.caches.tables import use as uses
 from afterwork.store.journal import capture
 
 QueriedColumns = Mapping[tuple[Table, frozenset[str]], set[str]]

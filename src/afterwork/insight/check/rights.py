@@ -3,7 +3,7 @@
 from collections.abc import Iterator
 
 from afterwork.insight.check.finding import CheckContext, Finding
-from afterwork.store import rights
+from afterwork.store.postgresql import rights
 
 FOR_JOBS = "A job that writes there will fail. If one does: {}"
 SEE_ALL = (

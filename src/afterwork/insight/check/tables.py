@@ -1,14 +1,15 @@
 """Checks of the tables and their indexes."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 
-from sqlalchemy import inspect, text
+from sqlalchemy import Index, inspect, text
 
 from afterwork.insight.check.finding import INSTALL, CheckContext, Finding
 from afterwork.model.column_types import has_zone
 from afterwork.model.contract import Contract
 from afterwork.model.utc_datetime import UtcDateTime
 from afterwork.store import schema, tables
+from afterwork.store.postgresql.sleep import has_wake_trigger
 
 
 def has_tickets(scene: CheckContext) -> bool:
@@ -28,13 +29,17 @@ def look(scene: CheckContext) -> Iterator[Finding]:
     version = schema.version(connection)
     yield Finding(f"Afterwork's tables, version {version or 'none'}", version == tables.SCHEMA_VERSION, INSTALL)
     missing = schema.missing_indexes(scene.database, connection, contract)
-    yield Finding(f"indexes on {contract.table.fullname}", not missing, f"Missing: {', '.join(missing)}. {INSTALL}")
+    yield Finding(f"indexes on {contract.table.fullname}", not missing, f"Missing: {_names(missing)}. {INSTALL}")
     if version == tables.SCHEMA_VERSION:
         own = schema.missing_own_indexes(scene.database, connection)
-        yield Finding("indexes on Afterwork's tables", not own, f"Missing: {', '.join(own)}. {INSTALL}")
+        yield Finding("indexes on Afterwork's tables", not own, f"Missing: {_names(own)}. {INSTALL}")
     if scene.database.dialect == "postgresql":
-        yield Finding("trigger that wakes servers", schema.has_wake_trigger(connection, contract), INSTALL)
+        yield Finding("trigger that wakes servers", has_wake_trigger(connection, contract), INSTALL)
         yield from _zones(scene, contract)
+
+
+def _names(indexes: Sequence[Index]) -> str:
+    return ", ".join(str(index.name) for index in indexes)
 
 
 def _zones(scene: CheckContext, contract: Contract) -> Iterator[Finding]:

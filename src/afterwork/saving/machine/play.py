@@ -1,6 +1,6 @@
 """A machine at work on one object, by the library that runs charts (python-statemachine 3)."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import AbstractContextManager, nullcontext
 from functools import partial
 from typing import Any
@@ -13,15 +13,37 @@ from afterwork.compat import statemachine as library
 from afterwork.compat.sqlalchemy_session import new_objects
 from afterwork.errors import BadDeclaration, EndlessMachine, NotInThisState
 from afterwork.model.external_id import external_id_or_none
-from afterwork.model.machine.chart import events_of
+from afterwork.model.machine.chart import events_of, in_words
 from afterwork.model.machine.declaration import Machine, machines_of
 from afterwork.model.machine.state_scope import StateScope
-from afterwork.saving.machine.conflicts import conflicts_of
 from afterwork.saving.machine.defaults import give_defaults
 from afterwork.saving.machine.object_view import ObjectView
 from afterwork.saving.machine.state_scoped import EnteredState, entering, withdraw
-from afterwork.saving.machine.transition_log import note
-from afterwork.saving.machine.unsaved_moves import Move, unsaved
+from afterwork.saving.machine.transition_log import Conflict, Move, note, unsaved
+
+
+def conflicts_of(
+    machine: str, transitions: Sequence[Transition], is_possible: Callable[[Transition], bool]
+) -> Iterator[Conflict]:
+    """Yield the conflicts of transitions that are about to be taken, of the machine with a name.
+
+    Evaluates the guards of later transitions out of the same states, and of no others.
+    """
+    for taken in transitions:
+        if taken.is_eventless and not taken.initial:
+            eventless = [other for other in taken.source.transitions if other.is_eventless and not other.initial]
+            for other in eventless[eventless.index(taken) + 1 :]:
+                if _is_possible(other, is_possible):
+                    yield Conflict(machine, taken.source.id, in_words(taken), in_words(other))
+
+
+def _is_possible(transition: Transition, is_possible: Callable[[Transition], bool]) -> bool:
+    try:
+        return is_possible(transition)
+    except Exception:
+        # The move doesn't evaluate this guard, so it can't fail by it. A guard that raises makes no conflict.
+        return False
+
 
 MAX_TRANSITIONS = 100
 """Transitions in a row, without one that waits for anything. More are taken for a cycle that never ends."""

@@ -6,10 +6,9 @@ from sqlalchemy import event as sqlalchemy_event
 from statemachine import StateChart
 
 from afterwork.model.machine.declaration import Machine
+from afterwork.saving.machine.object_view import check_source_state
 from afterwork.saving.machine.play import Play
-from afterwork.saving.machine.source_state import check_source_state
-from afterwork.saving.machine.transition_log import write_down
-from afterwork.saving.machine.unsaved_moves import forget_unsaved
+from afterwork.saving.machine.transition_log import forget_unsaved, write_down
 
 
 class SessionPlayer:
@@ -31,11 +30,9 @@ class SessionPlayer:
         return Play(machine, obj).send(event, *args, **kwargs)
 
     def can(self, machine: Machine, obj: Any, event: str) -> bool:
-        """Return whether an event is possible now."""
         return Play(machine, obj).can(event)
 
     def go_on(self, machine: Machine, obj: Any) -> None:
-        """Take all transitions without an event that are possible."""
         Play(machine, obj).go_on()
 
 

@@ -9,15 +9,14 @@ from sqlalchemy import Connection
 from sqlalchemy.orm import Session
 
 from afterwork.clock import Clock
-from afterwork.derived.capture.continuity import ContinuityProof
+from afterwork.derived.capture.requirements import ContinuityProof
 from afterwork.derived.compute.action_runner import ActionRunner
 from afterwork.derived.compute.assembly import cache_run, matcher_of, result_store_of
 from afterwork.derived.compute.backfill import Backfill
-from afterwork.derived.compute.calculation import calculation_of
 from afterwork.derived.compute.calculators import Calculators
-from afterwork.derived.compute.commit_check import CommitCheck
 from afterwork.derived.compute.inline import InlineRecomputation
-from afterwork.derived.compute.python_calculator import PythonCalculator
+from afterwork.derived.compute.next_runs import CommitCheck
+from afterwork.derived.compute.python_calculator import PythonCalculator, calculation_of
 from afterwork.derived.compute.result_store import ResultStore
 from afterwork.derived.compute.results import RunOf
 from afterwork.derived.compute.root_visibility import RootReads
@@ -32,41 +31,31 @@ from afterwork.derived.tracking.recorder import Recorder
 from afterwork.derived.tracking.tracked_attributes import instrument
 from afterwork.errors import NotCaptured
 from afterwork.events import Events, NotInSql
-from afterwork.jobs.quarantine import Quarantine
 from afterwork.jobs.roots import Roots
+from afterwork.jobs.source import SourceContext
 from afterwork.model.derivation import MemberDerivation
 from afterwork.model.inspection import ModelInfo
-from afterwork.sources.derived.adoption import Adoption
 from afterwork.sources.derived.batch_runner import BatchRunner
 from afterwork.sources.derived.claiming_runner import ClaimingRunner
 from afterwork.sources.derived.source import DerivedSource
-from afterwork.sources.derived.tolerant_store import TolerantStore
-from afterwork.store.database import Database
 
 
-def derived_source(
-    database: Database,
-    model: ModelInfo,
-    connection: Connection,
-    clock: Clock,
-    events: Events,
-    installation: uuid.UUID,
-    quarantine: Quarantine,
-) -> DerivedSource | None:
+def derived_source(context: SourceContext, installation: uuid.UUID, connection: Connection) -> DerivedSource | None:
     """Return the source of a model's derivations; None if it has none."""
+    model, events = context.model, context.events
     if not model.derivations:
         return None
     register(connection, model.derivations.values())
     instrument(model.classes.values())
-    matcher = matcher_of(database, model, connection, events)
+    matcher = matcher_of(context.database, model, connection, events)
     _check_captured(model, matcher)
-    tracking = _Tracking.of(model, matcher, clock)
+    tracking = _Tracking.of(model, matcher, context.clock)
     sql = _sql_calculators(matcher, tracking, events)
     matcher = replace(matcher, rereads=lambda change: any(calculator.rereads(change) for calculator in sql.values()))
     run_of = partial(cache_run, installation)
     calculators = Calculators(_python_calculators(matcher, tracking, run_of), sql)
-    source = _Assembly(matcher, tracking, calculators, run_of, quarantine).source(events)
-    source.backfill.begin(connection, clock.now())
+    source = _Assembly(matcher, tracking, calculators, run_of).source(context)
+    source.backfill.begin(connection, context.clock.now())
     return source
 
 
@@ -102,10 +91,9 @@ class _Assembly:
     tracking: _Tracking
     calculators: Calculators
     run_of: RunOf
-    quarantine: Quarantine
 
-    def source(self, events: Events) -> DerivedSource:
-        matcher, clock = self.matcher, self.tracking.clock
+    def source(self, context: SourceContext) -> DerivedSource:
+        matcher, clock, quarantine = self.matcher, context.clock, context.quarantine
         result_store = result_store_of(matcher, clock)
         commit_check = CommitCheck(matcher, result_store.read_keys, result_store.next_runs, clock)
         max_seconds = matcher.database.settings.at_once.total_seconds()
@@ -115,10 +103,10 @@ class _Assembly:
             Backfill(matcher),
             result_store,
             self.calculators,
-            ClaimingRunner(matcher, self._batch_runner(result_store, commit_check), self.quarantine, clock),
-            Adoption(matcher, commit_check),
-            ContinuityProof(matcher.database, clock, events),
-            self.quarantine,
+            ClaimingRunner(matcher, self._batch_runner(result_store, commit_check), quarantine, clock),
+            commit_check,
+            ContinuityProof(matcher.database, clock, context.events),
+            quarantine,
             clock,
         )
 
@@ -135,8 +123,7 @@ class _Assembly:
             tracking.recorder,
             tracking.root_reads,
         )
-        isolated_store = TolerantStore(matcher, result_store, tracking.clock)
-        return BatchRunner(matcher, self.calculators, isolated_store, action_runner, tracking.clock, self.run_of)
+        return BatchRunner(matcher, self.calculators, result_store, action_runner, tracking.clock, self.run_of)
 
 
 def _check_captured(model: ModelInfo, matcher: Matcher) -> None:

@@ -1,4 +1,8 @@
-"""Run claimed batches: calculate and store values, move machines, run view models."""
+"""Run claimed batches: calculate and store values, move machines, run view models.
+
+A value that can't be calculated or stored fails alone. A batch has as many calculations as take about a tenth of a
+second.
+"""
 
 from collections.abc import Iterable
 from dataclasses import dataclass, field
@@ -6,27 +10,69 @@ from datetime import timedelta
 from typing import Any
 
 from sqlalchemy import Connection
-from sqlalchemy.exc import DBAPIError
+from sqlalchemy.exc import DBAPIError, SQLAlchemyError
 
+from afterwork.boundary import CONTAINED
 from afterwork.clock import Clock
-from afterwork.derived.compute.action_attempt import ActionAttempt
-from afterwork.derived.compute.action_runner import ActionRunner
-from afterwork.derived.compute.calculators import Calculators
+from afterwork.derived.compute.action_runner import ActionAttempt, ActionRunner
+from afterwork.derived.compute.calculators import Calculators, TolerantCalculation
 from afterwork.derived.compute.next_runs import FIRST_PAUSE
-from afterwork.derived.compute.result_store import LOCKED_PAUSE
-from afterwork.derived.compute.results import CalculationResult, ResultGroup, RunOf, ran
-from afterwork.derived.compute.store_context import StoreContext
-from afterwork.derived.compute.tolerant_calculation import TolerantCalculation
+from afterwork.derived.compute.result_store import LOCKED_PAUSE, ResultStore
+from afterwork.derived.compute.results import UNSENDABLE, CalculationResult, ResultGroup, RunOf, StoreContext, ran
 from afterwork.derived.matching.matcher import Matcher
 from afterwork.derived.queue.due_cache import ClaimedBatch
 from afterwork.derived.queue.registered_derivation import RegisteredDerivation
-from afterwork.errors import ClaimLost, GivenUp, LaneTaken, StateHasChanged
-from afterwork.jobs.outcome import Succeeded
+from afterwork.errors import ClaimLost, Escaped, GivenUp, LaneTaken, RowNotFound, StateHasChanged
+from afterwork.jobs.run import Succeeded
 from afterwork.jobs.source import RunOutcomes
 from afterwork.model.derivation import MachineDerivation, MemberDerivation, ViewModelDerivation
 from afterwork.model.external_id import parse
-from afterwork.sources.derived.pace import BATCH_SECONDS, MAX_SQL_BATCH_SIZE, Pace
-from afterwork.sources.derived.tolerant_store import TolerantStore
+
+BATCH_SECONDS = 0.1
+"""The approximate duration of a batch of calculations, which sees a single state of the database."""
+
+MAX_BATCH_SIZE = 200
+"""The maximum number of calculations in a batch."""
+
+MAX_SQL_BATCH_SIZE = 2000
+"""The maximum number of calculations in a batch that a single statement makes."""
+
+FIRST_BATCH_SIZE = 4
+"""The number of calculations in the first batch, which shows what must be calculated before."""
+
+FIRST_GUESS_SECONDS = BATCH_SECONDS / 20
+"""The assumed duration of a calculation that has never run."""
+
+NEWEST_SHARE = 0.3
+"""The weight of the newest batch in the average duration."""
+
+
+@dataclass
+class Pace:
+    """The average duration of each derivation's runs on this server, and their number. Runs are counted only for
+    derivations whose reads were unknown."""
+
+    seconds: dict[int, float] = field(default_factory=dict)
+    tried: dict[int, int] = field(default_factory=dict)
+
+    def batch_size(self, derivation: RegisteredDerivation) -> int:
+        if isinstance(derivation.declaration, ViewModelDerivation):
+            return 1
+        average = self.seconds.get(derivation.id, FIRST_GUESS_SECONDS)
+        return max(1, min(MAX_BATCH_SIZE, int(BATCH_SECONDS / max(average, BATCH_SECONDS / MAX_BATCH_SIZE))))
+
+    def trial_size(self, derivation: RegisteredDerivation, *, reads_are_known: bool) -> int:
+        """Return the maximum batch size while reads are unknown: a few runs, then as many as so far. So only few caches
+        run before the ones that they depend on."""
+        return max(FIRST_BATCH_SIZE, self.tried.setdefault(derivation.id, MAX_SQL_BATCH_SIZE if reads_are_known else 0))
+
+    def note(self, derivation: RegisteredDerivation, count: int, seconds: float) -> None:
+        """Record that `count` calculations have run, in `seconds` altogether."""
+        if count:
+            self.tried[derivation.id] = self.tried.get(derivation.id, 0) + count
+            average = self.seconds.get(derivation.id, seconds / count)
+            self.seconds[derivation.id] = (1 - NEWEST_SHARE) * average + NEWEST_SHARE * seconds / count
+
 
 MAX_ATTEMPTS = 3
 """The maximum number of immediate attempts while the database refuses a run because of other transactions."""
@@ -41,14 +87,13 @@ class BatchRunner:
 
     matcher: Matcher
     calculators: Calculators
-    store: TolerantStore
+    result_store: ResultStore
     action_runner: ActionRunner
     clock: Clock
     run_of: RunOf
     pace: Pace = field(default_factory=Pace)
 
     def batch_size(self, derivation: RegisteredDerivation) -> int:
-        """Return the number of caches to claim for the next batch."""
         is_in_sql = derivation.id in self.calculators.sql
         size = MAX_SQL_BATCH_SIZE if is_in_sql else self.pace.batch_size(derivation)
         reads_are_known = self.matcher.registry.has_read(derivation.id)
@@ -79,8 +124,7 @@ class BatchRunner:
                 reads = self.action_runner.reads_of_never_run(connection, batch.derivation, claimed)
         failed = CalculationResult(claimed, root, reads=reads, error=error)
         context = StoreContext(connection, batch.derivation, snapshot, self.clock.now())
-        stored = self.store.result_store.store(context, batch, [failed])
-        return ran(stored, batch.derivation, self.run_of)
+        return ran(self.result_store.store(context, batch, [failed]), batch.derivation, self.run_of)
 
     def _calculate(self, connection: Connection, batch: ClaimedBatch) -> RunOutcomes:
         runs: list[Any] = []
@@ -110,7 +154,29 @@ class BatchRunner:
         derivation = group.batch.derivation
         self.matcher.reached("ran", derivation.name)
         self.pace.note(derivation, len(group.results), sum(result.seconds for result in group.results))
-        return ran(self.store.store(connection, group), derivation, self.run_of)
+        return ran(self._stored(connection, group), derivation, self.run_of)
+
+    def _stored(self, connection: Connection, group: ResultGroup) -> list[CalculationResult]:
+        """Store a group: all at once, or one by one if the database refuses something. Return what was stored.
+
+        Raises errors of the database that are not about a value.
+        """
+        context = StoreContext(connection, group.batch.derivation, group.snapshot, self.clock.now())
+        try:
+            with CONTAINED:
+                return self.result_store.store(context, group.batch, group.results)
+        except (SQLAlchemyError, RowNotFound, Escaped, *UNSENDABLE) as error:
+            if self.matcher.database.is_its_own(error):
+                raise
+            if len(group.results) == 1:
+                return self.result_store.store(context, group.batch, [_unstorable(context, group.results[0], error)])
+        stored: list[CalculationResult] = []
+        for result in group.results:
+            alone = ResultGroup(group.batch.only([result.claimed]), group.snapshot, [result])
+            stored += self._stored(connection, alone)
+        with self.matcher.database.transaction(connection):
+            self.matcher.due_queue.release(connection, [group.batch.claim])
+        return stored
 
     def _move(self, connection: Connection, batch: ClaimedBatch) -> RunOutcomes:
         """Find the machines that can move by themselves, and move each in its own transaction."""
@@ -154,3 +220,13 @@ class BatchRunner:
         with self.matcher.database.transaction(connection):
             caches = [claimed.cache for claimed in batch.caches]
             self.matcher.due_queue.put_back(connection, batch, caches, self.clock.now() + pause)
+
+
+def _unstorable(context: StoreContext, result: CalculationResult, error: Exception) -> CalculationResult:
+    """Return the result for a value that can't be stored. An object that was deleted meanwhile counts as gone."""
+    root = result.claimed.root
+    is_gone = isinstance(error, RowNotFound) and root not in context.derivation.existing(context.connection, [root])
+    context.connection.commit()
+    if is_gone:
+        return CalculationResult(result.claimed, None, reads=result.reads)
+    return CalculationResult(result.claimed, result.root, reads=result.reads, error=error, seconds=result.seconds)

@@ -10,9 +10,8 @@ from afterwork.derived.matching.matcher import Matcher
 from afterwork.derived.queue.cache_schedule import RunStep
 from afterwork.derived.queue.due_cache import CacheClaimRequest, ClaimedBatch
 from afterwork.derived.queue.registered_derivation import RegisteredDerivation
-from afterwork.jobs.assignment import WorkerHandle
 from afterwork.jobs.quarantine import CACHES, Quarantine, given_up
-from afterwork.jobs.source import RunOutcomes
+from afterwork.jobs.source import RunOutcomes, WorkerHandle
 from afterwork.sources.derived.batch_runner import BatchRunner
 from afterwork.store import suspects
 from afterwork.store.suspects import key_of

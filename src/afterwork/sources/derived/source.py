@@ -12,19 +12,18 @@ from itertools import count
 from sqlalchemy import Connection
 
 from afterwork.clock import Clock
-from afterwork.derived.capture.continuity import ContinuityProof
+from afterwork.derived.capture.requirements import ContinuityProof
 from afterwork.derived.compute.backfill import Backfill
 from afterwork.derived.compute.calculators import Calculators
 from afterwork.derived.compute.inline import InlineRecomputation, InlineStep
+from afterwork.derived.compute.next_runs import CommitCheck
 from afterwork.derived.compute.result_store import ResultStore
 from afterwork.derived.matching.matcher import Matcher
 from afterwork.derived.queue.cache_schedule import BackfillStep, CacheSchedule, QueueState, ReleaseStep, RunStep
 from afterwork.derived.queue.due_cache import DueSummary
 from afterwork.derived.queue.registered_derivation import RegisteredDerivation
-from afterwork.jobs.assignment import OwnWork, WorkerHandle
 from afterwork.jobs.quarantine import CACHES, Quarantine
-from afterwork.jobs.source import Due, Peers, RunOutcomes
-from afterwork.sources.derived.adoption import Adoption
+from afterwork.jobs.source import Due, OwnWork, Peers, RunOutcomes, Source, WorkerHandle
 from afterwork.sources.derived.claiming_runner import ClaimingRunner
 from afterwork.store.routing import routing_of
 
@@ -41,9 +40,7 @@ DERIVED = OwnWork("derived")
 
 
 @dataclass(frozen=True)
-class DerivedSource:
-    """A source that finds due caches and runs them."""
-
+class DerivedSource(Source):
     own = DERIVED
 
     matcher: Matcher
@@ -52,16 +49,11 @@ class DerivedSource:
     result_store: ResultStore
     calculators: Calculators
     runner: ClaimingRunner
-    adoption: Adoption
+    commit_check: CommitCheck
     continuity: ContinuityProof
     quarantine: Quarantine
     clock: Clock
     schedule: CacheSchedule = field(default_factory=CacheSchedule)
-
-    def prove(self, connection: Connection) -> bool:
-        """Check that all changes were captured; if in doubt, rerun all caches concerned. Return False if other
-        transactions prevent the check."""
-        return self.continuity.prove(connection)
 
     def due(self, connection: Connection, now: datetime) -> Due:
         """Return whether something is due now, and when something will be."""
@@ -78,7 +70,7 @@ class DerivedSource:
     def check(self, connection: Connection) -> timedelta | None:
         """Check for changes that no trigger has captured."""
         settings = self.matcher.database.settings
-        return settings.prove_every if self.prove(connection) else settings.standby_poll
+        return settings.prove_every if self.continuity.prove(connection) else settings.standby_poll
 
     def work(self, connection: Connection, worker: WorkerHandle) -> Generator[RunOutcomes]:
         """Run what is due, a batch at a time, until nothing is left. Yield the runs after each batch."""
@@ -86,8 +78,26 @@ class DerivedSource:
         yield []  # also if another server has claimed it all: `due` says when to look again
 
     def adopt(self, connection: Connection, peers: Peers) -> bool:
-        """Adopt claims that nobody works on. Return True if other servers hold claims, which must be watched."""
-        return self.adoption.adopt(connection, peers)
+        """End claims that nobody works on, of lost servers or forgotten by this one, and requeue their caches.
+
+        Return True if other servers hold claims, which must be watched.
+        """
+        living = peers.living()
+        claims = self.matcher.due_queue.claims(connection)
+        mine = peers.claims()  # read last, so that a claim made meanwhile is no orphan
+        orphans = {
+            claim
+            for claim, owner in claims.items()
+            if owner not in living or (owner == peers.server and claim not in mine)
+        }
+        connection.commit()
+        for claim in orphans:
+            self.commit_check.check(connection, claim)
+        if orphans:
+            with self.matcher.database.transaction(connection):
+                self.matcher.due_queue.release(connection, orphans)
+                self.matcher.entries.forget(connection)
+        return any(owner != peers.server for claim, owner in claims.items() if claim not in orphans)
 
     def _work(self, connection: Connection, worker: WorkerHandle) -> Iterator[RunOutcomes]:
         for number in count(1):

@@ -1,50 +1,35 @@
-"""Matches of timers start jobs, as tickets do."""
+"""Matches of timers start jobs, as tickets do; with tickets, they are one source of jobs."""
 
 import uuid
 from collections import defaultdict
 from collections.abc import Mapping, Sequence
-from dataclasses import replace
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import Connection
+from sqlalchemy import ColumnElement, Connection
 
-from afterwork.clock import Clock
 from afterwork.events import SourceKind
-from afterwork.jobs.outcome import Outcome, Raised, Rejected, Succeeded
-from afterwork.jobs.source import Claim, ClaimedWork
-from afterwork.model.inspection import ModelInfo
+from afterwork.jobs.run import Outcome, Raised, Rejected, Succeeded
+from afterwork.jobs.session import RunSession
+from afterwork.jobs.source import Claim, ClaimedWork, Due, SourceContext
 from afterwork.model.variable import DUE
 from afterwork.model.variable_json import load_variables
 from afterwork.sources.ticket import TicketSource
 from afterwork.store import progress
 from afterwork.store.lane_limits import LaneLimits
-from afterwork.store.matches import MATCHES
-from afterwork.store.routing import ALL, Routing
-from afterwork.store.tickets.statements import tickets_of
-from afterwork.store.timers import Matches, Timers
+from afterwork.store.timers import MATCH, MATCHES, Matches, Timers
 
 FAILED_KEPT_MINUTES = 60 * 24 * 30
 """The time for which the row of a failed match is kept. A new match of its object then keeps the run's id."""
 
 
 class MatchSource(TicketSource):
-    """A source that looks for matches that have not run, and settles them."""
-
     name: SourceKind = "timer"
 
-    def __init__(
-        self,
-        model: ModelInfo,
-        dialect: str,
-        installation: uuid.UUID,
-        timers: Timers,
-        clock: Clock,
-        routing: Routing = ALL,
-        limits: LaneLimits | None = None,
-    ) -> None:
-        super().__init__(model, tickets_of(MATCHES, dialect), installation, clock, routing, limits)
-        self._timers = timers
+    def __init__(self, context: SourceContext, installation: uuid.UUID, limits: LaneLimits) -> None:
+        super().__init__(context, installation, limits, MATCHES)
+        self._timers = Timers(context.database.dialect, self.model.timers)
         self._matches = Matches()
 
     def claim(self, connection: Connection, lane: str, priority: int | None, now: datetime, most: int) -> ClaimedWork:
@@ -90,3 +75,83 @@ def _unless_cancelled(connection: Connection, claims: Sequence[Claim]) -> Sequen
 
 def _one_unless_cancelled(connection: Connection, claim: Claim | None) -> Claim | None:
     return None if claim is None else _unless_cancelled(connection, [claim])[0]
+
+
+def _rank(priority: object) -> tuple[int, object]:
+    """Return the sort key of a priority. SQLite allows other values than numbers, and sorts them last."""
+    return (0, priority) if isinstance(priority, int | float) else (1 + isinstance(priority, bytes), priority)
+
+
+@dataclass(frozen=True)
+class TicketsAndMatches:
+    """The job source of a model with timers. If both have something due in a lane, they take turns."""
+
+    tickets: TicketSource
+    matches: MatchSource
+    _last: dict[str, TicketSource] = field(default_factory=dict)
+
+    name = "ticket or timer"
+
+    def counts_attempts(self, claim: Claim) -> bool:
+        return self._of(claim.key).counts_attempts(claim)
+
+    def due(self, connection: Connection, now: datetime) -> Due:
+        tickets, matches = self.tickets.due(connection, now), self.matches.due(connection, now)
+        both = tickets.beside(matches)
+        lanes = {
+            lane: sorted({*tickets.workloads.get(lane, ()), *matches.workloads.get(lane, ())}, key=_rank)
+            for lane in both.workloads
+        }
+        return Due(lanes, both.next_due)
+
+    def claim(self, connection: Connection, lane: str, priority: int | None, now: datetime, most: int) -> ClaimedWork:
+        order = [self.tickets, self.matches]
+        for source in order[::-1] if self._last.get(lane) is self.tickets else order:
+            claimed = source.claim(connection, lane, priority, now, most)
+            if claimed.claims or claimed.goes_on:
+                self._last[lane] = source
+                return claimed
+        return ClaimedWork([])
+
+    def claim_again(self, connection: Connection, claim: Claim) -> Claim | None:
+        return self._of(claim.key).claim_again(connection, claim)
+
+    def leave(self, claim: Claim, until: datetime) -> None:
+        self._of(claim.key).leave(claim, until)
+
+    def leased_claim(self, connection: Connection, key: str, lane: str) -> Claim | None:
+        return self._of(key).leased_claim(connection, key, lane)
+
+    def is_for_others(self, connection: Connection, key: str, lane: str) -> bool:
+        return self._of(key).is_for_others(connection, key, lane)
+
+    def roots(self, session: RunSession, claims: Sequence[Claim]) -> dict[Any, object | None | str]:
+        return self.tickets.roots(session, claims)
+
+    def variables(self, connection: Connection, claims: Sequence[Claim]) -> dict[Any, Mapping[str, Any]]:
+        return self.matches.variables(connection, [claim for claim in claims if self._of(claim.key) is self.matches])
+
+    def settle(self, connection: Connection, outcomes: Sequence[tuple[Claim, Outcome]], now: datetime) -> None:
+        for source in (self.tickets, self.matches):
+            own = [(claim, outcome) for claim, outcome in outcomes if self._of(claim.key) is source]
+            if own:
+                source.settle(connection, own, now)
+
+    def check(self, connection: Connection, claims: Sequence[Claim], now: datetime) -> None:
+        for source in (self.tickets, self.matches):
+            own = [claim for claim in claims if self._of(claim.key) is source]
+            if own:
+                source.check(connection, own, now)
+
+    def check_unchanged(self, connection: Connection, claims: Sequence[Claim], now: datetime) -> None:
+        own = [claim for claim in claims if self._of(claim.key) is self.tickets]
+        self.tickets.check_unchanged(connection, own, now)
+
+    def is_used(self, lane: ColumnElement[str]) -> ColumnElement[bool]:
+        return self.tickets.is_used(lane) | self.matches.is_used(lane)
+
+    def prune(self, connection: Connection, now: datetime, most: int) -> int:
+        return self.tickets.prune(connection, now, most) or self.matches.prune(connection, now, most)
+
+    def _of(self, key: object) -> TicketSource:
+        return self.matches if isinstance(key, str) and key.startswith(MATCH) else self.tickets

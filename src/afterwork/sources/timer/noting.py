@@ -10,13 +10,12 @@ from sqlalchemy import Connection
 
 from afterwork.clock import Clock
 from afterwork.events import Events, Reached
-from afterwork.jobs.outcome import text_of
 from afterwork.jobs.quarantine import given_up
+from afterwork.jobs.run import text_of
 from afterwork.model.timer import TimedWork
 from afterwork.store import suspects, unnoted_matches
 from afterwork.store.database import Database
-from afterwork.store.matches import MATCH
-from afterwork.store.timers import Cancellation, Matches, Timers
+from afterwork.store.timers import MATCH, Cancellation, Matches, Timers
 from afterwork.store.unnoted_matches import STEP, Slice
 
 MATCHES_PER_SLICE = 500

@@ -4,7 +4,7 @@ The objects are kept in the transaction that also sets the timer's next due time
 on the matches run as tickets do: in lanes, batched or by lease, with retries, by any server.
 """
 
-from collections.abc import Callable, Generator, Iterator, Mapping, Sequence
+from collections.abc import Callable, Generator, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from functools import partial
@@ -13,15 +13,12 @@ from typing import Any, TypeVar
 from sqlalchemy import Alias, Connection, Select, Table
 
 from afterwork.boundary import CONTAINED
-from afterwork.clock import Clock
 from afterwork.errors import ClaimLost, GivenUp
-from afterwork.events import Events, Fired, Reached, RoundFailed, TimerIsGone
-from afterwork.jobs.assignment import OwnWork, WorkerHandle
-from afterwork.jobs.outcome import text_of
-from afterwork.jobs.quarantine import ROUNDS, Quarantine, given_up
-from afterwork.jobs.session import RunSession
-from afterwork.jobs.source import Due, RunOutcomes, UnwatchedSource
-from afterwork.model.inspection import ModelInfo
+from afterwork.events import Fired, Reached, RoundFailed, TimerIsGone
+from afterwork.jobs.quarantine import ROUNDS, given_up
+from afterwork.jobs.run import text_of
+from afterwork.jobs.session import RunSession, ended
+from afterwork.jobs.source import Due, OwnWork, RunOutcomes, Source, SourceContext, WorkerHandle
 from afterwork.model.timer import TimedWork
 from afterwork.model.variable import DUE, Variables
 from afterwork.model.variable_json import dump_variables
@@ -29,7 +26,6 @@ from afterwork.sources.timer.criteria import found_by
 from afterwork.sources.timer.due_times import DuePlan, changed, plan, resumed
 from afterwork.sources.timer.noting import Noting
 from afterwork.store import suspects
-from afterwork.store.database import Database
 from afterwork.store.routing import routing_of
 from afterwork.store.suspects import ROUND as ROUND_KEY
 from afterwork.store.timers import Cancellation, TimerRow, Timers, larger_round, new_round
@@ -42,20 +38,17 @@ ROUND = "round of "
 TIMERS = OwnWork("timers")
 
 
-@dataclass(frozen=True)
-class Rounds(UnwatchedSource):
-    """The rounds of the timers of one model in one database. `variables` are those of the server."""
+class Rounds(Source):
+    """The rounds of the timers of one model in one database."""
 
     own = TIMERS
 
-    database: Database
-    works: Mapping[str, TimedWork]
-    timers: Timers
-    clock: Clock
-    events: Events
-    variables: Mapping[str, Any]
-    noting: Noting
-    quarantine: Quarantine
+    def __init__(self, context: SourceContext) -> None:
+        self.database, self.clock, self.events = context.database, context.clock, context.events
+        self.variables, self.quarantine = context.variables, context.quarantine
+        self.works = context.model.timers
+        self.timers = Timers(self.database.dialect, self.works)
+        self.noting = Noting(self.database, self.works, self.timers, self.clock, self.events)
 
     def register(self, connection: Connection) -> None:
         """Note new timers, and those whose schedule has changed."""
@@ -199,13 +192,10 @@ class Rounds(UnwatchedSource):
 
     def _search(self, connection: Connection, timed: TimedWork, row: TimerRow | None, due: datetime) -> "_RoundResult":
         """Find the objects of a round for the due time `due`."""
-        session, variables = RunSession(connection), self._begun(timed, due)
-        try:
-            with CONTAINED:
-                objects = self._objects(connection, timed, variables, session)
-                session.flush()
-        finally:
-            session.end()
+        variables = self._begun(timed, due)
+        with ended(RunSession(connection)) as session, CONTAINED:
+            objects = self._objects(connection, timed, variables, session)
+            session.flush()
         return _RoundResult(row, objects, dump_variables(variables.changed()))
 
     def _begun(self, timed: TimedWork, due: datetime) -> Variables:
@@ -260,20 +250,6 @@ class _RoundResult:
 
 def _plan(timed: TimedWork, row: TimerRow, now: datetime) -> DuePlan:
     return plan(timed.when, row.due, row.set_at, row.last_due, now)
-
-
-def rounds_of(
-    database: Database,
-    model: ModelInfo,
-    clock: Clock,
-    events: Events,
-    variables: Mapping[str, Any],
-    quarantine: Quarantine | None = None,
-) -> Rounds:
-    """Return the rounds of a model's timers in a database."""
-    timers = Timers(database.dialect, model.timers)
-    noting = Noting(database, model.timers, timers, clock, events)
-    return Rounds(database, model.timers, timers, clock, events, variables, noting, quarantine or Quarantine())
 
 
 def _only_keys(query: Select[Any], timed: TimedWork, most: int | None) -> Select[Any]:

@@ -183,7 +183,7 @@ class Capture(ABC):
 
     @abstractmethod
     def has_changed(self) -> bool:
-        """Return whether any captured table differs from its remembered state."""
+        """Return whether any captured table differs from its remembered state. One statement asks for all of them."""
 
     def plan(self, captured: CapturedTable, application: str, table: Table, state: CatalogState) -> CapturePlan | None:
         """Return the plan for a table; None if the table does not exist."""
@@ -203,10 +203,9 @@ class Capture(ABC):
 
 
 def load(connection: Connection, tables: Sequence[Table]) -> TrackedTables:
-    """Return the captured tables."""
     known = captured_tables(connection)
     return TrackedTables(
-        TrackedTable(captured.id, table, captured.columns, captured.valued, captured.forms or {})
+        TrackedTable(captured.columns, captured.valued, captured.id, table, captured.forms or {})
         for table in capturable(tables)
         if (captured := known.get(table.fullname)) is not None and captured.installed is not None
     )

@@ -109,6 +109,12 @@ class Entries(ABC):
     snapshot_parameter: ClassVar[str] = ":snapshot"
     """The parameter for a snapshot in a condition."""
 
+    to_install: ClassVar[Sequence[str]] = ()
+    """Statements that begin a transaction which alone installs."""
+
+    to_be_brief: ClassVar[Sequence[str]] = ()
+    """Statements by which a transaction waits for a lock for a second at most."""
+
     to_take: ClassVar[Sequence[str]] = ()
     """Statements that begin a transaction which alone takes, while nobody ends a calculation. If it is lost with the
     machine, the journal is as it was, so it need not wait for the disk."""

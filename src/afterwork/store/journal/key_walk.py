@@ -14,7 +14,7 @@ from sqlalchemy import Connection
 from afterwork.store.journal.change import text_in
 from afterwork.store.journal.text_forms import TextForm
 from afterwork.store.journal.tracked_table import TrackedTable
-from afterwork.store.journal.values import key_sql, quoted
+from afterwork.store.journal.values import full_name, key_sql, quoted
 
 Position = str
 """The position of a chunk's last row."""
@@ -40,19 +40,15 @@ class KeyWalk(ABC):
 
     @property
     def columns(self) -> list[str]:
-        """Return the columns of the key, as SQL."""
         return [f"walked.{quoted(column.name)}" for column in self.tracked.key]
 
     @property
     def forms(self) -> list[TextForm]:
-        """Return the forms of these columns."""
         return [self.tracked.forms[column.name] for column in self.tracked.key]
 
     @property
     def table(self) -> str:
-        """Return the table, as SQL."""
-        table = self.tracked.table
-        return ".".join(quoted(name) for name in (table.schema, table.name) if name)
+        return full_name(self.tracked.table)
 
     @property
     def key(self) -> str:

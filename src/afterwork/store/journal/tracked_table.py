@@ -80,12 +80,6 @@ class TrackedTable(NumberedColumns):
     table: Table
     forms: Forms
 
-    def __init__(self, id: int, table: Table, columns: tuple[str, ...], valued: tuple[str, ...], forms: Forms) -> None:
-        super().__init__(columns, valued)
-        object.__setattr__(self, "id", id)
-        object.__setattr__(self, "table", table)
-        object.__setattr__(self, "forms", forms)
-
     @cached_property
     def key(self) -> tuple[Column[object], ...]:
         """Return the columns of the primary key. Empty for a table without one, whose rows can't be told apart."""
@@ -146,8 +140,6 @@ class TrackedTable(NumberedColumns):
 
 
 class TrackedTables:
-    """All tracked tables of a database."""
-
     def __init__(self, tracked_tables: Iterable[TrackedTable]) -> None:
         self.by_id: Mapping[int, TrackedTable] = {tracked_table.id: tracked_table for tracked_table in tracked_tables}
         self._by_table = {tracked_table.table: tracked_table for tracked_table in self.by_id.values()}
@@ -156,5 +148,4 @@ class TrackedTables:
         return iter(self.by_id.values())
 
     def of(self, table: object) -> TrackedTable | None:
-        """Return the tracked table of a table; None if it is not tracked."""
         return self._by_table.get(table) if isinstance(table, Table) else None

@@ -150,8 +150,12 @@ def key_sql(forms: Sequence[TextForm], references: Sequence[str], dialect: Diale
 
 
 def quoted(name: str) -> str:
-    """Return a name as quoted in SQL."""
     return '"' + name.replace('"', '""') + '"'
+
+
+def full_name(table: Table) -> str:
+    """Return the name of a table, with its schema if it has one, as quoted in SQL."""
+    return ".".join(quoted(name) for name in (table.schema, table.name) if name)
 
 
 def _key_forms(tracked_table: TrackedTable) -> list[tuple[Column[Any], TextForm]]:

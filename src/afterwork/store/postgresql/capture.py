@@ -14,7 +14,7 @@ from sqlalchemy import Row, Table, text
 from afterwork.store.journal.capture import Capture, CapturedTable, CapturePlan
 from afterwork.store.journal.continuity import CatalogState
 from afterwork.store.journal.text_forms import OTHER
-from afterwork.store.journal.values import quoted
+from afterwork.store.journal.values import full_name, quoted
 from afterwork.store.postgresql.capture_marks import (
     CHANGED_TABLES,
     REPLICATED,
@@ -23,7 +23,6 @@ from afterwork.store.postgresql.capture_marks import (
     function_name,
     trigger_name,
 )
-from afterwork.store.postgresql.capture_pairs import pairing_of
 from afterwork.store.postgresql.capture_rows import (
     EXACT,
     TYPE_OF,
@@ -32,8 +31,7 @@ from afterwork.store.postgresql.capture_rows import (
     type_of,
     type_of_function,
 )
-from afterwork.store.postgresql.capture_source import TriggerFunction
-from afterwork.store.postgresql.column_forms import column_forms
+from afterwork.store.postgresql.capture_source import TriggerFunction, pairing_of
 from afterwork.store.postgresql.sleep import AS_OWNER, wake_statement
 
 EVENTS = {
@@ -90,13 +88,16 @@ WITH RECURSIVE typed (number, type) AS (
     UNION ALL
     SELECT number, t.typbasetype FROM typed JOIN pg_type t ON t.oid = typed.type WHERE t.typtype = 'd'
 )
-SELECT a.attname AS name, b.oid::int8 AS type, s.oid::int8 AS stand_in, format_type(s.oid, NULL) AS stand_in_name,
+SELECT a.attname AS name, b.oid::int8 AS type, CASE b.typnamespace WHEN 'pg_catalog'::regnamespace THEN b.typname::text
+       END AS type_name, s.oid::int8 AS stand_in, format_type(s.oid, NULL) AS stand_in_name,
        b.typtype = 'e' OR s.oid = b.oid AND b.typname = ANY (:exact) AS is_exact,
-       s.oid = b.oid AND b.typname IN ('text', 'varchar') AS is_text,
+       s.oid = b.oid AND b.typname IN ('text', 'varchar') AS is_text, b.typtype = 'e' AS is_enum,
+       coalesce(c.collisdeterministic, true) AS is_plain,
        CASE a.attgenerated WHEN 'v' THEN pg_get_expr(d.adbin, d.adrelid) END AS expression
 FROM typed JOIN pg_type b ON b.oid = typed.type AND b.typtype <> 'd'
 JOIN pg_type s ON s.oid = CASE b.typnamespace WHEN 'pg_catalog'::regnamespace THEN b.oid ELSE 'text'::regtype END
 JOIN pg_attribute a ON a.attrelid = to_regclass(:table) AND a.attnum = typed.number
+LEFT JOIN pg_collation c ON c.oid = a.attcollation
 LEFT JOIN pg_attrdef d ON d.adrelid = a.attrelid AND d.adnum = a.attnum
 ORDER BY a.attnum
 """)
@@ -117,8 +118,6 @@ _FOUND_DEFINITION = text("SELECT prosrc FROM pg_proc WHERE oid = to_regproc(:fun
 
 
 class PostgreSQLCapture(Capture):
-    """Capture in a PostgreSQL database."""
-
     @cached_property
     def schema(self) -> str:
         """Return the schema of the journal, which also contains the functions."""
@@ -151,7 +150,7 @@ class PostgreSQLCapture(Capture):
         return [column.name for column in self._columns(table)]
 
     def forms(self, table: Table) -> Mapping[str, str]:
-        return column_forms(self.connection, _full_name(table))
+        return {column.name: column.form for column in self._columns(table)}
 
     def definition(self, captured: CapturedTable, table: Table, columns: Sequence[str]) -> str:
         by_name = {column.name: column for column in self._columns(table)}
@@ -174,11 +173,11 @@ class PostgreSQLCapture(Capture):
         wanted = {(relation.oid, name) for relation, name, _ in self._wanted(captured, table)}
         needs_all = any((row.relation, row.name) not in wanted for row in self._triggers(captured))
         mode = "ACCESS EXCLUSIVE" if needs_all else "SHARE ROW EXCLUSIVE"
-        self._run(f"LOCK TABLE {_full_name(table)} IN {mode} MODE")
+        self._run(f"LOCK TABLE {full_name(table)} IN {mode} MODE")
 
     def install(self, plan: CapturePlan) -> None:
         captured, table = plan.captured, plan.table
-        self.connection.execute(_NOTE_RELATION, {"table_id": captured.id, "table": _full_name(table)})
+        self.connection.execute(_NOTE_RELATION, {"table_id": captured.id, "table": full_name(table)})
         wanted = self._wanted(captured, table)
         more = AS_ALWAYS if needs_settings(captured, table) else ""
         self._make_function(self._function(captured), plan.definition, more)
@@ -232,10 +231,10 @@ class PostgreSQLCapture(Capture):
 
     def _relations(self, table: Table) -> Sequence[Row[Any]]:
         """Return the table and its parts."""
-        return self.connection.execute(_RELATIONS, {"table": _full_name(table)}).all()
+        return self.connection.execute(_RELATIONS, {"table": full_name(table)}).all()
 
     def _columns(self, table: Table) -> "list[CapturedColumn]":
-        rows = self.connection.execute(_COLUMNS, {"table": _full_name(table), "exact": EXACT}).mappings()
+        rows = self.connection.execute(_COLUMNS, {"table": full_name(table), "exact": EXACT}).mappings()
         return [CapturedColumn(**row) for row in rows]
 
     def _has_cascades(self, table: Table) -> bool:
@@ -260,10 +259,6 @@ def dollar_quoted(body: str) -> str:
     while tag in body:
         tag = f"{tag[:-1]}_$"
     return f"{tag}{body}{tag}"
-
-
-def _full_name(table: Table) -> str:
-    return ".".join(quoted(name) for name in (table.schema, table.name) if name)
 
 
 def for_rows(definition: str) -> str:

@@ -107,7 +107,6 @@ def function_name(table_id: int, *, row: bool = False) -> str:
 
 
 def catalog_states(connection: Connection) -> Mapping[int, CatalogState]:
-    """Return the catalog state of each captured table."""
     states = {}
     for table_id, fingerprint, rows in connection.execute(_SHOWN):
         marks: dict[str, dict[str, CatalogMark]] = {}

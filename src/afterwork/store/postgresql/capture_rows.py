@@ -1,14 +1,24 @@
-"""The rows that a trigger on PostgreSQL receives, as SQL: their source, and the images made of them."""
+"""The rows that a trigger on PostgreSQL receives, as SQL: the forms of their columns, and the images made of them."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cached_property
 
 from sqlalchemy import Dialect, Table
 
 from afterwork.store.journal.capture import CapturedTable
-from afterwork.store.journal.text_forms import Forms
+from afterwork.store.journal.text_forms import OTHER, Forms
 from afterwork.store.journal.tracked_table import LAST_BIT, is_number
 from afterwork.store.journal.values import key_sql, quoted, value_sql
+
+_FORMS: Mapping[str | None, str] = {
+    **dict.fromkeys(("int2", "int4", "int8"), "integer"),
+    **dict.fromkeys(("text", "varchar", "name"), "text"),
+    "bool": "boolean",
+    "bpchar": "padded",
+    **{name: name for name in ("uuid", "date", "timestamp", "timestamptz", "time", "numeric", "bytea")},
+}
+
 
 EXACT = [
     *("bool", "int2", "int4", "int8", "oid", "uuid", "text", "varchar", "bytea"),
@@ -40,16 +50,26 @@ def type_of_function(schema: str) -> str:
 
 @dataclass(frozen=True)
 class CapturedColumn:
-    """A column of the database. `type` is the number of its values' type, behind all domains; `stand_in` is the same,
-    or that of text if the type is not PostgreSQL's own."""
+    """A column of the database. `type` is the number of its values' type, behind all domains, `type_name` its name if
+    it is PostgreSQL's own; `stand_in` is the same, or that of text. Texts are equal only as they are if it `is_plain`,
+    by the column's own collation."""
 
     name: str
     type: int
+    type_name: str | None
     stand_in: int
     stand_in_name: str
     is_exact: bool
     is_text: bool
+    is_enum: bool
+    is_plain: bool
     expression: str | None
+
+    @property
+    def form(self) -> str:
+        """Return the name of the form in which the values are written as text."""
+        known = "text" if self.is_enum else _FORMS.get(self.type_name)
+        return known if known is not None and self.is_plain else f"{OTHER} {self.type}"
 
     @property
     def source(self) -> str:
@@ -153,5 +173,4 @@ class TransitionRows:
 
     @property
     def forms(self) -> Forms:
-        """Return the forms of the columns."""
         return self.captured.forms or {}

@@ -53,8 +53,6 @@ class Document:
 
 @dataclass(frozen=True)
 class PostgreSQLColumns:
-    """The conversions that PostgreSQL columns apply to values."""
-
     dialect: Any
 
     def type_of(self, connection: Connection, table: Table, column: str) -> ColumnType | None:

@@ -1,16 +1,23 @@
-"""Connections of servers to PostgreSQL, which never wait forever for a lost machine or one that refuses them."""
+"""Connections of servers to PostgreSQL, which never wait forever for a lost machine or one that refuses them.
+
+PostgreSQL refuses a prepared statement whose result a migration has changed ("cached plan must not change result
+type"), and only a fresh one helps. A rollback makes the driver forget all prepared statements. Outside of a
+transaction, the statement is sent once more.
+"""
 
 import os
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from contextvars import ContextVar
-from typing import Any
+from typing import Any, Self
 
-from psycopg import OperationalError
+from psycopg import Connection, Cursor, OperationalError
 from psycopg.conninfo import make_conninfo
-from psycopg.errors import ConnectionTimeout
-from psycopg.pq import PGconn, Ping
+from psycopg.errors import ConnectionTimeout, FeatureNotSupported
+from psycopg.pq import PGconn, Ping, TransactionStatus
 from sqlalchemy import Dialect, Engine, event
+
+from afterwork.store.postgresql.role_limits import CHANGED
 
 PATIENCE: Mapping[str, int] = {
     "connect_timeout": 10,
@@ -50,12 +57,9 @@ def own_connection() -> Iterator[None]:
 def _connect(dialect: Dialect, record: object, arguments: tuple[Any, ...], named: dict[str, Any]) -> Any:
     if not _own.get():
         return None  # the application connects
-    options = {name: value for name, value in PATIENCE.items() if name != "connect_timeout" or not _is_in_environment()}
+    own = {"connect_timeout"} if "PGCONNECT_TIMEOUT" in os.environ else set()
+    options = {name: value for name, value in PATIENCE.items() if name not in own}
     return dialect.connect(*arguments, **{**options, **named})
-
-
-def _is_in_environment() -> bool:
-    return "PGCONNECT_TIMEOUT" in os.environ
 
 
 def answers_with_refusal(error: BaseException) -> bool:
@@ -69,3 +73,36 @@ def answers_with_refusal(error: BaseException) -> bool:
     used = {option.keyword.decode(): option.val.decode() for option in cause.pgconn.info if option.val is not None}
     conninfo = make_conninfo(**{**used, "connect_timeout": str(ASKED_WITHIN)})
     return PGconn.ping(conninfo.encode()) == Ping.OK
+
+
+REFUSES = "RevalidateCachedQuery"
+"""The function of PostgreSQL that refuses; unlike its message, its name is the same in all languages."""
+
+
+def is_outdated(error: BaseException | None) -> bool:
+    """Return whether the driver's error says that a migration outdated a prepared statement."""
+    return isinstance(error, FeatureNotSupported) and error.diag.source_function == REFUSES
+
+
+def mend(connection: Connection[Any]) -> None:
+    """Make a server's own connection resend statements that a migration outdated, and note changed settings."""
+    if connection.cursor_factory is Cursor:
+        connection.cursor_factory = _OwnCursor
+
+
+SETS = ("SET", "RESET", "DISCARD ALL")
+"""PostgreSQL's responses to statements that change settings."""
+
+
+class _OwnCursor(Cursor[Any]):
+    def execute(self, query: Any, params: Any = None, *, prepare: bool | None = None, **options: Any) -> Self:
+        try:
+            super().execute(query, params, prepare=prepare, **options)
+        except FeatureNotSupported as error:
+            if not is_outdated(error) or self.connection.info.transaction_status != TransactionStatus.IDLE:
+                raise
+            super().execute("DEALLOCATE ALL")
+            super().execute(query, params, prepare=prepare, **options)
+        if self.statusmessage in SETS or (isinstance(query, str) and "set_config" in query):
+            setattr(self.connection, CHANGED, True)
+        return self

@@ -14,14 +14,17 @@ from sqlalchemy import ColumnElement, Connection, Engine, Interval, Table, cast,
 from sqlalchemy.exc import DBAPIError, SQLAlchemyError
 
 from afterwork.errors import StateHasChanged
+from afterwork.model.contract import Contract
 from afterwork.model.utc_datetime import UtcDateTime
 from afterwork.settings import Settings
-from afterwork.store.database import NOT_LONG, Database, Holder, ServerRow
+from afterwork.store.database import NOT_LONG, Database, Holder
 from afterwork.store.direct import Direct, send_together
 from afterwork.store.postgresql import role_limits, sleep
 from afterwork.store.postgresql.column import PostgreSQLColumns
-from afterwork.store.postgresql.connecting import answers_with_refusal, bound, own_connection
-from afterwork.store.postgresql.outdated_plans import is_outdated, mend
+from afterwork.store.postgresql.connecting import answers_with_refusal, bound, is_outdated, mend, own_connection
+from afterwork.store.postgresql.waker import NotifyWaker
+from afterwork.store.server_rows import ServerRow
+from afterwork.store.waker import PollingWaker, Waker
 
 IN_TRANSACTION = {TransactionStatus.ACTIVE, TransactionStatus.INTRANS, TransactionStatus.INERROR}
 CANCELLED = "57014"
@@ -69,8 +72,6 @@ AGE = text("SELECT clock_timestamp() - pg_postmaster_start_time()")
 
 
 class PostgreSQL(Database):
-    """A PostgreSQL database."""
-
     dialect = "postgresql"
     has_one_writer = False
     begin = "BEGIN READ WRITE"
@@ -211,11 +212,6 @@ class PostgreSQL(Database):
             )
 
     @contextmanager
-    def light_transaction(self, connection: Connection, first: Sequence[str]) -> Iterator[None]:
-        with self.transaction(connection, first):
-            yield
-
-    @contextmanager
     def light_statement(self, connection: Connection) -> Iterator[None]:
         yield
         connection.commit()
@@ -289,6 +285,21 @@ class PostgreSQL(Database):
 
     def lane_holders(self, connection: Connection) -> Mapping[str, Holder]:
         return {lane: Holder(process, since) for lane, process, since in connection.execute(LANE_HOLDERS)}
+
+    def waker(self, connection: Connection) -> Waker:
+        listens = self.settings.listen and self.settings.notify is not False
+        can_notify = listens and not self.notifying_would_fail(connection)
+        return NotifyWaker(connection, self.settings) if can_notify else PollingWaker(self.settings)
+
+    def notifying_would_fail(self, connection: Connection) -> bool:
+        if not self.settings.listen or self.settings.notify is not None:
+            return False
+        can_prepare = connection.execute(sleep.CAN_PREPARE).scalar()
+        connection.commit()
+        return bool(can_prepare)
+
+    def add_wake_trigger(self, connection: Connection, contract: Contract) -> Iterator[str]:
+        return sleep.add_wake_trigger(connection, contract)
 
     def wake_all(self, connection: Connection) -> None:
         connection.exec_driver_sql(f"NOTIFY {sleep.channel(connection)}")

@@ -1,4 +1,7 @@
-"""The journal on PostgreSQL: changes become visible in any order, so snapshots tell which ones were seen."""
+"""The journal on PostgreSQL: changes become visible in any order, so snapshots tell which ones were seen.
+
+A table is walked by PostgreSQL's comparison of keys, or by their texts if a type has none.
+"""
 
 from collections.abc import Sequence
 from typing import Any
@@ -9,6 +12,8 @@ from afterwork.store.database import NOT_LONG
 from afterwork.store.direct import Direct
 from afterwork.store.journal.change import JournalEntry
 from afterwork.store.journal.entries import NOW, Entries, Literals, counts
+from afterwork.store.journal.key_walk import KeyWalk
+from afterwork.store.journal.text_forms import OTHER
 
 # The lock is on a table that is hardly ever written. Unlike other statements, LOCK takes no snapshot, so that even a
 # transaction with a single one sees what the lock's previous holder has done.
@@ -19,10 +24,10 @@ _OWN = text("SELECT CAST(CAST(pg_current_xact_id() AS text) AS bigint)")
 
 
 class PostgreSQLEntries(Entries):
-    """The statements on the journal of a PostgreSQL database."""
-
     columns = ", ".join(JournalEntry._fields)
     snapshot_parameter = "CAST(:snapshot AS pg_snapshot)"
+    to_install = ("LOCK TABLE afterwork_tracked_table IN SHARE ROW EXCLUSIVE MODE",)
+    to_be_brief = ("SET LOCAL lock_timeout = '1s'",)
     to_take = _TO_TAKE
     to_take_and_end = (*_TO_TAKE, NOT_LONG)
     to_end = ("LOCK TABLE afterwork_installation IN ROW SHARE MODE", NOT_LONG)
@@ -52,3 +57,37 @@ class PostgreSQLEntries(Entries):
 
     def seen_by_writer(self, connection: Connection, snapshot: Any) -> tuple[Any, int | None]:
         return snapshot, int(connection.execute(_OWN).scalar_one())
+
+
+PARAMETER = "\0"
+
+FIRST_OF_EXTENSIONS = 16384
+"""The lowest number of a type that does not come with PostgreSQL, whose own key types are all ordered."""
+
+_WITHOUT_ORDER = text(
+    "SELECT oid::bigint FROM pg_type WHERE oid::bigint = ANY(:numbers) AND typtype = 'b' AND typcategory <> 'A' AND NOT"
+    " EXISTS (SELECT FROM pg_operator WHERE oprname = '>' AND oprleft = pg_type.oid AND oprright = pg_type.oid)"
+)
+
+
+class PostgreSQLKeyWalk(KeyWalk):
+    def rows(self, last: Sequence[str], limit: int) -> Sequence[Sequence[str]]:
+        unordered = self._unordered()
+        keys = [f'{column}::text COLLATE "C"' if n in unordered else column for n, column in enumerate(self.columns)]
+        order = ", ".join(keys)
+        selected = ", ".join([self.key, *(f"{column}::text" for column in self.columns)])
+        # Parameters without types are read as the types of the columns.
+        beyond = f" WHERE ({order}) > ({', '.join(PARAMETER for _ in last)})" if last else ""
+        statement = f"SELECT {selected} FROM {self.table} AS walked{beyond} ORDER BY {order} LIMIT {limit}"
+        statement = statement.replace("%", "%%").replace(PARAMETER, "%s")
+        return self.connection.exec_driver_sql(statement, tuple(last)).all()
+
+    def _unordered(self) -> set[int]:
+        """Return the indexes of the key's columns whose types have no comparison: they are ordered by their texts."""
+        numbers = {
+            n: int(form.name.removeprefix(OTHER)) for n, form in enumerate(self.forms) if form.name.startswith(OTHER)
+        }
+        if not any(number >= FIRST_OF_EXTENSIONS for number in numbers.values()):
+            return set()
+        unordered = set(self.connection.execute(_WITHOUT_ORDER, {"numbers": list(numbers.values())}).scalars())
+        return {n for n, number in numbers.items() if number in unordered}

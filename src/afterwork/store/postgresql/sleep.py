@@ -4,7 +4,11 @@ Advisory locks and channels belong to a database, installations to one of its sc
 number of this schema's table `afterwork_installation`; 0 beside it means sleep, any other number a server.
 """
 
+from collections.abc import Iterator
+
 from sqlalchemy import Connection, text
+
+from afterwork.model.contract import Contract
 
 SPACE = "to_regclass('afterwork_installation')::oid::int4"
 
@@ -18,15 +22,15 @@ SHOW_LIFE = text(
 )
 """The lock says that the server lives, so PostgreSQL has to notice if the server's machine silently disappears."""
 
-_HELD = (
+_BLOCKED = (
     "SELECT EXISTS (SELECT FROM pg_locks WHERE locktype = 'advisory' AND granted AND mode = 'ExclusiveLock'"
     " AND database = (SELECT oid FROM pg_database WHERE datname = current_database())"
     " AND classid = to_regclass('afterwork_installation') AND objid = :server)"
 )
 
-IS_ALIVE = text(_HELD)
+IS_ALIVE = text(_BLOCKED)
 
-SOMEBODY_SLEEPS = text(_HELD).bindparams(server=0)
+SOMEBODY_SLEEPS = text(_BLOCKED).bindparams(server=0)
 
 CAN_PREPARE = text("SELECT current_setting('max_prepared_transactions') <> '0'")
 """The query for whether transactions can be prepared for two-phase commit. One that has notified can't."""
@@ -76,9 +80,46 @@ those by which it is found. It reads them by name, as JSON values, so a migratio
 without making writers fail."""
 
 
-def create_wake_function(connection: Connection) -> None:
-    """Create or replace the functions of the triggers that wake sleeping servers."""
-    connection.exec_driver_sql(_WAKE_FUNCTION.format(wake=wake_statement(connection)).replace("%", "%%"))
+# Triggers of an earlier version name columns, whose types no migration could then change.
+_IS_ENABLED = text(
+    "SELECT count(*) = 2 FROM pg_trigger JOIN pg_proc ON pg_proc.oid = tgfoid"
+    " WHERE tgname IN ('afterwork_wake', 'afterwork_wake_again') AND tgrelid = to_regclass(:table)"
+    " AND tgenabled <> 'D' AND prosecdef AND CAST(tgattr AS text) = ''"
+)
+
+
+def has_wake_trigger(connection: Connection, contract: Contract) -> bool:
+    """Return whether sleeping servers are notified of new tickets, whoever writes them."""
+    return bool(connection.execute(_IS_ENABLED, {"table": _quoted(connection, contract)}).scalar())
+
+
+def add_wake_trigger(connection: Connection, contract: Contract) -> Iterator[str]:
+    """Notify a sleeping server of new tickets, and of pending ones that are set back or changed. The server's own
+    writes that end a ticket wake nobody."""
+    if has_wake_trigger(connection, contract):
+        return
+    table = _quoted(connection, contract)
+    # No list of columns and no condition, which would break migrations that change the columns' types.
+    watched = (
+        *(contract.done, contract.error, contract.execute_earliest, contract.view_model, contract.root_id),
+        *(contract.lane, contract.priority),
+    )
+    names = (attribute.column.name for attribute in watched if attribute is not None)
+    columns = ", ".join("'" + name.replace("'", "''").replace("%", "%%") + "'" for name in names)
+    for statement in (
+        _WAKE_FUNCTION.format(wake=wake_statement(connection)).replace("%", "%%"),
+        f"DROP TRIGGER IF EXISTS afterwork_wake ON {table}",
+        f"DROP TRIGGER IF EXISTS afterwork_wake_again ON {table}",
+        f"CREATE TRIGGER afterwork_wake AFTER INSERT ON {table} FOR EACH STATEMENT EXECUTE FUNCTION afterwork_wake()",
+        f"CREATE TRIGGER afterwork_wake_again AFTER UPDATE ON {table} FOR EACH ROW"
+        f" EXECUTE FUNCTION afterwork_wake_again({columns})",
+    ):
+        connection.exec_driver_sql(statement)
+    yield f"trigger afterwork_wake on {contract.table.fullname} created"
+
+
+def _quoted(connection: Connection, contract: Contract) -> str:
+    return connection.dialect.identifier_preparer.format_table(contract.table)
 
 
 def wake_statement(connection: Connection) -> str:

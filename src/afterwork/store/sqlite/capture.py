@@ -10,7 +10,7 @@ from afterwork.store.journal.continuity import CatalogState
 from afterwork.store.journal.values import quoted
 from afterwork.store.sqlite.capture_marks import HAS_CHANGED, catalog_states, settle, trigger_name
 from afterwork.store.sqlite.capture_source import EVENTS, TriggerSource
-from afterwork.store.sqlite.column_forms import column_forms
+from afterwork.store.sqlite.column import column_forms
 from afterwork.store.sqlite.unique_keys import UniqueKey, UniqueTerm, unique_of
 
 ROW_NAMES = ("rowid", "_rowid_", "oid")
@@ -27,8 +27,6 @@ _TRIGGERS = text("SELECT name, sql FROM sqlite_master WHERE type = 'trigger' AND
 
 
 class SQLiteCapture(Capture):
-    """Capture in a SQLite file."""
-
     def prepare(self) -> Iterator[str]:
         yield from ()
 
@@ -86,7 +84,6 @@ class SQLiteCapture(Capture):
         return {event: source.trigger(event) for event in EVENTS}
 
     def _unique(self, table: Table) -> list[UniqueKey]:
-        """Return the unique keys of a table."""
         name = {"table": table.name}
         key = [UniqueTerm(quoted(row.name), row.name) for row in self.connection.execute(_COLUMNS, name) if row.pk]
         rows = self.connection.execute(_UNIQUE, name)

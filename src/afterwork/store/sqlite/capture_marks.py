@@ -39,12 +39,10 @@ def settle(connection: Connection) -> None:
 
 
 def trigger_name(table_id: int, event: str) -> str:
-    """Return the name of a trigger."""
     return f"afterwork_{table_id}_{event}"
 
 
 def catalog_states(connection: Connection, events: Sequence[str]) -> Mapping[int, CatalogState]:
-    """Return the catalog state of each captured table."""
     version = connection.exec_driver_sql(f"SELECT {_VERSION}").scalar_one()
     rows = {(row.type, row.name.lower()): row for row in connection.execute(_LISTED)}
     tables, triggers = (_LastListed(rows.get(("table", LAST))), _LastListed(rows.get(("trigger", LAST_TRIGGER))))

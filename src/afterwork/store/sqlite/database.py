@@ -1,23 +1,70 @@
-"""SQLite: a single writer at a time, and servers on one machine."""
+"""SQLite: a single writer at a time, and servers on one machine.
+
+A known recipe for SQLite has a listener that sends BEGIN, or BEGIN IMMEDIATE, whenever SQLAlchemy begins something. A
+server begins its transactions itself, each of the kind that it needs. With the recipe, it would hold an old state of
+the database, or the lock of the single writer, wherever it only reads. So it has an engine of its own.
+"""
 
 import sqlite3
 import time
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, suppress
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from sqlalchemy import ColumnElement, Connection, Engine, Table, literal
+from sqlalchemy.engine.base import OptionEngine
 from sqlalchemy.engine.interfaces import DBAPICursor
 from sqlalchemy.exc import DBAPIError
 
-from afterwork.errors import StateHasChanged
+from afterwork.errors import StateHasChanged, UnsupportedDatabase
 from afterwork.model.utc_datetime import UtcDateTime
 from afterwork.settings import Settings
-from afterwork.store.database import Database, Holder, ServerRow
+from afterwork.store.database import Database
 from afterwork.store.process import has_rebooted, machine, process_start
+from afterwork.store.server_rows import ServerRow
 from afterwork.store.sqlite.column import SQLiteColumns
 from afterwork.store.sqlite.file_fairness import FileFairness
+from afterwork.store.sqlite.waker import FileWaker
+from afterwork.store.waker import Waker
+
+
+def without_begin(engine: Engine) -> Engine:
+    """Return an engine without listeners for the beginning of transactions. It is this one, or one with the same
+    connections and all other listeners. Raises `UnsupportedDatabase` if they listen to all engines."""
+    if not _begins(engine):
+        return engine
+    own = Engine(
+        engine.pool,
+        engine.dialect,
+        engine.url,
+        execution_options=dict(engine.get_execution_options()),
+        hide_parameters=engine.hide_parameters,
+    )
+    own._has_events = engine._has_events
+    _copy_listeners(_plain(engine).dispatch, own.dispatch)
+    if _begins(own):
+        raise UnsupportedDatabase(
+            'A listener to "begin" is attached to the class Engine, and begins transactions of servers, too. '
+            "Attach it to the application's own engine: event.listen(engine, ...)."
+        )
+    return own
+
+
+def _begins(engine: Engine) -> bool:
+    return len(list(engine.dispatch.begin)) > 0
+
+
+def _copy_listeners(source: Any, target: Any) -> None:
+    for name in set(source._event_names) - {"begin"}:
+        if listeners := getattr(source, name).listeners:  # without those of the class, which listen to all engines
+            getattr(target, name).for_modify(target).listeners.extend(listeners)
+
+
+def _plain(engine: Engine) -> Engine:
+    """Return the engine behind those with their own options."""
+    return _plain(engine._proxied) if isinstance(engine, OptionEngine) else engine
+
 
 BUSY = {"SQLITE_BUSY", "SQLITE_BUSY_SNAPSHOT", "SQLITE_BUSY_RECOVERY", "SQLITE_BUSY_TIMEOUT", "SQLITE_LOCKED"}
 UNREACHABLE = {"SQLITE_CANTOPEN", "SQLITE_IOERR", "SQLITE_NOTADB"}
@@ -167,9 +214,6 @@ class SQLite(Database):
         with self.transaction(connection):
             yield connection.exec_driver_sql(LAST_CHANGE).scalar_one()
 
-    def announce(self, connection: Connection, server: int) -> bool:
-        return False
-
     def after(self, duration: timedelta) -> ColumnElement[datetime]:
         # A file has no clock; all who share it are on one machine, which has one.
         return literal(datetime.now(UTC) + duration, UtcDateTime())
@@ -179,14 +223,19 @@ class SQLite(Database):
             return process_start(row.process) == row.process_started
         return False if has_rebooted(row.host, row.machine) else None
 
-    def was_lost_with_database(self, connection: Connection, row: ServerRow) -> bool:
-        return False
-
-    def lane_holders(self, connection: Connection) -> Mapping[str, Holder]:
-        return {}  # a single lock covers everything, and it has no name
+    def waker(self, connection: Connection) -> Waker:
+        return FileWaker(connection, self.settings)
 
     def wake_all(self, connection: Connection) -> None:
         """Do nothing: any write has changed the file."""
+
+    def prepare_file(self, connection: Connection) -> Iterator[str]:
+        """Let readers and the single writer of the file avoid each other by a write-ahead log."""
+        if not self.shares_one_connection:
+            connection.commit()
+            if _pragma(connection, "PRAGMA journal_mode") != "wal":
+                _pragma(connection, "PRAGMA journal_mode = WAL")
+                yield "journal mode of the file set to WAL"
 
     def index_names(self, connection: Connection, table: Table) -> set[str]:
         return set(

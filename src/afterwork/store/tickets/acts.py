@@ -9,7 +9,7 @@ from sqlalchemy import Connection, Row, Update, select, update
 from afterwork.model.contract import receipt_minutes
 from afterwork.model.key import key_text
 from afterwork.store import progress
-from afterwork.store.tickets.pending import has_begun
+from afterwork.store.tickets.columns import has_begun
 from afterwork.store.tickets.statements import Tickets
 
 
@@ -59,7 +59,6 @@ def cancel(connection: Connection, tickets: Tickets, keys: Collection[Any], erro
 
 
 def ask_to_stop(connection: Connection, keys: Collection[Any], now: datetime) -> None:
-    """Ask the runs of tickets to stop."""
     progress.ask_these_to_stop(connection, [key_text(key) for key in keys], now)
 
 

@@ -1,21 +1,21 @@
 """Claiming due tickets: a statement locks the lane and the first due tickets in it, or finds nothing."""
 
+from collections.abc import Collection
 from functools import cached_property
 from typing import Any
 
 from sqlalchemy import Boolean, ColumnElement, Connection, Select, bindparam, exists, func, select
 from sqlalchemy.dialects import postgresql
+from sqlalchemy.exc import OperationalError
 
 from afterwork.clock import MAX_CLOCK_SKEW
 from afterwork.store import tables
 from afterwork.store.direct import Direct
 from afterwork.store.lane_limits import MODES, Mode
 from afterwork.store.leases import free_slot
-from afterwork.store.locking import lockable
 from afterwork.store.readable_values import reading_any_text
-from afterwork.store.tickets.columns import TicketColumns
+from afterwork.store.tickets.columns import TicketColumns, has_begun
 from afterwork.store.tickets.looking import WaitingTickets
-from afterwork.store.tickets.pending import has_begun
 from afterwork.store.tickets.rows import ClaimRequest, TicketRow
 
 
@@ -25,16 +25,18 @@ class ClaimableTickets(WaitingTickets):
     @cached_property
     def _due(self) -> dict[Mode, Direct]:
         asked: ColumnElement[int] = bindparam("priority")
-        return {mode: Direct(self._due_statement(mode, asked)) for mode in MODES}
+        return {mode: Direct(self._guarded(self._due_rows(asked), mode)) for mode in MODES}
 
     @cached_property
     def _first(self) -> dict[Mode, Direct]:
         first = self._first_priority()
-        return {mode: Direct(self._due_statement(mode, first)) for mode in MODES}
+        return {mode: Direct(self._guarded(self._due_rows(first), mode)) for mode in MODES}
 
     @cached_property
     def _one(self) -> dict[Mode, Select[Any]]:
-        return {mode: self._one_statement(mode) for mode in MODES}
+        c = self.columns
+        one = self._select().where(c.key == bindparam("key"), c.pending, ~has_begun(c.key))
+        return {mode: self._guarded(one, mode) for mode in MODES}
 
     @cached_property
     def _policies(self) -> Direct:
@@ -75,7 +77,7 @@ class ClaimableTickets(WaitingTickets):
         priority: Any = self._first_priority() if first else bindparam("priority", request.priority)
         due = connection.execute(self._due_rows(priority), self._bounds(request)).all()
         tickets = [TicketRow.of(row) for row in due]
-        can_lock = lockable(connection, self.columns.key, [ticket.key for ticket in tickets])
+        can_lock = _lockable(connection, self.columns.key, [ticket.key for ticket in tickets])
         return [ticket for ticket in tickets if can_lock is not None and ticket.key not in can_lock]
 
     def _bounds(self, request: ClaimRequest) -> dict[str, Any]:
@@ -91,13 +93,6 @@ class ClaimableTickets(WaitingTickets):
             .limit(1)
             .scalar_subquery()
         )
-
-    def _due_statement(self, mode: Mode, priority: ColumnElement[int]) -> Select[Any]:
-        return self._guarded(self._due_rows(priority), mode)
-
-    def _one_statement(self, mode: Mode) -> Select[Any]:
-        c = self.columns
-        return self._guarded(self._select().where(c.key == bindparam("key"), c.pending, ~has_begun(c.key)), mode)
 
     def _due_rows(self, priority: ColumnElement[int]) -> Select[Any]:
         c = self.columns
@@ -133,3 +128,19 @@ class ClaimableTickets(WaitingTickets):
                 pass  # needs neither lane nor rate
         locked = free.cte("locked")
         return statement.where(exists(select(locked.c.name))).with_for_update(of=self.contract.table, skip_locked=True)
+
+
+def _lockable(connection: Connection, key: ColumnElement[Any], keys: Collection[Any]) -> set[Any] | None:
+    """Return the keys whose rows this role may lock, on PostgreSQL and within a transaction. Return None if others have
+    locked some."""
+    if not keys:
+        return set()
+    rows = select(key).where(key.in_(keys)).with_for_update(key_share=True, read=True, nowait=True)
+    connection.exec_driver_sql("SAVEPOINT afterwork_lockable")
+    try:
+        locked = set(connection.execute(rows).scalars())
+    except OperationalError:  # not available
+        connection.exec_driver_sql("ROLLBACK TO SAVEPOINT afterwork_lockable")
+        return None
+    connection.exec_driver_sql("RELEASE SAVEPOINT afterwork_lockable")
+    return locked

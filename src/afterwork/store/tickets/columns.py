@@ -1,4 +1,4 @@
-"""The columns of a ticket table, the expressions derived from them, and the indexes on these."""
+"""The columns of a ticket table, the conditions and expressions derived from them, and the indexes on these."""
 
 from collections.abc import Sequence
 from datetime import UTC, datetime
@@ -15,6 +15,7 @@ from sqlalchemy import (
     Text,
     case,
     cast,
+    exists,
     func,
     literal,
     literal_column,
@@ -25,8 +26,10 @@ from sqlalchemy import (
 
 from afterwork.model.column_types import has_zone
 from afterwork.model.contract import Contract, ContractAttribute
+from afterwork.model.key import key_as_text
 from afterwork.model.lane import MAIN
 from afterwork.model.priority import LOWEST_PRIORITY
+from afterwork.store import tables
 from afterwork.store.readable_values import in_calendar, readable_timestamp
 
 
@@ -191,3 +194,13 @@ def one_more(column: ColumnElement[int]) -> ColumnElement[int]:
 def aware(moment: datetime | None) -> datetime | None:
     """Return a timestamp of a ticket's column with its zone; naive columns hold UTC."""
     return moment.replace(tzinfo=UTC) if moment is not None and moment.tzinfo is None else moment
+
+
+def is_pending(contract: Contract) -> ColumnElement[bool]:
+    """Return the condition that a ticket is pending: its Done and Error are null."""
+    return contract.done.column.is_(None) & contract.error.column.is_(None)
+
+
+def has_begun(key: ColumnElement[Any]) -> ColumnElement[bool]:
+    """Return the condition that a lease holds the ticket with this key."""
+    return exists().where(tables.lease.c.ticket == key_as_text(key)).correlate_except(tables.lease)

@@ -1,12 +1,11 @@
-"""Reduced forms for writing the end of a ticket that its table refuses in full."""
+"""Reduced forms for the end of a ticket that its table refuses in full, and the Error of one that came too late."""
 
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import UTC, datetime
 from typing import Any
 
-from sqlalchemy import Connection, update
+from sqlalchemy import Column, Connection
 
-from afterwork.model.contract import Contract, ContractAttribute
 from afterwork.store.texts import SHORT, cut, fitted
 
 FIXED = "It failed; see the log."
@@ -24,6 +23,11 @@ class EndForm:
         names = " and ".join(name.replace("_", " ") for name in self.attributes)
         return names if self.most is None else f"{names}, with a short error"
 
+    def error(self, connection: Connection, column: Column[Any], text: str) -> str:
+        """Return an Error as this form writes it."""
+        fit = fitted(connection, column, FIXED if self.most == 0 else text)
+        return cut(connection, ascii(fit)[1:-1], self.most) if self.most else fit
+
 
 AS_ASKED = EndForm(("done", "delete_time", "error", "attempts"))
 
@@ -39,20 +43,14 @@ LESSER = (
 """The forms tried in turn when the database refuses. Each says less about the ticket's end, and all end it."""
 
 
-def write_in_form(
-    connection: Connection, contract: Contract, form: EndForm, key: Any, error: str | None, ended: datetime, keep: int
-) -> int:
-    """End a ticket in a form. `ended` is as the columns hold timestamps. Return the number of changed rows."""
-    asked = {"done": ended, "delete_time": ended + timedelta(minutes=keep), "error": error}
-    if error is not None:
-        text = FIXED if form.most == 0 else error
-        asked["error"] = fitted(connection, contract.error.column, text)
-        if form.most:
-            asked["error"] = cut(connection, ascii(asked["error"])[1:-1], form.most)
-    values = {_column(contract, name): value for name, value in asked.items() if name in form.attributes}
-    return connection.execute(update(contract.table).where(contract.key.column == key).values(values)).rowcount
+EXPIRED_PREFIX = "Expired before it began: "
+"""The beginning of the Error of an expired ticket. Texts of exceptions begin with the name of a class."""
 
 
-def _column(contract: Contract, name: str) -> Any:
-    attribute: ContractAttribute = getattr(contract, name)
-    return attribute.column
+def expiry_error(not_after: datetime, now: datetime) -> str:
+    """Return the Error of a ticket whose turn comes too late."""
+    late = now - not_after
+    return (
+        f"{EXPIRED_PREFIX}it was not to begin after {not_after.astimezone(UTC):%Y-%m-%d %H:%M:%S} UTC, and its turn "
+        f"came {late.total_seconds():,.0f} s later. To run it all the same, retry it by hand."
+    )

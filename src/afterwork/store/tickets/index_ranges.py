@@ -11,9 +11,8 @@ from sqlalchemy import ColumnElement, Connection, Row, and_, or_, select, true
 from afterwork.clock import MAX_CLOCK_SKEW
 from afterwork.model.key import parse_key
 from afterwork.store.tables import lease as leases
-from afterwork.store.tickets.columns import TicketColumns
+from afterwork.store.tickets.columns import TicketColumns, has_begun
 from afterwork.store.tickets.filter import TicketFilter
-from afterwork.store.tickets.pending import has_begun
 from afterwork.store.tickets.rows import DueGroup
 from afterwork.store.tickets.statements import Tickets
 

@@ -5,21 +5,31 @@ from datetime import datetime
 from functools import cached_property
 from typing import Any
 
-from sqlalchemy import ColumnElement, Connection, Select, exists, func, select
+from sqlalchemy import (
+    Boolean,
+    ColumnElement,
+    Connection,
+    Select,
+    and_,
+    bindparam,
+    exists,
+    func,
+    literal_column,
+    or_,
+    select,
+    true,
+)
 
 from afterwork.store.readable_values import reading_any_text
-from afterwork.store.tickets.columns import TicketColumns, aware
-from afterwork.store.tickets.pending import has_begun
+from afterwork.store.tickets.columns import TicketColumns, aware, has_begun
 from afterwork.store.tickets.rows import DueGroup, TicketRow
 from afterwork.store.tickets.ticket_table import TicketTable
+
+OTHER = "other_ticket"
 
 
 class WaitingTickets(TicketTable):
     """The statements that read tickets, none of which costs more because many tickets have ended."""
-
-    @cached_property
-    def _groups(self) -> Select[Any]:
-        return self._groups_statement()
 
     def groups(self, connection: Connection) -> list[DueGroup]:
         """Return every lane and priority with pending tickets.
@@ -54,6 +64,27 @@ class WaitingTickets(TicketTable):
                 for row in connection.execute(query.order_by(self.columns.moment, self.columns.key), place)
             ]
 
+    def are_as_claimed(self, connection: Connection, rows: Sequence[TicketRow], now: datetime, lane: str) -> bool:
+        """Return whether a lane's first tickets are these unchanged ones, in order. They have one priority."""
+        keys, priority = [row.key for row in rows], rows[0].priority
+        if self.rows(connection, keys, now, lane, priority) != [*rows]:
+            return False
+        table = self.contract.table
+        among: Any = bindparam("keys", keys, expanding=True)
+        names = (OTHER, "one_ticket")
+        other, claimed = (TicketColumns(self.contract, table.alias(name), self.dialect) for name in names)
+        last = select(func.max(claimed.moment)).where(claimed.key.in_(among)).scalar_subquery()
+        # Only this transaction's own can have overtaken them: others' commits since then don't count.
+        overtaking = select(other.key).where(
+            other.pending,
+            other.lane == lane,
+            or_(other.priority < priority, and_(other.priority == priority, other.moment < last)),
+            other.key.not_in(among),
+            other.is_due_at(bindparam("at", self.moment(now), type_=other.earliest.type)),
+            _is_own(self.dialect),
+        )
+        return connection.execute(overtaking.limit(1)).first() is None
+
     def in_place(self, connection: Connection, rows: Sequence[TicketRow], now: datetime, lane: str) -> int:
         """Count those tickets of a lane that are still due at the same position of it."""
         count = 0
@@ -73,14 +104,13 @@ class WaitingTickets(TicketTable):
         return sum(places[key] == (lane, priority) for key, lane, priority in rows)
 
     def is_used(self, lane: ColumnElement[str]) -> ColumnElement[bool]:
-        """Return the condition that a ticket is pending in a lane."""
         return exists(select(self.columns.key).where(self.columns.pending, self.columns.lane == lane))
 
     def _waiting(self, c: TicketColumns) -> ColumnElement[bool]:
-        """Return the condition of tickets that wait for a run."""
         return c.pending & ~has_begun(c.key)
 
-    def _groups_statement(self) -> Select[Any]:
+    @cached_property
+    def _groups(self) -> Select[Any]:
         """Return a loose index scan: from the first ticket of each group straight to the first of the next."""
         table = self.contract.table
         waiting = self._waiting
@@ -120,3 +150,10 @@ class WaitingTickets(TicketTable):
             group.join(next_ticket.source, next_ticket.key == next_key)
         )
         return select(group.union_all(step))
+
+
+def _is_own(dialect: str) -> ColumnElement[bool]:
+    """Return the condition that this transaction has written a row. On SQLite nobody else writes meanwhile."""
+    if dialect == "sqlite":
+        return true()
+    return literal_column(f"{OTHER}.xmin = CAST(pg_current_xact_id() AS xid)", Boolean())

@@ -53,7 +53,6 @@ class TicketRow:
 
     @classmethod
     def of(cls, row: Sequence[Any]) -> "TicketRow":
-        """Return the ticket of a row."""
         ticket = cls(*row)
         # On SQLite, a program may have written something other than a number there.
         return ticket if isinstance(ticket.attempts, int) else replace(ticket, attempts=0)

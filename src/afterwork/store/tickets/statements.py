@@ -1,15 +1,143 @@
 """All statements on the ticket table. Each is built once; none costs more because many tickets have ended."""
 
-from collections.abc import Collection
-from functools import lru_cache
-from typing import Any
+from collections.abc import Collection, Mapping, Sequence
+from datetime import datetime, timedelta
+from functools import cached_property, lru_cache
+from typing import Any, get_args
 
-from sqlalchemy import ColumnElement
+from sqlalchemy import ColumnElement, Connection, Update, bindparam, delete, select, update
 
-from afterwork.model.contract import Contract
+from afterwork.errors import NotWritten
+from afterwork.model.contract import DEFAULT_KEEP_MINUTES, Contract
+from afterwork.store.direct import Direct
+from afterwork.store.texts import fitted
 from afterwork.store.tickets.claiming import ClaimableTickets
 from afterwork.store.tickets.columns import TicketColumns
-from afterwork.store.tickets.ending import EndingTickets
+from afterwork.store.tickets.end_forms import AS_ASKED
+from afterwork.store.tickets.rows import EndedTicket, TicketRow
+from afterwork.store.tickets.ticket_table import Still, TicketTable
+
+
+class EndingTickets(TicketTable):
+    """The statements that end tickets, put them off, and delete their receipts."""
+
+    @cached_property
+    def _end(self) -> dict[tuple[bool, bool, Still], Direct]:
+        return {
+            (error, many, still): Direct(self._end_statement(error, many, still))
+            for error in (True, False)
+            for many in (True, False)
+            for still in get_args(Still)
+        }
+
+    def end(self, connection: Connection, ended: Sequence[EndedTicket], now: datetime) -> None:
+        """Write Done, DeleteTime, Error and Attempts. Raise `NotWritten` if a trigger silently prevented it."""
+        if self._end_all(connection, ended, now, "whatever", {}) < len(ended):
+            self._check_ended(connection, ended)
+
+    def _check_ended(self, connection: Connection, ended: Sequence[EndedTicket]) -> None:
+        c = self.columns
+        left = select(c.key).where(c.key.in_([ticket.row.key for ticket in ended]), c.pending)
+        if connection.execute(left.limit(1)).first() is not None:
+            raise NotWritten(self.contract.table.name)
+
+    def end_odd(self, connection: Connection, key: Any, why: str, now: datetime) -> None:
+        """End, with an Error, a ticket on SQLite that no claim could name; its key may be `UndecodableText`."""
+        c = self.contract
+        values = {
+            c.done.column: self.moment(now),
+            c.delete_time.column: self.moment(now + timedelta(minutes=DEFAULT_KEEP_MINUTES)),
+            c.error.column: fitted(connection, c.error.column, why),
+        }
+        connection.execute(update(c.table).where(self._has_key(key), self.columns.pending).values(values))
+
+    def end_batch(self, connection: Connection, ended: Sequence[EndedTicket], now: datetime, lane: str | None) -> int:
+        """End those of several tickets that are still due, and return their number.
+
+        If they were claimed in the order of one lane, they must also be at the same position of it.
+        """
+        if lane is None:
+            return self._end_all(connection, ended, now, "due", {})
+        priorities: dict[int, list[EndedTicket]] = {}
+        for ticket in ended:
+            priorities.setdefault(ticket.row.priority, []).append(ticket)
+        return sum(
+            self._end_all(connection, same_priority, now, "in place", {"its_lane": lane, "its_priority": priority})
+            for priority, same_priority in priorities.items()
+        )
+
+    def _end_all(
+        self,
+        connection: Connection,
+        ended: Sequence[EndedTicket],
+        now: datetime,
+        still: Still,
+        place: Mapping[str, object],
+    ) -> int:
+        count = 0
+        alike: dict[tuple[int, str | None], list[Any]] = {}
+        for ticket in ended:
+            if ticket.form == AS_ASKED:
+                error = None if ticket.error is None else fitted(connection, self.contract.error.column, ticket.error)
+                alike.setdefault((ticket.keep_minutes, error), []).append(ticket.row.key)
+            else:
+                count += self._end_in_form(connection, ticket, self.moment(now))
+        for (keep, error), keys in alike.items():
+            many = len(keys) > 1
+            values = {
+                "ended": self.moment(now),
+                "until": self.moment(now + timedelta(minutes=keep)),
+                "which": keys if many else keys[0],
+                **({} if error is None else {"why": error}),
+                **({} if still == "whatever" else {"at": self.moment(now)}),
+                **place,
+            }
+            count += self._end[error is not None, many, still].change(connection, values)
+        return count
+
+    def _end_in_form(self, connection: Connection, ticket: EndedTicket, ended: datetime) -> int:
+        c, form, error = self.contract, ticket.form, ticket.error
+        asked = {
+            "done": ended,
+            "delete_time": ended + timedelta(minutes=ticket.keep_minutes),
+            "error": None if error is None else form.error(connection, c.error.column, error),
+        }
+        values = {getattr(c, name).column: value for name, value in asked.items() if name in form.attributes}
+        return connection.execute(update(c.table).where(c.key.column == ticket.row.key).values(values)).rowcount
+
+    def _end_statement(self, error: bool, many: bool, still: Still) -> Update:
+        c = self.contract
+        values: dict[Any, Any] = {c.done.column: bindparam("ended"), c.delete_time.column: bindparam("until")}
+        if error:
+            values[c.error.column] = bindparam("why")
+        return self._attempted().where(self._is_among(many), *self._is_still(still)).values(values)
+
+    def try_again(self, connection: Connection, row: TicketRow, until: datetime) -> None:
+        """Let a ticket have another attempt, not before `until`."""
+        self._set_earliest(connection, self._attempted(), row, until)
+
+    def put_off(self, connection: Connection, row: TicketRow, until: datetime) -> None:
+        """Let a ticket wait until a time, as if it had not been claimed."""
+        self._set_earliest(connection, update(self.contract.table), row, until)
+
+    def _set_earliest(self, connection: Connection, statement: Update, row: TicketRow, until: datetime) -> None:
+        earliest = {self.contract.execute_earliest.column: self.moment(until)}
+        of_row = self.columns.key == row.key
+        changed = connection.execute(statement.where(of_row).values(earliest)).rowcount
+        if not changed and connection.execute(select(self.columns.key).where(of_row)).first() is not None:
+            raise NotWritten(self.contract.table.name)
+
+    def move(self, connection: Connection, keys: Sequence[Any], lane: str) -> None:
+        """Move tickets to the lane that their work declares."""
+        assert self.contract.lane is not None  # otherwise all of them are in `main`
+        column = self.contract.lane.column
+        connection.execute(update(self.contract.table).where(self.columns.key.in_(keys)).values({column: lane}))
+
+    def prune(self, connection: Connection, now: datetime, limit: int) -> int:
+        """Delete up to `limit` receipts whose DeleteTime has passed. Return their number; 0 if none is left."""
+        c = self.columns
+        passed = select(c.key).where(c.delete_time < self.moment(now)).limit(limit).with_for_update(skip_locked=True)
+        return connection.execute(delete(self.contract.table).where(c.key.in_(passed))).rowcount
 
 
 class Tickets(ClaimableTickets, EndingTickets):

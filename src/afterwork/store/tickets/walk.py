@@ -25,11 +25,9 @@ from afterwork.store import progress
 from afterwork.store.bounded_count import Count
 from afterwork.store.progress import ReportedProgress
 from afterwork.store.readable_values import reading_any_text
-from afterwork.store.tickets.columns import TicketColumns, aware
-from afterwork.store.tickets.conditions import meets
-from afterwork.store.tickets.filter import ALL, TicketFilter, check_text
+from afterwork.store.tickets.columns import TicketColumns, aware, has_begun
+from afterwork.store.tickets.filter import ALL, TicketFilter, check_text, meets
 from afterwork.store.tickets.index_ranges import IndexPosition, IndexRange, IndexRanges
-from afterwork.store.tickets.pending import has_begun
 from afterwork.store.tickets.statements import Tickets
 
 LOOKED_AT = 10_000
@@ -108,7 +106,6 @@ class TicketWalk:
         return progress.of_tickets(connection, tickets)
 
     def count(self, connection: Connection, wanted: TicketFilter) -> Count:
-        """Count the tickets that meet a filter."""
         total = Count(0)
         if wanted == TicketFilter(state="done"):
             # By the index for receipts: the newest tickets may include none.
@@ -163,7 +160,6 @@ class TicketWalk:
         return query.order_by(self.c.key.desc()) if stretch.newest_first else query.order_by(self.c.moment, self.c.key)
 
     def _some(self, connection: Connection, stretch: IndexRange, most: int) -> WalkResult:
-        """Return the first tickets of a range."""
         at_most = most + 1 if stretch.rest.is_all and stretch.in_order else LOOKED_AT
         window = self._window(stretch, at_most).subquery("looked_at")
         order = (window.c.key.desc(),) if stretch.newest_first else (window.c.moment, window.c.key)

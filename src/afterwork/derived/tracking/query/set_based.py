@@ -57,7 +57,6 @@ class SetBasedExpression:
 
     @cached_property
     def tables(self) -> set[int]:
-        """The ids of all tables that take part."""
         return {step.table.id for step in self._plan.steps}
 
     def values(self, keys: Sequence[Key]) -> Select[Any]:
@@ -70,7 +69,6 @@ class SetBasedExpression:
         return self._values.where(*(column == bindparam(f"key_{n}", type_=column.type) for n, column in columns))
 
     def parameters(self, key: Key) -> dict[str, Any]:
-        """Return the parameters of `value` for a key."""
         return {f"key_{n}": part for n, part in enumerate(key)}
 
     @property
@@ -125,7 +123,6 @@ class SetBasedExpression:
 
     @cached_property
     def _plan_or_reason(self) -> ReadPlan | str:
-        """The plan, or the reason why none exists."""
         name = self.root.class_.__name__
         if len(self.root.tables) != 1:
             return f"{name} has a row in more than one table"

@@ -10,8 +10,7 @@ from sqlalchemy.sql import visitors
 
 from afterwork.compat.sqlalchemy_options import options_of
 from afterwork.compat.sqlalchemy_statements import Cache, cache_key_of
-from afterwork.derived.manifest.read_pattern import QueryRead
-from afterwork.derived.manifest.reads import Reads
+from afterwork.derived.manifest.reads import QueryRead, Reads
 from afterwork.derived.tracking.hidden_state import untracked
 from afterwork.derived.tracking.loader_criteria import conditions_on, criteria_in
 from afterwork.derived.tracking.mapping_clauses import tables_in
@@ -50,7 +49,6 @@ class StatementReader:
 
     @property
     def cached_plans(self) -> int:
-        """Return the number of plans in the cache."""
         return len(self._plans)
 
     def read(

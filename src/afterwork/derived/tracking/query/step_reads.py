@@ -7,8 +7,7 @@ from typing import Any
 
 from sqlalchemy import Dialect
 
-from afterwork.derived.manifest.read_pattern import Key, QueryRead
-from afterwork.derived.manifest.reads import Reads
+from afterwork.derived.manifest.reads import Key, QueryRead, Reads
 from afterwork.derived.tracking.query.flat_query import ColumnSource, ConstantSource, ParameterSource, ValueSource
 from afterwork.derived.tracking.query.read_plan import ProvenanceBranch, ReadStep
 from afterwork.store.journal.tracked_table import joined

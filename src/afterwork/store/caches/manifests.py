@@ -2,7 +2,7 @@
 
 from abc import ABC, abstractmethod
 from array import array
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from hashlib import blake2b
@@ -51,6 +51,10 @@ class Affected:
 class ManifestStore(ABC):
     """The manifests in one kind of database."""
 
+    def prepare(self, connection: Connection) -> Iterator[str]:
+        """Create what finding readers needs beside the tables. Yields a line for each step."""
+        yield from ()
+
     @abstractmethod
     def read_keys(self, connection: Connection, caches: Sequence[int]) -> Mapping[int, Sequence[int]]:
         """Return the manifests of those of these caches that have one."""
@@ -70,6 +74,10 @@ class ManifestStore(ABC):
     @abstractmethod
     def affected(self, connection: Connection, touched: Sequence[TouchedRead]) -> list[Affected]:
         """Return the caches that have read what was touched, and have not seen the change."""
+
+    def is_own_write(self, tx: int, wrote: int | None) -> bool:
+        """Return whether the cache itself, which last `wrote` then, made a change of its value, and nobody else."""
+        return wrote is not None and tx == wrote
 
 
 def digest(read_keys: Collection[int], *, in_sql: bool = False) -> int:
@@ -92,13 +100,6 @@ def affected_by(row: Any, change: int, reread: bool) -> Affected:
     return Affected(
         row.id, row.derivation, row.root, row.computed, row.digest, row.runs, row.took, bool(row.waits), change, reread
     )
-
-
-def is_own_write(tx: int, wrote: int | None, dialect: str) -> bool:
-    """Return whether the cache itself, which last `wrote` then, made a change of its value, and nobody else."""
-    if wrote is None:
-        return False
-    return tx == wrote if dialect == "postgresql" else tx <= wrote
 
 
 LAST_RUN = (

@@ -1,7 +1,9 @@
-"""The jobs and lanes that each live server has declared, and requests to leave."""
+"""The rows of servers: their signs of life, the jobs and lanes that each has declared, and requests to leave."""
 
 import json
 from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, fields
+from datetime import datetime
 
 from sqlalchemy import Connection, select, update
 
@@ -9,6 +11,28 @@ from afterwork.events import SourceKind
 from afterwork.language.syntax.spelling import folded
 from afterwork.store.routing import Routing
 from afterwork.store.tables import server as servers
+
+
+@dataclass(frozen=True)
+class ServerRow:
+    """The row of a server, as far as it shows whether that lives."""
+
+    id: int
+    host: str
+    process: int
+    process_started: float
+    seen: datetime
+    locked: bool
+    announced: datetime | None
+    beat: datetime | None
+    machine: str | None
+    stopping: bool
+
+    @classmethod
+    def all(cls, connection: Connection) -> "list[ServerRow]":
+        """Return the servers that did not stop in order, sorted by number."""
+        rows = select(*(servers.c[attribute.name] for attribute in fields(cls))).order_by(servers.c.id)
+        return [cls(*row) for row in connection.execute(rows)]
 
 
 def said(works: Iterable[str], routing: Routing) -> Mapping[str, str]:

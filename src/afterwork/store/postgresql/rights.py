@@ -52,7 +52,6 @@ class Missing:
 
     @property
     def grant(self) -> str:
-        """Return the statement that grants them."""
         return f"GRANT {', '.join(self.privileges)} ON {self.on} TO {self.role}"
 
 

@@ -1,19 +1,19 @@
 """Manifests on PostgreSQL: one array for each cache, under an inverted index."""
 
-from collections.abc import Collection, Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 
 from sqlalchemy import Connection, bindparam, delete, select, text
 from sqlalchemy.dialects import postgresql
 
-from afterwork.derived.manifest.manifest_store import (
+from afterwork.store.caches.manifests import (
     AFFECTED_COLUMNS,
     LAST_RUN,
     Affected,
     ManifestStore,
     TouchedRead,
 )
-from afterwork.derived.tables import cache as caches
-from afterwork.derived.tables import manifest
+from afterwork.store.caches.tables import cache as caches
+from afterwork.store.caches.tables import manifest
 from afterwork.store.direct import Direct
 
 # PostgreSQL plans a function once and keeps the plan. Its settings and the subquery make sure that the index is used
@@ -43,6 +43,8 @@ END $$
 """
 """The function that finds the readers of changes. `app.install` creates it."""
 
+_SOURCE = text("SELECT prosrc FROM pg_proc WHERE oid = to_regproc('afterwork_readers')")
+
 _AFFECTED = text(
     "SELECT cache, derivation, root, computed, digest, runs, took, waits, change, reread FROM"
     " afterwork_readers(CAST(:read_keys AS bigint[]), CAST(:txs AS xid8[]), CAST(:changes AS int[]),"
@@ -55,6 +57,12 @@ class PostgreSQLManifestStore(ManifestStore):
 
     def __init__(self) -> None:
         self._affected = Direct(_AFFECTED)
+
+    def prepare(self, connection: Connection) -> Iterator[str]:
+        source = connection.execute(_SOURCE).scalar()
+        if source is None or source.strip() not in READERS:
+            connection.exec_driver_sql(READERS)
+            yield "function afterwork_readers created"
 
     def read_keys(self, connection: Connection, caches: Sequence[int]) -> Mapping[int, Sequence[int]]:
         query = select(manifest.c.cache, manifest.c.read_keys).where(manifest.c.cache.in_(caches))

@@ -1,5 +1,6 @@
 """The tables of derived work: derivations, caches, their manifests, and the queue of due caches."""
 
+from datetime import UTC, datetime
 from typing import Any
 
 from sqlalchemy import (
@@ -123,6 +124,10 @@ due = Table(
 server runs it, and that no change may be forgotten which it may not have seen (`claimed_at`). `stored` says that the
 run has stored its effects and is only to be checked. `waited` counts the runs that were too early for what they read.
 """
+
+BLOCKED = datetime(9998, 1, 1, tzinfo=UTC)
+"""A due time in the far future for blocked caches: nobody can tell when the others will have run. Level 0 is here, each
+level a second later."""
 
 wait = Table(
     "afterwork_wait",

@@ -7,15 +7,15 @@ from typing import Any
 
 from sqlalchemy import Connection, delete, select, text
 
-from afterwork.derived.manifest.manifest_store import (
+from afterwork.store.caches.manifests import (
     AFFECTED_COLUMNS,
     LAST_RUN,
     Affected,
     ManifestStore,
     TouchedRead,
 )
-from afterwork.derived.tables import cache as caches
-from afterwork.derived.tables import manifest, read
+from afterwork.store.caches.tables import cache as caches
+from afterwork.store.caches.tables import manifest, read
 from afterwork.store.direct import Direct
 
 # CROSS JOIN keeps SQLite to this order, whatever it believes of the tables.
@@ -63,6 +63,9 @@ class SQLiteManifestStore(ManifestStore):
 
     def affected(self, connection: Connection, touched: Sequence[TouchedRead]) -> list[Affected]:
         return [Affected(*row) for row in self._affected.execute(connection, {"touched": json.dumps(touched)})]
+
+    def is_own_write(self, tx: int, wrote: int | None) -> bool:
+        return wrote is not None and tx <= wrote
 
 
 def _send(connection: Connection, statement: str, rows: list[tuple[Any, ...]]) -> None:

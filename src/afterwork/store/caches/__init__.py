@@ -1,0 +1,1 @@
+"""The tables of caches, and the statements on them, their manifests and their queue."""

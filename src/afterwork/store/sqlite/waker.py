@@ -1,0 +1,138 @@
+"""Waking servers on SQLite, by writes to the file: seen by inotify on Linux, and by polling elsewhere."""
+
+import ctypes
+import os
+import sys
+import time
+import uuid
+from collections.abc import Iterable
+from typing import Literal
+
+from sqlalchemy import Connection, text
+
+from afterwork.settings import Settings
+from afterwork.store.waker import WakePipe, Waker, empty, wait_for
+
+IN_MODIFY = 0x2
+
+FIRST_LOOK_SECONDS, MAX_LOOK_SECONDS, COMMIT_SECONDS = 0.0005, 0.02, 2.0
+"""The first and longest pause between checks for a commit to a SQLite file, and the time limit."""
+
+Seen = Literal["woken", "written", "quiet"]
+
+_PROBE_FILE = text(
+    "INSERT INTO afterwork_installation (name, value) VALUES ('probe', :value)"
+    " ON CONFLICT (name) DO UPDATE SET value = excluded.value"
+)
+
+
+class FileWatch:
+    """Waits for writes to files, or to be woken by another thread, whichever comes first."""
+
+    def __init__(self, files: Iterable[str]) -> None:
+        self._pipe = WakePipe()
+        self.wake = self._pipe.wake
+        self._libc = ctypes.CDLL(None, use_errno=True) if sys.platform == "linux" else None
+        self._inotify = self._libc.inotify_init1(os.O_NONBLOCK | os.O_CLOEXEC) if self._libc is not None else -1
+        self.renew(files)
+
+    def renew(self, files: Iterable[str]) -> None:
+        """Watch these files, including those that were created again under the same name."""
+        if self._libc is not None and self._inotify >= 0:
+            for file in files:
+                # A missing file can't be watched; whoever waits also polls the file itself now and then.
+                self._libc.inotify_add_watch(self._inotify, os.fsencode(file), IN_MODIFY)
+
+    def wait(self, seconds: float) -> Seen:
+        """Wait for a write, or for `wake`, or until the time is over."""
+        ready = wait_for(seconds, self._pipe.reader, *([self._inotify] if self._inotify >= 0 else []))
+        if self._pipe.reader in ready:
+            empty(self._pipe.reader)
+            return "woken"
+        if ready:
+            empty(self._inotify)
+            return "written"
+        return "quiet"
+
+    def wait_for_loop(self, seconds: float) -> bool:
+        """Wait for `wake` alone. Return whether it came."""
+        ready = wait_for(seconds, self._pipe.reader)
+        if ready:
+            empty(self._pipe.reader)
+        return bool(ready)
+
+    def close(self) -> None:
+        self._pipe.close()
+        if self._inotify >= 0:
+            os.close(self._inotify)
+
+
+class FileWaker(Waker):
+    """Wakes when a SQLite file is written to and somebody else's transaction has committed.
+
+    The operating system reports the write; the commit can be seen only a little later, when it is safe on the disk.
+    Where the system reports nothing, the file is polled, which takes a few microseconds each time.
+    """
+
+    def __init__(self, connection: Connection, settings: Settings) -> None:
+        super().__init__(settings)
+        self._cursor = connection.connection.cursor()
+        self._watch = FileWatch(self._files())
+        self._version = self._data_version()
+
+    def arm(self) -> float:
+        self._watch.renew(self._files())
+        return super().arm()
+
+    def wait(self, seconds: float) -> bool:
+        until = time.monotonic() + seconds
+        while (left := until - time.monotonic()) > 0:
+            match self._watch.wait(min(left, self._settings.file_poll.total_seconds())):
+                case "woken":
+                    return False
+                case "written":
+                    woken = self._await_commit(min(left, COMMIT_SECONDS))
+                    if woken is not None:
+                        return woken
+                case "quiet":
+                    if self._has_changed():
+                        return True
+        return False
+
+    def wake(self) -> None:
+        self._watch.wake()
+
+    def nudge(self, connection: Connection) -> None:
+        # Another value each time: SQLite writes nothing if nothing changes.
+        connection.execute(_PROBE_FILE, {"value": str(uuid.uuid4())})
+        connection.commit()
+
+    def close(self) -> None:
+        self._watch.close()
+        self._cursor.close()
+
+    def _await_commit(self, seconds: float) -> bool | None:
+        """Wait for the commit of a write. Return True when it has come, False if woken before, None if none comes."""
+        until = time.monotonic() + seconds
+        step = FIRST_LOOK_SECONDS
+        while not self._has_changed():
+            if time.monotonic() >= until:
+                return None
+            if self._watch.wait_for_loop(step):
+                return False
+            step = min(step * 1.5, MAX_LOOK_SECONDS)
+        return True
+
+    def _has_changed(self) -> bool:
+        before, self._version = self._version, self._data_version()
+        if self._version == before:
+            return False
+        self.ear.hear()
+        return True
+
+    def _data_version(self) -> int:
+        return int(self._cursor.execute("PRAGMA data_version").fetchone()[0])
+
+    def _files(self) -> list[str]:
+        databases = self._cursor.execute("PRAGMA database_list").fetchall()
+        return [name for _, schema, path in databases if schema == "main" and path for name in (path, f"{path}-wal")]
