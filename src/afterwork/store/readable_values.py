@@ -4,7 +4,7 @@ One value that the driver can't return would hide all rows of its statement. So 
 the last of the calendar, which sorts as early or as late, and a text as well as possible.
 """
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from datetime import UTC, datetime
 from typing import Any
@@ -63,15 +63,22 @@ class _AnyTimestamp(TypeDecorator[datetime]):
     def coerce_compared_value(self, op: Any, value: Any) -> "_AnyTimestamp":
         return self
 
-    def process_result_value(self, value: Any, dialect: Dialect) -> datetime | None:
-        read = self.kind.dialect_impl(dialect).result_processor(dialect, None)
-        try:
-            timestamp = value if read is None else read(value)
-        except (TypeError, ValueError, OverflowError):
-            return FIRST_TIMESTAMP
-        if timestamp is None or isinstance(timestamp, datetime):
-            return timestamp if timestamp is None or timestamp.tzinfo else timestamp.replace(tzinfo=UTC)
-        return FIRST_TIMESTAMP
+    def result_processor(self, dialect: Dialect, coltype: object) -> Callable[[Any], datetime | None]:
+        # Not `process_result_value`: each claimed ticket has several timestamps, most of them null.
+        read = self.kind.dialect_impl(dialect).result_processor(dialect, coltype)
+
+        def read_any(value: Any) -> datetime | None:
+            if value is None:
+                return None
+            try:
+                timestamp = value if read is None else read(value)
+            except (TypeError, ValueError, OverflowError):
+                return FIRST_TIMESTAMP
+            if not isinstance(timestamp, datetime):
+                return FIRST_TIMESTAMP
+            return timestamp if timestamp.tzinfo else timestamp.replace(tzinfo=UTC)
+
+        return read_any
 
 
 def readable_timestamp(timestamp: ColumnElement[Any], dialect: str) -> ColumnElement[Any]:
