@@ -10,7 +10,7 @@ from tests.conftest import Shop
 from tests.support.shop import SysAsyncTicket
 
 
-def fill(the_shop: Shop, ended: int, pending: int) -> None:
+def fill(the_shop: Shop, ended: int, pending: int, *, has_statistics: bool = True) -> None:
     """Tickets of which most have ended, as a database has them that has been in use for long."""
     now = the_shop.clock.now()
     work = {"view_model": "Customer.assign_number", "root_id": "Customer!1", "created": now - timedelta(hours=1)}
@@ -19,7 +19,8 @@ def fill(the_shop: Shop, ended: int, pending: int) -> None:
         if ended:
             connection.execute(insert(SysAsyncTicket), [done] * ended)
         connection.execute(insert(SysAsyncTicket), [work] * pending)
-        connection.execute(text("ANALYZE"))
+        if has_statistics:
+            connection.execute(text("ANALYZE"))
 
 
 def sent(connection: Connection, look: Callable[[], object]) -> tuple[str, Any]:

@@ -8,7 +8,7 @@ import pytest
 from sqlalchemy import Connection
 
 from afterwork.model.priority import LOWEST_PRIORITY
-from afterwork.store.tickets.rows import ClaimRequest
+from afterwork.store.tickets.rows import ClaimRequest, EndedTicket, TicketRow
 from afterwork.store.tickets.statements import Tickets
 from tests.conftest import Shop
 from tests.store.plan_scene import effort, fill, sent
@@ -82,6 +82,39 @@ def test_a_look_costs_the_same_with_ten_or_ten_thousand_pending(the_shop: Shop, 
 
     few, many = efforts
     assert many < 2 * few + 20
+
+
+ON_KEYS: dict[str, Callable[[Tickets, Connection, Shop, list[TicketRow]], object]] = {
+    "ended as a batch": lambda tickets, connection, shop, rows: tickets.end_batch(
+        connection, [EndedTicket(row, 10, None) for row in rows], shop.clock.now(), "main"
+    ),
+    "still in place": lambda tickets, connection, shop, rows: tickets.in_place(
+        connection, rows, shop.clock.now(), "main"
+    ),
+    "as claimed": lambda tickets, connection, shop, rows: tickets.rows(
+        connection, [row.key for row in rows], shop.clock.now(), "main", LOWEST_PRIORITY
+    ),
+}
+
+
+@pytest.mark.parametrize("has_statistics", [True, False])
+@pytest.mark.parametrize("name", ON_KEYS)
+def test_claimed_tickets_are_found_by_their_keys_however_many_wait_in_their_lane(
+    the_shop: Shop, name: str, has_statistics: bool
+) -> None:
+    tickets = Tickets(the_shop.app.model.contract, the_shop.engine.dialect.name)
+
+    def efforts_with(pending: int) -> int:
+        fill(the_shop, ended=0, pending=pending, has_statistics=has_statistics)
+        the_shop.engine.dispose()  # a connection of SQLite keeps the statistics that it has read
+        with the_shop.engine.begin() as connection:
+            request = ClaimRequest("main", None, the_shop.clock.now(), 20)
+            rows = tickets.claim_due(connection, request, "alone")
+            assert len(rows) == 20
+            return effort(connection, lambda: ON_KEYS[name](tickets, connection, the_shop, rows))
+
+    few, many = efforts_with(300), efforts_with(3_000)
+    assert many < 2 * few + 100
 
 
 def test_the_indexes_leave_the_applications_own_metadata_alone(the_shop: Shop) -> None:

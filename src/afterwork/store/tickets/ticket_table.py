@@ -4,7 +4,21 @@ from collections.abc import Sequence
 from datetime import datetime
 from typing import Any, Literal
 
-from sqlalchemy import ARRAY, ColumnElement, Select, Text, Update, any_, bindparam, cast, literal, select, update
+from sqlalchemy import (
+    ARRAY,
+    ColumnElement,
+    Select,
+    Text,
+    UnaryExpression,
+    Update,
+    any_,
+    bindparam,
+    cast,
+    literal,
+    select,
+    update,
+)
+from sqlalchemy.sql.operators import custom_op
 
 from afterwork.model.contract import Contract, timestamp_for
 from afterwork.store.readable_values import UndecodableText
@@ -63,8 +77,17 @@ class TicketTable:
             case "due":
                 return [c.pending, self._is_due("at")]
             case "in place":
+                lane, priority = self._beyond_indexes(c.lane), self._beyond_indexes(c.priority)
                 its: ColumnElement[int] = bindparam("its_priority")
-                return [c.pending, self._is_due("at"), c.lane == bindparam("its_lane"), c.priority == its]
+                return [c.pending, self._is_due("at"), lane == bindparam("its_lane"), priority == its]
+
+    def _beyond_indexes(self, column: ColumnElement[Any]) -> ColumnElement[Any]:
+        """Return a column for statements on tickets that are found by their keys.
+
+        SQLite would rather look through the index of the lane, and so at all that wait there."""
+        if self.dialect != "sqlite":
+            return column
+        return UnaryExpression(column, operator=custom_op("+"), type_=column.type)
 
     def _is_due(self, now: str) -> ColumnElement[bool]:
         c = self.columns
