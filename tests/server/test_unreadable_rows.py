@@ -78,7 +78,7 @@ def test_each_ticket_is_due_when_it_says_and_holds_up_no_other(world: World) -> 
     for outcome, wanted in zip(tickets(world), expected, strict=True):
         if wanted == "no moment":
             assert outcome[0]
-            assert "It must be a moment" in str(outcome[1])
+            assert "It must be a timestamp" in str(outcome[1])
         else:
             assert outcome == wanted
     looked_at(world)

@@ -13,7 +13,7 @@ SWEEPS = 4
 def layered(nodes: Sequence[Node], edges: Sequence[tuple[Node, Node]]) -> list[list[Node]]:
     """Return the nodes in columns: each to the right of its predecessors, except for cycles, and near its
     neighbours."""
-    straight = _without_circles(nodes, edges)
+    straight = _without_cycles(nodes, edges)
     ranks = _ranks(nodes, straight)
     columns: list[list[Node]] = [[] for _ in range(max(ranks.values(), default=-1) + 1)]
     for node in nodes:
@@ -35,7 +35,7 @@ def layered(nodes: Sequence[Node], edges: Sequence[tuple[Node, Node]]) -> list[l
     return [column for column in columns if column]
 
 
-def _without_circles(nodes: Sequence[Node], edges: Sequence[tuple[Node, Node]]) -> list[tuple[Node, Node]]:
+def _without_cycles(nodes: Sequence[Node], edges: Sequence[tuple[Node, Node]]) -> list[tuple[Node, Node]]:
     """Return the edges without back edges, as a depth-first search from the left finds them."""
     onward: dict[Node, list[Node]] = defaultdict(list)
     for source, target in edges:

@@ -231,7 +231,7 @@ class TicketSource:
 
     def _work(self, row: TicketRow) -> Work | str:
         if row.odd_earliest is not None:
-            return f"ExecuteEarliest is {shown(row.odd_earliest)}. It must be a moment, like 2027-01-31 18:00:00."
+            return f"ExecuteEarliest is {shown(row.odd_earliest)}. It must be a timestamp, like 2027-01-31 18:00:00."
         keep = row.keep_minutes
         if not isinstance(keep, int) or not 0 <= keep <= MAX_KEEP_MINUTES:
             return f"KeepReceiptMinutes is {keep!r}. It must be 0 or more minutes, at most {MAX_KEEP_MINUTES:,}."
