@@ -16,4 +16,4 @@ class Locks(ABC):
 
     @abstractmethod
     def lock_name(self, name: str, column: Column[Any], same: ColumnElement[bool]) -> Executable:
-        """Return the statement for a lock on a name, which stands for the rows of a column's table with the `same`."""
+        """Return the statement for a lock on a name, which stands for rows of a column's table with the `same`."""

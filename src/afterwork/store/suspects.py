@@ -61,7 +61,7 @@ class Suspect:
 
 @dataclass(frozen=True)
 class Death:
-    """How something ended while a key was being tried; `near` if what had begun later is more likely the reason."""
+    """The end of something while a key was being tried; `near` if a later begin is the more likely reason."""
 
     cause: Cause
     detail: str | None = None

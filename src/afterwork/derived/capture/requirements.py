@@ -1,4 +1,4 @@
-"""What derivations need of a database: the capture of the tables that they read, proven while servers run."""
+"""The needs of derivations: the capture of the tables that they read, proven while servers run."""
 
 from collections import defaultdict
 from collections.abc import Iterable, Iterator, Sequence

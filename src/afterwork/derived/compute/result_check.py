@@ -1,4 +1,4 @@
-"""What a derived column takes: refuse or round results, and compare them as Python can tell them apart."""
+"""Check the results for a derived column: refuse or round them, and compare them as Python can tell them apart."""
 
 import math
 from collections.abc import Callable, Collection, Mapping

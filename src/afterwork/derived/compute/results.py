@@ -1,4 +1,4 @@
-"""Results of calculations, as they go from a calculator to the store, and the read keys of what they have read."""
+"""Results of calculations, as they go from a calculator to the store, with the keys of their reads."""
 
 from collections.abc import Callable, Collection, Iterable, Sequence
 from dataclasses import dataclass, replace

@@ -1,4 +1,4 @@
-"""The statements on caches, on the queue of due ones, and on the columns of derived values, that differ by database."""
+"""The statements on caches, the due queue and derived columns that differ by database."""
 
 from abc import ABC, abstractmethod
 from collections.abc import Collection, Mapping, Sequence
@@ -42,11 +42,11 @@ ON_MARKED = (
     " cause = excluded.cause, cause_cache = excluded.cause_cache, depth = excluded.depth,"
     " attempts = excluded.attempts, reread = afterwork_due.reread OR excluded.reread"
 )
-"""What a mark makes of an earlier one; `blocked` is the due time from which on caches are blocked."""
+"""The merge of a mark into an earlier one; `blocked` is the due time from which on caches are blocked."""
 
 
 def first_due() -> Select[Any]:
-    """Return the query for the first due caches of a derivation, if its values come from the code of this server."""
+    """Return the query for the first due caches of a derivation, if its values come from this server's code."""
     c = dues.c
     has_code = derivations.c.id == bindparam("of"), derivations.c.checksum == bindparam("code")
     return (
@@ -64,7 +64,7 @@ class CacheStatements(ABC):
 
     @abstractmethod
     def mark(self, connection: Connection, marks: Sequence[Values]) -> None:
-        """Have caches run, each when it is due; one that is marked already runs at the earlier time of the two."""
+        """Mark caches as due. A cache that is marked already runs at the earlier of the two times."""
 
     @abstractmethod
     def claim(self, connection: Connection, values: Values) -> Sequence[Sequence[Any]]:
@@ -95,8 +95,10 @@ class ColumnWriter:
 
     def write(self, connection: Connection, rows: Rows) -> None:
         """Write values. Raises `RowNotFound` if a row is gone."""
-        one = len(rows) == 1
-        written = len(self._one.execute(connection, _values(*rows[0]))) if one else self.write_many(connection, rows)
+        is_single = len(rows) == 1
+        written = (
+            len(self._one.execute(connection, _values(*rows[0]))) if is_single else self.write_many(connection, rows)
+        )
         if written < len(rows):
             raise RowNotFound(self.target.table.fullname, rows[0][0], len(rows), written)
 

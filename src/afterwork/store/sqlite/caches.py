@@ -63,4 +63,4 @@ class SQLiteCacheStatements(CacheStatements):
         if len(each) == 1:
             self._ran.execute(connection, {**shared, **each[0]})
         else:
-            connection.execute(_RAN, [{**shared, **one} for one in each])
+            connection.execute(_RAN, [{**shared, **own} for own in each])

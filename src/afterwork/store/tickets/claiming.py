@@ -35,8 +35,8 @@ class ClaimableTickets(WaitingTickets):
     @cached_property
     def _one(self) -> dict[Mode, Select[Any]]:
         c = self.columns
-        one = self._select().where(c.key == bindparam("key"), c.pending, ~has_begun(c.key))
-        return {mode: self._guarded(one, mode) for mode in MODES}
+        by_key = self._select().where(c.key == bindparam("key"), c.pending, ~has_begun(c.key))
+        return {mode: self._guarded(by_key, mode) for mode in MODES}
 
     @cached_property
     def _policies(self) -> Direct:

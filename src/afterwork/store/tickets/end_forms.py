@@ -1,4 +1,4 @@
-"""Reduced forms for the end of a ticket that its table refuses in full, and the Error of one that came too late."""
+"""Reduced forms for a ticket's end that its table refuses in full, and the Error of a late ticket."""
 
 from dataclasses import dataclass
 from datetime import UTC, datetime
