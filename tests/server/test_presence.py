@@ -106,7 +106,10 @@ def test_what_a_server_was_trying_is_blamed_once_when_it_is_buried_unless_it_was
         connection.execute(update(servers).where(servers.c.id == dead.id).values(process_started=1.0))
         connection.commit()
 
-        assert [eventually_gone(mine, connection), mine.crashed(connection)] == [0 if stopping else 1, 0]
+        assert [eventually_gone(mine, connection), mine.crashed(connection, mine.look(connection).others)] == [
+            0 if stopping else 1,
+            0,
+        ]
         found = {one.key: (one.deaths, one.near) for one in suspects.every(connection)}
         assert found == ({} if stopping else {"last": (1, 0), "long": (0, 1)})
         assert bool(suspects.quarantined_scopes(database, connection)) is not stopping
@@ -117,7 +120,7 @@ def eventually_gone(presence: Presence, connection: Connection) -> int:
     crashed: list[int] = []
 
     def gone() -> bool:
-        crashed.append(presence.crashed(connection))
+        crashed.append(presence.crashed(connection, presence.look(connection).others))
         return len(ServerRow.all(connection)) == 1
 
     eventually(gone)

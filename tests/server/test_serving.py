@@ -308,6 +308,22 @@ def test_an_exception_in_the_block_stops_the_server_too(place: Place) -> None:
     assert len(place.of(ServerStopped)) == 1
 
 
+def test_each_look_of_an_idle_server_takes_three_statements(place: Place) -> None:
+    """One finds what is due, one shows the servers and all that concerns them, one the leases."""
+    app = place.another(safety_poll=timedelta(seconds=0.2), standby_poll=timedelta(seconds=0.1))
+
+    def looks(sent: list[str]) -> list[int]:
+        return [number for number, statement in enumerate(sent) if statement.startswith("WITH RECURSIVE ticket_group")]
+
+    with app.serving(place.engine):
+        place.wait_until_asleep()
+        with statements(place.engine) as sent:
+            eventually(lambda: len(looks(sent)) > 3)
+            first, *_, last = looks(sent)
+
+    assert last - first <= 3 * (len([look for look in looks(sent) if first <= look < last]))
+
+
 def test_an_idle_server_sends_nothing(place: Place) -> None:
     def is_quiet() -> bool:
         with statements(place.engine) as sent:

@@ -53,6 +53,16 @@ def _claims(connection: Connection, server: int) -> tuple[list[str], bool]:
 
 
 @dataclass(frozen=True)
+class Look:
+    """What one look shows: the other servers, whether a quarantine is noted, and whether somebody has asked this server
+    to leave."""
+
+    others: Sequence[ServerRow]
+    any_quarantined: bool
+    is_to_leave: bool
+
+
+@dataclass(frozen=True)
 class Presence:
     """This server among all others. `id` is its number in the database."""
 
@@ -121,9 +131,21 @@ class Presence:
         connection.execute(delete(servers).where(servers.c.id == self.id))
         connection.commit()
 
-    def crashed(self, connection: Connection) -> int:
+    def look(self, connection: Connection) -> "Look":
+        """Read, by one statement, all that a server regularly asks about servers."""
+        rows, any_quarantined = ServerRow.all_and(connection, suspects.any_quarantined(self.database))
+        others = [row for row in rows if row.id != self.id]
+        return Look(others, any_quarantined, any(row.draining for row in rows if row.id == self.id))
+
+    def see(self, connection: Connection, quarantine: Quarantine) -> None:
+        """Clear away servers that are gone, and begin quarantine where something died lately."""
+        look = self.look(connection)
+        if self.crashed(connection, look.others) or look.any_quarantined:
+            self.heed(connection, quarantine)
+
+    def crashed(self, connection: Connection, others: Sequence[ServerRow]) -> int:
         """Clear away the rows of servers that are gone. Return the number of those not told to stop."""
-        gone = [row for row in self._others(connection) if not self.database.is_alive(connection, row)]
+        gone = [row for row in others if not self.database.is_alive(connection, row)]
         crashed = [row for row in gone if self._clear(connection, row) and not row.stopping]
         connection.commit()
         for row in crashed:
@@ -229,7 +251,7 @@ class Heartbeat:
     def _beat(self) -> None:
         settings, database = self._runner.settings, self._runner.database
         interval = settings.lease / BEATS_PER_LEASE
-        quiet = settings.safety_poll
+        quiet = interval * 0  # it has just written its row, and on SQLite each write wakes all servers
         connection: Connection | None = None
         while not self._stop.wait(interval.total_seconds()):
             quiet += interval

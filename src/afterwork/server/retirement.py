@@ -2,11 +2,8 @@
 
 import threading
 
-from sqlalchemy import Connection
-
 from afterwork.jobs.history import RunHistory
 from afterwork.settings import Settings
-from afterwork.store import server_rows
 from afterwork.store.process import memory
 
 
@@ -25,11 +22,10 @@ class Retirement:
         """True if somebody will restart it."""
         self.to_begin_anew = False
 
-    def is_drained(self, connection: Connection, server: int) -> bool:
-        """Return whether somebody has asked the server to finish its runs and leave."""
-        if not self.in_peace and server_rows.is_to_leave(connection, server):
+    def ask(self) -> None:
+        """Let the server finish its runs and leave."""
+        if not self.in_peace:
             self.in_peace, self.why = True, "it was asked to leave"
-        return self.in_peace
 
     def has_had_enough(self) -> bool:
         """Return whether the server has run enough jobs, or uses enough memory, to be restarted."""

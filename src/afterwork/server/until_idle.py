@@ -22,8 +22,7 @@ def run_until_idle(runner: Runner, connection: Connection) -> Iterator[RunOutcom
     runner.quarantine.enter(presence.id, drainer.holding)
     runner.limits.declare(runner.database, connection)
     try:
-        presence.crashed(connection)
-        presence.heed(connection, runner.quarantine)
+        presence.see(connection, runner.quarantine)
         peers = Peers(presence.id, lambda: presence.living(connection), claims=list)
         for source in runner.sources:
             source.check(connection)

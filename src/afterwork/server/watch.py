@@ -34,10 +34,15 @@ class Watch:
         self._watched_at = LONG_AGO
 
     def for_crashes(self, connection: Connection) -> None:
-        """Check which servers are gone, and where something died."""
-        if self._recovery.can_tell_crashes:
-            self._link.presence.crashed(connection)
-        self._link.presence.heed(connection, self._quarantine)
+        """Check which servers are gone, where something died, and whether this server is to leave."""
+        presence = self._link.presence
+        look = presence.look(connection)
+        crashed = presence.crashed(connection, look.others) if self._recovery.can_tell_crashes else 0
+        if crashed or look.any_quarantined:
+            presence.heed(connection, self._quarantine)
+        if look.is_to_leave:
+            self._leaving.ask()
+        connection.commit()
 
     def watch(self, connection: Connection, sources: Sequence[Source]) -> float | None:
         """Check whether other servers live, and adopt what nobody works on. Return the seconds after which others must
@@ -48,7 +53,6 @@ class Watch:
             return standby - passed  # somebody may have begun a run since then
         self._watched_at = time.monotonic()
         self.for_crashes(connection)
-        self._leaving.is_drained(connection, self._link.presence.id)
         peers = Peers(self._link.presence.id, lambda: self._living(connection), self._lanes.claims)
         must_watch = [source.adopt(connection, peers) for source in sources]
         connection.commit()

@@ -5,7 +5,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, fields
 from datetime import datetime
 
-from sqlalchemy import Connection, select, update
+from sqlalchemy import ColumnElement, Connection, select, update
 
 from afterwork.events import SourceKind
 from afterwork.language.syntax.spelling import folded
@@ -27,12 +27,20 @@ class ServerRow:
     beat: datetime | None
     machine: str | None
     stopping: bool
+    draining: bool
 
     @classmethod
     def all(cls, connection: Connection) -> "list[ServerRow]":
         """Return the servers that did not stop in order, sorted by number."""
         rows = select(*(servers.c[attribute.name] for attribute in fields(cls))).order_by(servers.c.id)
         return [cls(*row) for row in connection.execute(rows)]
+
+    @classmethod
+    def all_and(cls, connection: Connection, condition: ColumnElement[bool]) -> "tuple[list[ServerRow], bool]":
+        """Return the same, and whether a condition of the whole database holds, by one statement."""
+        columns = (servers.c[attribute.name] for attribute in fields(cls))
+        found = connection.execute(select(*columns, condition.label("holds")).order_by(servers.c.id)).all()
+        return [cls(*row[:-1]) for row in found], any(row.holds for row in found)
 
 
 def said(works: Iterable[str], routing: Routing) -> Mapping[str, str]:
@@ -52,8 +60,3 @@ def drain(connection: Connection, server: int) -> bool:
     """Ask a server to finish its runs and to leave. Return False without a server of this number."""
     asked = update(servers).where(servers.c.id == server).values(draining=True)
     return bool(connection.execute(asked).rowcount)
-
-
-def is_to_leave(connection: Connection, server: int) -> bool:
-    """Return whether somebody has asked a server to leave."""
-    return bool(connection.execute(select(servers.c.draining).where(servers.c.id == server)).scalar())

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Literal
 
-from sqlalchemy import Connection, delete, select
+from sqlalchemy import ColumnElement, Connection, delete, exists, select
 
 from afterwork.store.database import Database
 from afterwork.store.tables import quarantine as quarantines
@@ -128,9 +128,17 @@ def start_quarantine(database: Database, connection: Connection, scope: str = EV
 
 def quarantined_scopes(database: Database, connection: Connection) -> Mapping[str, datetime]:
     """Return the scopes in which starting servers are to be careful, each with its timestamp."""
-    lately = quarantines.c.at > database.after(-MAX_QUARANTINE_AGE)
-    rows = connection.execute(select(quarantines.c.scope, quarantines.c.at).where(lately))
+    rows = connection.execute(select(quarantines.c.scope, quarantines.c.at).where(_lately(database)))
     return {row.scope: row.at for row in rows}
+
+
+def any_quarantined(database: Database) -> ColumnElement[bool]:
+    """Return the condition that there are such scopes."""
+    return exists(select(quarantines.c.scope).where(_lately(database)))
+
+
+def _lately(database: Database) -> ColumnElement[bool]:
+    return quarantines.c.at > database.after(-MAX_QUARANTINE_AGE)
 
 
 def _forget_old(database: Database, connection: Connection) -> None:
