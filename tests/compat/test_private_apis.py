@@ -247,6 +247,8 @@ def test_an_object_of_known_values_is_as_if_loaded(session: Session) -> None:
     assert seen == [author]
     assert author.first == "Eve"
     assert author.last == "L."  # which is loaded when it is read
+    session.scalars(select(Author).options(lazyload(Author.books.and_(Book.id > 1)))).one()
+    assert all(book.id > 1 for book in author.books)
     assert not session.dirty
 
 
@@ -271,6 +273,15 @@ def test_criteria_are_found_and_said_as_conditions() -> None:
     assert options.reaches_relationships(found)
     assert not options.reaches_relationships(with_loader_criteria(Book, Book.id > 1, propagate_to_loaders=False))
     assert options.options_of(text("SELECT 1")) == ()
+
+
+def test_criteria_that_say_the_same_are_known() -> None:
+    def criterion(number: int) -> Any:
+        return with_loader_criteria(Book, lambda cls: cls.id > number)
+
+    assert options.meaning_of(criterion(1)) == options.meaning_of(criterion(1))
+    assert options.meaning_of(criterion(1)) != options.meaning_of(criterion(2))
+    assert options.meaning_of(criterion(1)) != options.meaning_of(with_loader_criteria(Author, Author.id > 1))
 
 
 def test_loader_options_say_which_member_they_concern() -> None:

@@ -138,6 +138,9 @@ WAYS: dict[str, Way] = {
     "a condition": lambda session, order: session.scalars(
         mine(order).options(selectinload(Customer.orders.and_(Order.id == 2)))
     ).one(),
+    "a condition, when it is read": lambda session, order: session.scalars(
+        mine(order).options(lazyload(Customer.orders.and_(Order.id == 2)))
+    ).one(),
     "a criteria": lambda session, order: session.scalars(
         mine(order).options(with_loader_criteria(Order, Order.id == 2), selectinload(Customer.orders))
     ).one(),

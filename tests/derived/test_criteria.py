@@ -14,8 +14,12 @@ from sqlalchemy.orm import (
     Session,
     WriteOnlyMapped,
     aliased,
+    immediateload,
+    joinedload,
     mapped_column,
     relationship,
+    selectinload,
+    subqueryload,
     with_loader_criteria,
 )
 
@@ -100,7 +104,25 @@ def both_ways(note: Any) -> Any:
     return union(mine, select(Task.id).where(Task.owner_id == note.owner_id)).order_by("id")
 
 
+def of_known_owner(*options: Any) -> Way:
+    """Load tasks by a statement of its own, of an owner that the session has already, without its tasks."""
+
+    def way(note: Any) -> str:
+        if note.owner is None:
+            return "none"
+        same = select(Owner).where(Owner.id == note.owner_id).options(*options)
+        return ";".join(ids(owner.tasks) for owner in aw.session(note).scalars(same).unique())
+
+    return way
+
+
+large = with_loader_criteria(Task, Task.size > 2)
+
 WAYS: dict[str, Way] = {
+    "an end, its own criteria, by a join": of_known_owner(large, joinedload(Owner.tasks)),
+    "an end, its own criteria, by keys": of_known_owner(large, selectinload(Owner.tasks)),
+    "an end, its own criteria, by a subquery": of_known_owner(large, subqueryload(Owner.tasks)),
+    "an end, its own criteria, at once": of_known_owner(large, immediateload(Owner.tasks)),
     "an end": of_owner("tasks"),
     "an end that is loaded by a join": of_owner("joined"),
     "an end that is loaded by keys": of_owner("selectin"),
@@ -213,6 +235,7 @@ WRITES = (
     "UPDATE task SET deleted = true WHERE id = 1; UPDATE label SET deleted = true WHERE id IN (2, 3)",
     "INSERT INTO task (id, size, owner_id, deleted) VALUES (5, 5, 1, true), (6, 6, 2, true)",
     "UPDATE task SET deleted = NOT deleted WHERE id IN (1, 2, 3)",
+    "UPDATE task SET size = 5 - size",
     "UPDATE owner SET deleted = true WHERE id = 1; UPDATE label SET deleted = NOT deleted",
 )
 

@@ -70,6 +70,7 @@ def add_loaded(session: Session, manager: ClassManager[Any], key: tuple[Any, ...
     obj: object = manager.new_instance()
     state = instance_state(obj)
     state.key, state.session_id = key, session.hash_key
+    state.load_path = manager.mapper._path_registry  # a loader of its own for a relationship starts from there
     session.identity_map.add(state)
     state.dict.update(values)
     return obj

@@ -26,6 +26,12 @@ def conditions_of(criterion: LoaderCriteriaOption) -> Iterator[tuple[Mapper[Any]
         yield mapper, criterion._resolve_where_criteria(mapper)
 
 
+def meaning_of(criterion: LoaderCriteriaOption) -> Any:
+    """Return what two criteria have in common that say the same; the criterion itself if SQLAlchemy can't tell."""
+    key = criterion._generate_cache_key()
+    return criterion if key is None else (key.key, tuple(repr(value.effective_value) for value in key.bindparams))
+
+
 def mappers_of(criterion: LoaderCriteriaOption) -> Iterator[Mapper[Any]]:
     """Yield the classes that a criterion is about."""
     return criterion._all_mappers()

@@ -15,12 +15,12 @@ from afterwork.derived.manifest.reads import Reads
 from afterwork.derived.tracking.explicit_dependencies import add_dependency
 from afterwork.derived.tracking.hidden_state import LOAD_BATCH, ReadListener, attach_to_session, recording_to
 from afterwork.derived.tracking.load_failures import add_failed_object, add_failed_relationship
-from afterwork.derived.tracking.loader_criteria import narrowed_relationship
+from afterwork.derived.tracking.loader_criteria import StatementCriteria, narrowed_relationships
 from afterwork.derived.tracking.mapped_tables import TrackedColumns
 from afterwork.derived.tracking.mapping_clauses import identity_of
 from afterwork.derived.tracking.member_dependencies import MemberDependencies
 from afterwork.derived.tracking.prototypes import Prototypes
-from afterwork.derived.tracking.relationship_reads import QUERYING_LOADERS
+from afterwork.derived.tracking.relationship_reads import QUERYING_LOADERS, TrackedRelationship
 from afterwork.derived.tracking.session_hooks import attach
 from afterwork.errors import OtherThread, ReadsItself
 from afterwork.store.journal.tracked_table import TrackedTable
@@ -62,6 +62,7 @@ class Recorder(ReadListener):
             attach_to_session(session, LOAD_BATCH, prototypes)
         self._refused: OtherThread | None = None
         self._reads = Reads()
+        self._criteria = StatementCriteria()
         self._attributes: dict[int, QueryableAttribute[Any]] = {}
         self._relationships: set[tuple[InstanceState[Any], str]] = set()
 
@@ -139,10 +140,12 @@ class Recorder(ReadListener):
         relationship.record(self._dependencies.mapped_tables, self._reads, state, value)
         for name in relationship.near:
             self.states_of(state.manager[name]).add(state)
-        if state.load_options and relationship.prop.lazy not in QUERYING_LOADERS:
-            narrowed = narrowed_relationship(relationship.prop, state, relationship.tables)
-            if narrowed is not None:
-                self.before_statement(narrowed, {}, self._session.connection())
+        if relationship.prop.lazy not in QUERYING_LOADERS:
+            self._record_narrowed(relationship, state)
+
+    def _record_narrowed(self, relationship: TrackedRelationship, state: InstanceState[Any]) -> None:
+        for narrowed in narrowed_relationships(relationship.prop, state, relationship.tables, self._criteria):
+            self._on_statement(narrowed, {}, self._session.connection(), self._reads, entities=True)
 
     def relationship_failed(self, state: InstanceState[Any], key: str) -> None:
         relationship = self._dependencies.relationship(state.mapper, key)
@@ -160,6 +163,7 @@ class Recorder(ReadListener):
     def before_statement(
         self, statement: Executable, parameters: Any, connection: Connection, *, entities: bool = True
     ) -> None:
+        self._criteria.add(statement)
         self._on_statement(statement, parameters, connection, self._reads, entities=entities)
 
     def refused_elsewhere(self, error: OtherThread) -> None:
