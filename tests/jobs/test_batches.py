@@ -405,6 +405,27 @@ def test_a_row_that_a_user_has_locked_puts_only_its_own_ticket_aside(on_postgres
     assert [thing.n for thing in world.all(Thing)][7] == 1
 
 
+@pytest.mark.parametrize("lane", ["main", "parallel"])
+@pytest.mark.parametrize("of_first", [1, 3])
+def test_tickets_that_a_user_has_locked_hold_up_none_behind_them(
+    on_postgresql: World, of_first: int, lane: str
+) -> None:
+    """Whatever their priority: the rest of the lane goes on, and these follow when the user lets them go."""
+    world = on_postgresql
+    ask(world, *["work"] * 5)
+    with world.engine.begin() as connection:
+        connection.execute(update(SysAsyncTicket).values(lane=lane))
+        connection.execute(update(SysAsyncTicket).where(SysAsyncTicket.id <= of_first).values(priority=1))
+        connection.execute(update(SysAsyncTicket).where(SysAsyncTicket.id == 5).values(priority=2))
+    with world.engine.connect() as user:
+        user.execute(select(SysAsyncTicket).where(SysAsyncTicket.priority == 1).with_for_update())
+        ran = works(world.run())
+
+    rest = range(of_first + 1, 5)
+    assert ran == [("Thing.work", f"Thing!{ticket + 1}") for ticket in (5, *rest)]
+    assert len(world.run()) == of_first
+
+
 @contextmanager
 def serving_by_hand(world: World) -> Iterator[Callable[[], object]]:
     """Yield what has one server run all that is due, again and again."""

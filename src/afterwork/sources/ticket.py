@@ -83,6 +83,7 @@ class TicketSource:
         rows = rest.claim_due(connection, request, mode, by_rate)
         if not rows and (hidden := rest.hidden(connection, request)):
             return ClaimedWork([], moved=False, hidden=[self._claim(row, lane, now) for row in hidden])
+        rows = rows or rest.claim_later(connection, request, mode, by_rate)
         if odd_keys := [(row, NO_TEXT.format("key", row.key)) for row in rows if isinstance(row.key, UndecodableText)]:
             return self._end_odd(connection, odd_keys, now)
         own = [self._claim(row, lane, now) for row in rows if not self._leaves(connection, row, lane)]

@@ -1,6 +1,7 @@
 """Claiming due tickets: a statement locks the lane and the first due tickets in it, or finds nothing."""
 
 from collections.abc import Collection
+from dataclasses import replace
 from functools import cached_property
 from typing import Any
 
@@ -12,7 +13,7 @@ from afterwork.clock import MAX_CLOCK_SKEW
 from afterwork.store import tables
 from afterwork.store.direct import Direct
 from afterwork.store.lane_limits import MODES, Mode
-from afterwork.store.leases import free_slot
+from afterwork.store.leases import free_slot, lock_lane
 from afterwork.store.readable_values import reading_any_text
 from afterwork.store.tickets.columns import TicketColumns, has_begun
 from afterwork.store.tickets.looking import WaitingTickets
@@ -39,6 +40,14 @@ class ClaimableTickets(WaitingTickets):
         return {mode: self._guarded(by_key, mode) for mode in MODES}
 
     @cached_property
+    def _second_priority(self) -> Direct:
+        return Direct(self._first_priority_after(self._first_priority()))
+
+    @cached_property
+    def _next_priority(self) -> Direct:
+        return Direct(self._first_priority_after(bindparam("than")))
+
+    @cached_property
     def _policies(self) -> Direct:
         """Return the query for whether policies of the table apply to this role."""
         preparer: Any = postgresql.dialect().identifier_preparer  # type: ignore[no-untyped-call]
@@ -59,6 +68,29 @@ class ClaimableTickets(WaitingTickets):
             statement, values["priority"] = self._due[mode], request.priority
         with reading_any_text(connection):
             return [TicketRow.of(row) for row in statement.execute(connection, values)]
+
+    def claim_later(
+        self, connection: Connection, request: ClaimRequest, mode: Mode, by_rate: bool = False
+    ) -> list[TicketRow]:
+        """Lock and return the first due tickets of a later priority, if others have locked all those of the first."""
+        if self.dialect != "postgresql":
+            return []  # there is one lock for all
+        later = self._later_priority(connection, request.lane, request.priority)
+        if later is None or not (mode == "parallel" or lock_lane(connection, request.lane)):
+            return []
+        while later is not None:
+            if rows := self.claim_due(connection, replace(request, priority=later), mode, by_rate):
+                return rows
+            later = self._later_priority(connection, request.lane, later)
+        return []
+
+    def _later_priority(self, connection: Connection, lane: str, priority: int | None) -> int | None:
+        """Return the next priority with waiting tickets in a lane: after a given one, or after the lane's first."""
+        if priority is None:
+            rows = self._second_priority.execute(connection, {"lane": lane})
+        else:
+            rows = self._next_priority.execute(connection, {"lane": lane, "than": priority})
+        return rows[0][0] if rows else None
 
     def claim_one(self, connection: Connection, lane: str, key: Any, mode: Mode) -> TicketRow | None:
         """Lock and return one pending ticket, if this transaction can have it and its lane; else None."""
@@ -93,6 +125,12 @@ class ClaimableTickets(WaitingTickets):
             .limit(1)
             .scalar_subquery()
         )
+
+    def _first_priority_after(self, priority: ColumnElement[int]) -> Select[Any]:
+        """Return the query for the first priority, after a given one, with waiting tickets in a lane."""
+        c = self.columns
+        later = select(c.priority).where(self._waiting(c), c.lane == bindparam("lane"), c.priority > priority)
+        return later.order_by(*c.order_in_lane).limit(1)
 
     def _due_rows(self, priority: ColumnElement[int]) -> Select[Any]:
         c = self.columns
