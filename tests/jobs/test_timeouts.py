@@ -71,6 +71,18 @@ class Job(Base):
     def quick(self) -> None:
         self.trace = "done"
 
+    def is_ready(self) -> bool:
+        CODE(self)
+        return True
+
+    @aw.method(timeout=SHORT, precondition=is_ready)
+    def checked(self) -> None:
+        self.trace = "done"
+
+    @aw.method(timeout=SHORT, precondition=is_ready, external=True)
+    def checked_outside(self) -> None:
+        self.trace = "done"
+
 
 class Told(aw.ViewModel[Job]):
     timeout = SHORT
@@ -147,7 +159,7 @@ def use(monkeypatch: pytest.MonkeyPatch, does: Callable[[Job], object]) -> None:
 
 
 @pytest.mark.parametrize("does", [loops, asks, swallows_statements, reports, swallows_reports, is_late])
-@pytest.mark.parametrize("work", ["inside", "parallel"])
+@pytest.mark.parametrize("work", ["inside", "parallel", "checked"])
 def test_a_run_inside_is_interrupted_wherever_it_is(
     world: World, monkeypatch: pytest.MonkeyPatch, work: str, does: Any
 ) -> None:
@@ -161,10 +173,13 @@ def test_a_run_inside_is_interrupted_wherever_it_is(
     assert world.all(Job)[0].trace == ""
 
 
+@pytest.mark.parametrize("work", ["external", "checked_outside"])
 @pytest.mark.parametrize("does", [reports, swallows_reports, is_late])
-def test_a_run_outside_is_asked_and_saves_nothing(world: World, monkeypatch: pytest.MonkeyPatch, does: Any) -> None:
+def test_a_run_outside_is_asked_and_saves_nothing(
+    world: World, monkeypatch: pytest.MonkeyPatch, does: Any, work: str
+) -> None:
     use(monkeypatch, does)
-    ask(world, "external")
+    ask(world, work)
 
     world.run()
 
@@ -240,7 +255,7 @@ def stuck(monkeypatch: pytest.MonkeyPatch) -> Iterator[threading.Event]:
         thread.join(10)
 
 
-@pytest.mark.parametrize("work", ["inside", "parallel", "external"])
+@pytest.mark.parametrize("work", ["inside", "parallel", "external", "checked", "checked_outside"])
 def test_a_run_that_hears_of_nothing_is_abandoned_and_frees_its_lane_and_worker(
     engine: Engine, stuck: threading.Event, work: str
 ) -> None:

@@ -1,5 +1,7 @@
 """Work that is of no use any more after a moment, and is not begun then."""
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta, timezone
 from typing import Any
 
@@ -88,6 +90,23 @@ def test_one_that_has_expired_holds_up_none_of_its_batch(the_shop: Shop) -> None
     the_shop.run()
 
     assert numbers(the_shop.engine) == [None, 1, None, 2]
+
+
+def test_one_that_is_too_late_since_others_of_its_batch_took_long_is_not_run(the_shop: Shop) -> None:
+    @contextmanager
+    def takes_an_hour(run: aw.Run) -> Iterator[None]:
+        the_shop.clock.advance(HOUR)
+        yield
+
+    the_shop.app.around = takes_an_hour
+    ask(the_shop)
+    ask(the_shop, not_after=the_shop.clock.now() + HOUR / 2)
+    ask(the_shop)
+
+    the_shop.run()
+
+    assert numbers(the_shop.engine) == [1, None, 2]
+    assert [type(one) for one in the_shop.seen if isinstance(one, Failed | Expired)] == [Expired]
 
 
 def test_no_attempt_is_promised_that_would_come_too_late(the_shop: Shop) -> None:

@@ -182,7 +182,8 @@ def _run(
     with ended(RunSession(connection)) as session:
         execute = runner.prepared(session, batch.claims, partial(_settle_abandoned, runner))
         for claim in batch.claims:
-            batch.settled.append(execute(claim))
+            expired = runner.expired(claim)  # those before it may have taken long
+            batch.settled.append(execute(claim) if expired is None else (claim, expired))
             if perf_counter() >= until:
                 break
         batch.is_executed = True

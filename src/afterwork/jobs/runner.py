@@ -38,6 +38,7 @@ from afterwork.store.leases import Lease
 from afterwork.store.once import KEY as ONCE_KEY
 from afterwork.store.routing import ALL, Routing
 from afterwork.store.suspects import ROUND
+from afterwork.store.tickets.end_forms import expiry_error
 
 Settled = list[tuple[Claim, Outcome]]
 
@@ -142,6 +143,12 @@ class Runner:
 
         return execute
 
+    def expired(self, claim: Claim) -> Rejected | None:
+        """Return the outcome of a claim if it is too late to begin it by now, else None."""
+        if claim.not_after is None or (now := self.clock.now()) <= claim.not_after:
+            return None
+        return Rejected(expiry_error(claim.not_after, now))
+
     def _given(self, session: RunSession, variables: Mapping[str, Any]) -> RunContext:
         return RunContext(session, {**self.variables, **variables})
 
@@ -152,14 +159,15 @@ class Runner:
             return Rejected(root)
         if root is not None and is_gone(root):
             return Rejected(f"The root {claim.run.root_id} is not there (any more).")
+        reporter = Reporter(self.database, self.clock, key_text(claim.key), not claim.external)
+        limited = partial(self._limit, claim.work, claim, context.session, reporter, give_up)
         try:
-            check(claim.work, root)
+            with limited():
+                check(claim.work, root)
         except Refused as refusal:
             return Rejected(str(refusal))
-        reporter = Reporter(self.database, self.clock, key_text(claim.key), not claim.external)
         began = time.perf_counter()
-        limit = self._limit(claim.work, claim, context.session, reporter, give_up)
-        with self.around(claim.run), telling_time(self.clock), reporting(reporter), limit:
+        with self.around(claim.run), telling_time(self.clock), reporting(reporter), limited():
             try:
                 perform(claim.work, root, claim.run, context)
             except DBAPIError as error:
