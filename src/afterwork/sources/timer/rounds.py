@@ -28,6 +28,7 @@ from afterwork.sources.timer.noting import Noting
 from afterwork.store import suspects
 from afterwork.store.routing import routing_of
 from afterwork.store.suspects import ROUND as ROUND_KEY
+from afterwork.store.suspects import Suspect
 from afterwork.store.timers import Cancellation, TimerRow, Timers, larger_round, new_round
 
 Some = TypeVar("Some")
@@ -49,6 +50,8 @@ class Rounds(Source):
         self.works = context.model.timers
         self.timers = Timers(self.database.dialect, self.works)
         self.noting = Noting(self.database, self.works, self.timers, self.clock, self.events)
+        # The timers that a worker of this server is firing: another one leaves them, since their criteria may hang.
+        self._firing: set[str] = set()
 
     def register(self, connection: Connection) -> None:
         """Note new timers, and those whose schedule has changed."""
@@ -88,21 +91,32 @@ class Rounds(Source):
         beyond = suspects.beyond(self.database, connection, [ROUND_KEY + name for name in ready])
         connection.commit()
         for name in ready:
+            if name in self._firing:
+                continue
+            self._firing.add(name)
             try:
-                if (suspect := beyond.get(ROUND_KEY + name)) is not None:
-                    raise given_up(suspect, self.database.settings)
-                with self.quarantine.trying(self.database, connection, ROUNDS, ROUND_KEY + name):
-                    count = self.database.again_if_outdated(partial(self._fire, connection, self.works[name]))
-            except ClaimLost:
-                continue  # another server is careful with it
-            except Exception as error:
-                if self.database.has_lost(connection, error) or self.database.is_contended(error):
-                    raise
-                self._failed(connection, self.works[name], error)
+                had_round = self._tried(connection, name, beyond.get(ROUND_KEY + name))
+            finally:
+                self._firing.discard(name)
+            if had_round:
                 yield name
-            else:
-                if count is not None:
-                    yield name
+
+    def _tried(self, connection: Connection, name: str, suspect: Suspect | None) -> bool:
+        """Fire a due timer, unless it was given up as a suspect. Return whether it had a round, be it one that
+        failed."""
+        try:
+            if suspect is not None:
+                raise given_up(suspect, self.database.settings)
+            with self.quarantine.trying(self.database, connection, ROUNDS, ROUND_KEY + name):
+                count = self.database.again_if_outdated(partial(self._fire, connection, self.works[name]))
+        except ClaimLost:
+            return False  # another server is careful with it
+        except Exception as error:
+            if self.database.has_lost(connection, error) or self.database.is_contended(error):
+                raise
+            self._failed(connection, self.works[name], error)
+            return True
+        return count is not None
 
     def pause(self, connection: Connection, name: str) -> None:
         """Pause a timer until it is resumed. Matches that are already noted run."""
