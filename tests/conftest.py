@@ -4,7 +4,7 @@ import gc
 import signal
 import threading
 from collections.abc import Callable, Generator, Iterator
-from contextlib import ExitStack, contextmanager
+from contextlib import closing, contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -18,7 +18,7 @@ from tests.support import shop, trade
 from tests.support.compilations import Compilations
 from tests.support.memory import be_quick_with_files
 from tests.support.postgres import Server, postgres
-from tests.support.prepared import PREPARED, Prepared, begin_with
+from tests.support.prepared import COMPILED, PREPARED, Prepared, begin_with
 from tests.support.waiting import eventually
 
 
@@ -62,8 +62,8 @@ def url(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[URL]:
 @pytest.fixture(scope="session")
 def prepared(postgres_server: Server, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Prepared]:
     """What fills databases with what many tests begin with. Its templates go before their server does."""
-    with ExitStack() as kept:
-        yield Prepared(tmp_path_factory.mktemp("prepared"), postgres_server, kept)
+    with closing(Prepared(tmp_path_factory.mktemp("prepared"), postgres_server)) as found:
+        yield found
 
 
 @pytest.fixture(scope="session")
@@ -75,7 +75,7 @@ def compilations() -> Compilations:
 @pytest.fixture
 def engine(url: URL, prepared: Prepared, compilations: Compilations) -> Iterator[Engine]:
     """An engine on an empty database."""
-    made = create_engine(url, execution_options={PREPARED: prepared, "compiled_cache": compilations})
+    made = create_engine(url, execution_options={PREPARED: prepared, COMPILED: compilations})
     yield made
     made.dispose()
 

@@ -9,16 +9,9 @@ FILES = sorted(ROOT.rglob("*.py"))
 MAX_LINES = 400
 
 LONG: set[str] = {
-    "capture/test_continuity.py",
     "compat/test_private_apis.py",
-    "derived/test_at_once.py",
-    "derived/test_keys.py",
-    "derived/test_stale_objects.py",
-    "derived/test_stale_races.py",
     "jobs/test_batches.py",
     "model/test_contract.py",
-    "properties/caches/oracle.py",
-    "properties/caches/world.py",
 }
 """Files that are longer, as long as they are. Split them; add none."""
 

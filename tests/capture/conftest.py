@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import Any
 
 import pytest
-from sqlalchemy import Engine, Table, event, text
+from sqlalchemy import Connection, Engine, Table, event, inspect, text
 
 from afterwork.derived.capture.install import Installed, install
 from afterwork.insight.check.capture import CaptureProblem, problems
@@ -14,8 +14,10 @@ from afterwork.settings import Settings
 from afterwork.store.dialects import database_of
 from afterwork.store.journal import capture
 from afterwork.store.journal.change import Change, changes_in
+from afterwork.store.journal.tables import tracked_table
 from afterwork.store.journal.tracked_table import TrackedTables
 from afterwork.store.tables import metadata
+from tests.support.prepared import begin_with, is_empty
 
 
 @dataclass
@@ -33,9 +35,8 @@ class Captured:
         self.tables = self.tables if tables is None else tables
         database = database_of(self.engine, Settings())
         with closing(database.connect()) as connection, database.transaction(connection):
-            for table in metadata.sorted_tables:
-                if table.info.get("only", connection.dialect.name) == connection.dialect.name:
-                    table.create(connection, checkfirst=True)
+            if not inspect(connection).has_table(tracked_table.name):
+                create_own_tables(connection)
             return install(connection, "ticket", self.tables)
 
     def problems(self) -> list[CaptureProblem]:
@@ -77,6 +78,18 @@ class Captured:
         return dict(zip(self.watches.by_id[change.table_id].valued, values, strict=True))
 
 
+def create_own_tables(connection: Connection) -> None:
+    for table in metadata.sorted_tables:
+        if table.info.get("only", connection.dialect.name) == connection.dialect.name:
+            table.create(connection)
+
+
+def own_tables(engine: Engine) -> None:
+    """A database with Afterwork's own tables, in which nothing is captured yet."""
+    with engine.begin() as connection:
+        create_own_tables(connection)
+
+
 @pytest.fixture
 def captured(engine: Engine) -> Callable[..., Captured]:
     """Makes tables and watches them."""
@@ -84,6 +97,8 @@ def captured(engine: Engine) -> Callable[..., Captured]:
         event.listen(engine, "connect", lambda connection, _: connection.execute("PRAGMA foreign_keys = ON"))
 
     def start(*tables: Table, watched: Sequence[Table] | None = None) -> Captured:
+        if is_empty(engine.url):
+            begin_with(engine, own_tables)
         with engine.begin() as connection:
             for schema in {table.schema for table in tables} - {None}:
                 connection.execute(text(f'CREATE SCHEMA "{schema}"'))

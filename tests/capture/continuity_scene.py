@@ -1,28 +1,31 @@
 """A shop whose customers have calculated totals, as releases of an application that follow one another."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
-from typing import Any
+from functools import cache, partial
 
 from sqlalchemy import Engine, ForeignKey, text
 from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column, relationship
 
 import afterwork as aw
 from afterwork.events import Event, Missed
+from tests.support.prepared import begin_with
 
 ALIVE: list[type] = []
 """The classes of releases, which SQLAlchemy alone would let go of."""
 
 
+@cache
 def release(
     orders: str = "orders",
     *,
     schema: str | None = None,
-    info: Mapping[str, Any] | None = None,
+    watched: bool = True,
     tickets: str = "sys_async_ticket",
     cached: bool = True,
 ) -> type[DeclarativeBase]:
-    """A model with customers and orders. Its table of orders, and of tickets, has a certain name."""
+    """A model with customers and orders, the same one for the same arguments. Its table of orders, and of tickets, has
+    a certain name."""
 
     class Base(DeclarativeBase): ...
 
@@ -43,7 +46,7 @@ def release(
 
     class Order(Base):
         __tablename__ = orders
-        __table_args__ = {"schema": schema, "info": dict(info or {})}
+        __table_args__ = {"schema": schema, "info": {} if watched else dict(aw.UNWATCHED)}
         id: Mapped[int] = mapped_column(primary_key=True)
         customer_id: Mapped[int] = mapped_column(ForeignKey("customer.id"))
         amount: Mapped[int]
@@ -125,15 +128,20 @@ ORDERS = "INSERT INTO orders (id, customer_id, amount) VALUES (1, 1, 1), (2, 1, 
 
 def opened(engine: Engine, *tables: str, settings: aw.Settings | None = None) -> Place:
     """The first release at work: customer 1 has orders of 1 and 2, and so a total of 3."""
+    tables = tables or PLAIN
+    begin_with(engine, partial(first_release, tables), f"place-{hash(tables)}")
     place = Place(engine, settings=settings or aw.Settings())
-    place.sql(*(tables or PLAIN))
+    assert place.total() == 3
+    return place
+
+
+def first_release(tables: Sequence[str], engine: Engine) -> None:
+    place = Place(engine)
+    place.sql(*tables)
     place.base.metadata.create_all(engine)
     place.install()
     place.sql("INSERT INTO customer (id) VALUES (1)", ORDERS)
     place.run()
-    assert place.total() == 3
-    place.seen.clear()
-    return place
 
 
 Deed = Callable[[Place], None]

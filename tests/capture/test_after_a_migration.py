@@ -1,15 +1,16 @@
 """Between a migration and the next installation, nobody's write fails, and everything that it changes is seen."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from typing import Any
 
 import pytest
-from sqlalchemy import Column, Connection, Engine, ForeignKey, Integer, MetaData, Table, create_engine, text
+from sqlalchemy import Column, Connection, Engine, ForeignKey, Integer, MetaData, Table, text
 from sqlalchemy.types import NullType
 
-from tests.capture.conftest import Captured
+from tests.capture.conftest import Captured, own_tables
 from tests.capture.continuity_scene import opened
-from tests.support.postgres import Server
+from tests.support.marks import ONLY_POSTGRESQL
+from tests.support.prepared import begin_with
 
 Start = Callable[..., Captured]
 
@@ -59,20 +60,20 @@ KEYS = [kind for kind in VALUES if kind not in {"json", "point", "xid", "boolean
 ALIKE: list[set[str]] = [{"integer", "bigint"}, {"text", "varchar(9)"}]
 
 
-@pytest.fixture
-def types(postgres_server: Server) -> Iterator[Engine]:
-    with postgres_server.fresh_database() as url:
-        made = create_engine(url)
-        with made.begin() as connection:
-            for statement in PREPARED:
-                connection.execute(text(statement))
-        yield made
-        made.dispose()
+pytestmark = ONLY_POSTGRESQL
+
+
+def create_types(engine: Engine) -> None:
+    own_tables(engine)
+    with engine.begin() as connection:
+        for statement in PREPARED:
+            connection.execute(text(statement))
 
 
 @pytest.fixture
-def engine(types: Engine) -> Engine:
-    return types
+def types(engine: Engine) -> Engine:
+    begin_with(engine, create_types)
+    return engine
 
 
 def retyped(table: str, column: str, kind: str) -> str:
@@ -205,8 +206,9 @@ LINK = (("whole", "id"), ("part", "whole_id"))
 
 
 @pytest.mark.parametrize("kind", ["bigint", "smallint", "oid", "amount"])
-def test_what_is_written_before_the_installation_counts_after_it(types: Engine, kind: str) -> None:
-    place = opened(types)
+def test_what_is_written_before_the_installation_counts_after_it(engine: Engine, kind: str) -> None:
+    place = opened(engine)
+    place.sql("CREATE DOMAIN amount AS int")
     place.sql(f"ALTER TABLE orders ALTER amount TYPE {kind}")
     place.run()
     place.sql("UPDATE orders SET amount = 10 WHERE id = 1", "INSERT INTO orders VALUES (3, 1, 5)")

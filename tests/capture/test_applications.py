@@ -1,6 +1,7 @@
 """Several applications, and several releases of one, on one database: what each reads goes on being captured."""
 
 from collections.abc import Callable
+from functools import cache
 
 import pytest
 from sqlalchemy import Engine, ForeignKey, text
@@ -49,7 +50,7 @@ def has_no_caches_for_a_while(place: Place) -> str:
 
 def is_unwatched_for_a_while(place: Place) -> str:
     first = place.base
-    place.deploy(release(info=aw.UNWATCHED))
+    place.deploy(release(watched=False))
     place.install()
     place.sql("UPDATE orders SET amount = amount + 10")
     place.deploy(first)
@@ -155,6 +156,7 @@ def test_objects_that_came_and_went_while_nobody_looked(engine: Engine) -> None:
     assert roots == ["Customer!1", "Customer!4"]
 
 
+@cache
 def other_application(*, cached: bool) -> type[DeclarativeBase]:
     """An application with tickets of its own, that reads the same orders, but only some of their columns."""
 

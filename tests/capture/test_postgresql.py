@@ -1,6 +1,6 @@
 """What only PostgreSQL has."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 
 import pytest
 from sqlalchemy import Column, Engine, ForeignKey, Integer, MetaData, Numeric, Table, Text, create_engine, text
@@ -8,17 +8,12 @@ from sqlalchemy import Column, Engine, ForeignKey, Integer, MetaData, Numeric, T
 from afterwork.store.postgresql import sleep
 from afterwork.store.postgresql.capture_source import MAX_ROWS_PER_ENTRY
 from tests.capture.conftest import Captured
-from tests.support.postgres import Server
+from tests.support.marks import ONLY_POSTGRESQL
 
 Start = Callable[..., Captured]
 
 
-@pytest.fixture
-def engine(postgres_server: Server) -> Iterator[Engine]:
-    with postgres_server.fresh_database() as url:
-        made = create_engine(url)
-        yield made
-        made.dispose()
+pytestmark = ONLY_POSTGRESQL
 
 
 @pytest.fixture

@@ -8,16 +8,17 @@ from sqlalchemy import Column, Integer, MetaData, Table, Text, UniqueConstraint,
 
 from tests.capture.conftest import Captured
 from tests.capture.model import Base
+from tests.support.marks import ONLY_SQLITE
 
 Start = Callable[..., Captured]
+
+pytestmark = ONLY_SQLITE
 
 
 @pytest.fixture
 def shop(captured: Start) -> Captured:
     tables = [Base.metadata.tables[name] for name in ("customer", "orders", "line")]
     table = captured(*tables)
-    if not table.on_sqlite:
-        pytest.skip("only SQLite has REPLACE")
     table.run(
         "INSERT INTO customer (id, name, email) VALUES (1, 'Ann', 'a'), (2, 'Bob', 'b'), (3, 'Cy', 'c')",
         "INSERT INTO orders (id, customer_id) VALUES (1, 1)",
@@ -96,8 +97,6 @@ INDEXES = {
 def test_a_row_replaced_by_what_an_index_makes_of_it(captured: Start, index: str, recursive: str) -> None:
     columns: list[Column[Any]] = [Column("address", Text), Column("box", Integer), Column("is_open", Integer)]
     mail = captured(Table("mail", MetaData(), Column("id", Integer, primary_key=True), *columns))
-    if not mail.on_sqlite:
-        pytest.skip("only SQLite has REPLACE")
     with mail.engine.begin() as connection:
         connection.exec_driver_sql(INDEXES[index])
     mail.install()
@@ -133,8 +132,6 @@ def test_rows_without_a_number_of_their_own(captured: Start) -> None:
         sqlite_with_rowid=False,
     )
     stock = captured(table)
-    if not stock.on_sqlite:
-        pytest.skip("only SQLite has REPLACE")
     stock.run("INSERT INTO stock VALUES ('a', 1, 10), ('b', 2, 20)")
 
     assert stock.run("REPLACE INTO stock VALUES ('a', 1, 11)") == ["D stock a\x1f1", "I stock a\x1f1"]

@@ -12,6 +12,7 @@ from sqlalchemy.types import TypeEngine
 import afterwork as aw
 from afterwork.derived.manifest.reads import spelled
 from afterwork.store.journal.tracked_table import PART
+from tests.support.prepared import installed
 
 ID = uuid.UUID("3f2504e0-4f89-11d3-9a0c-0305e82c3301")
 SPELLINGS: dict[str, tuple[TypeEngine[Any], list[str]]] = {
@@ -69,9 +70,7 @@ def test_a_row_goes_on_counting_however_its_key_was_written(engine: Engine, name
         def compute_total(self) -> int:
             return sum(part.amount for part in self.parts)
 
-    Base.metadata.create_all(engine)
-    app = aw.Afterwork(Base)
-    app.install(engine)
+    app = installed(engine, Base)
     with engine.begin() as connection:
         connection.execute(text("INSERT INTO whole (id) VALUES (1)"))
         row = {"key": written}

@@ -190,16 +190,17 @@ def test_values(valued: Captured) -> None:
     check()
 
 
-@pytest.fixture(params=[*KEYS, *ON_POSTGRESQL])
-def kind_of_key(request: pytest.FixtureRequest, engine: Any) -> tuple[Any, st.SearchStrategy[Any]]:
-    if request.param in ON_POSTGRESQL and engine.dialect.name == "sqlite":
-        pytest.skip("SQLite has no such type")
-    return (KEYS | ON_POSTGRESQL)[request.param]
-
-
+@pytest.mark.parametrize(
+    ("url", "kind", "strategy"),
+    [
+        pytest.param(url, *kind, id=f"{url}-{name}")
+        for url, kinds in (("sqlite", KEYS), ("postgresql", KEYS | ON_POSTGRESQL))
+        for name, kind in kinds.items()
+    ],
+    indirect=["url"],
+)
 @pytest.mark.parametrize("is_composite", [False, True])
-def test_keys(captured: Start, kind_of_key: tuple[Any, st.SearchStrategy[Any]], is_composite: bool) -> None:
-    kind, strategy = kind_of_key
+def test_keys(captured: Start, kind: Any, strategy: st.SearchStrategy[Any], is_composite: bool) -> None:
     parts = [Column("key", kind, primary_key=True, autoincrement=False)]
     if is_composite:
         parts.append(Column("other", Integer, primary_key=True))

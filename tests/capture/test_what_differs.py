@@ -7,12 +7,11 @@ import pytest
 from sqlalchemy import Column, Engine, Integer, MetaData, Table, text
 from sqlalchemy.types import NullType
 
-from tests.capture.conftest import Captured
+from tests.capture.conftest import Captured, own_tables
+from tests.support.marks import ONLY_POSTGRESQL, ONLY_SQLITE
+from tests.support.prepared import begin_with
 
 Start = Callable[..., Captured]
-
-on_postgresql = pytest.mark.parametrize("url", ["postgresql"], indirect=True)
-on_sqlite = pytest.mark.parametrize("url", ["sqlite"], indirect=True)
 
 PREPARED = (
     "CREATE TYPE price AS (amount numeric, unit text)",
@@ -96,10 +95,15 @@ KEYS = ("id INTEGER PRIMARY KEY", "id NUMERIC PRIMARY KEY", "id INTEGER")
 
 @pytest.fixture
 def types(engine: Engine) -> Engine:
+    begin_with(engine, create_types)
+    return engine
+
+
+def create_types(engine: Engine) -> None:
+    own_tables(engine)
     for statement in PREPARED:
         with engine.begin() as connection:
             connection.execute(text(statement))
-    return engine
 
 
 def things(captured: Start, engine: Engine, kinds: Iterable[str], key: str = KEYS[0]) -> Captured:
@@ -120,7 +124,7 @@ def is_told(found: Captured, place: int, value: object, kind: str) -> bool:
     return found.run(f"UPDATE thing SET v{place} = {one}", value=value) != []
 
 
-@on_postgresql
+@ONLY_POSTGRESQL
 @pytest.mark.parametrize("key", KEYS)
 def test_what_python_tells_apart_is_a_change(types: Engine, captured: Start, key: str) -> None:
     found = things(captured, types, OTHERS, key)
@@ -131,7 +135,7 @@ def test_what_python_tells_apart_is_a_change(types: Engine, captured: Start, key
     assert found.run(f"UPDATE thing SET {every}") == []
 
 
-@on_postgresql
+@ONLY_POSTGRESQL
 def test_a_value_that_is_written_in_another_way_is_no_change(types: Engine, captured: Start) -> None:
     found = things(captured, types, SAME)
     for place, (kind, values) in enumerate(SAME.items()):
@@ -139,7 +143,7 @@ def test_a_value_that_is_written_in_another_way_is_no_change(types: Engine, capt
         assert (kind, told) == (kind, [True, *[False] * len(values)])
 
 
-@on_sqlite
+@ONLY_SQLITE
 def test_what_python_tells_apart_is_a_change_on_sqlite_too(engine: Engine, captured: Start) -> None:
     found = things(captured, engine, OTHERS_ON_SQLITE)
     for place, (kind, values) in enumerate(OTHERS_ON_SQLITE.items()):
@@ -147,7 +151,7 @@ def test_what_python_tells_apart_is_a_change_on_sqlite_too(engine: Engine, captu
         assert (kind, told) == (kind, [True] * len(told))
 
 
-@on_sqlite
+@ONLY_SQLITE
 def test_what_sqlite_makes_one_value_of_is_no_change(engine: Engine, captured: Start) -> None:
     found = things(captured, engine, SAME_ON_SQLITE)
     for place, (kind, values) in enumerate(SAME_ON_SQLITE.items()):

@@ -1,9 +1,10 @@
 """Totals that are made of rows two steps away, and that can be said in SQL."""
 
+from datetime import timedelta
 from typing import Any
 
-from sqlalchemy import ForeignKey, func, select
-from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column, relationship
+from sqlalchemy import Engine, ForeignKey, func, select
+from sqlalchemy.orm import DeclarativeBase, Mapped, Session, mapped_column, relationship
 
 import afterwork as aw
 
@@ -43,3 +44,11 @@ class Line(Deep):
     id: Mapped[int] = mapped_column(primary_key=True)
     order_id: Mapped[int] = mapped_column(ForeignKey("orders.id"))
     quantity: Mapped[int] = mapped_column(default=1)
+
+
+def one_order(engine: Engine) -> None:
+    """A customer with an order of two lines of one piece each, whose total is made and known to be quick."""
+    with Session(engine) as session, session.begin():
+        session.add(Customer(id=1, orders=[Order(id=1, lines=[Line(id=1), Line(id=2)])]))
+    quick = aw.Settings(at_once=timedelta(seconds=5))
+    aw.Afterwork(Deep, settings=quick).run_until_idle(engine)

@@ -4,7 +4,7 @@ import random
 from collections import Counter, defaultdict
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
-from functools import partial
+from functools import cache, partial
 from typing import Any
 
 from sqlalchemy import Engine, ForeignKey, func, select
@@ -164,10 +164,20 @@ class Forest(World):
         return sorted(row.id for row in rows if row.total != right(row.id))
 
 
+CALLS: dict[str, list[int]] = {way: [] for way in WAYS}
+"""For each way, the nodes whose total was calculated."""
+
+
+@cache
+def base(way: str) -> Any:
+    """A model for all forests of a way."""
+    return WAYS[way](CALLS[way])
+
+
 def planted(engine: Engine, way: str, rows: Sequence[Row] = ()) -> Forest:
     """Nodes of which no value has been made."""
-    calls: list[int] = []
-    forest = Forest(engine, WAYS[way](calls), calls=calls)
+    forest = Forest(engine, base(way), calls=CALLS[way])
+    forest.calls.clear()
     if rows:
         forest.sql("DELETE FROM afterwork_journal")
         forest.insert(rows)

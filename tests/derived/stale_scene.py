@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 from sqlalchemy import JSON, Engine, ForeignKey, String, text
-from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column, relationship
+from sqlalchemy.orm import DeclarativeBase, Mapped, Session, mapped_column, relationship
 
 import afterwork as aw
 from afterwork.derived.explain.explainer import Explanation
@@ -106,17 +106,14 @@ class Scene(World):
         return self.engine.dialect.name == "sqlite"
 
 
-def shelves(engine: Engine) -> Scene:
-    scene = Scene(engine, Base)
-    with scene.session() as session:
+def three_shelves(engine: Engine) -> None:
+    with Session(engine) as session, session.begin():
         session.add_all(Shelf(id=n, size=n, sort="bad" if n == 2 else "good") for n in (1, 2, 3))
-        session.commit()
-    return scene
 
 
 @pytest.fixture(name="shelves")
 def the_shelves(engine: Engine) -> Scene:
-    return shelves(engine)
+    return Scene(engine, Base, first=three_shelves)
 
 
 Function = Callable[[Shelf], Any]

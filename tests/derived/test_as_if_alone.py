@@ -25,6 +25,7 @@ from sqlalchemy.orm import (
 from sqlalchemy.orm.attributes import set_committed_value
 
 import afterwork as aw
+from tests.support.prepared import installed
 
 NOTED: ContextVar[object] = ContextVar("noted", default=None)
 KEPT: "weakref.WeakKeyDictionary[Customer, int]" = weakref.WeakKeyDictionary()
@@ -185,9 +186,7 @@ def from_scratch(engine: Engine, number: int) -> str | None:
 def test_each_finds_what_it_would_find_alone(engine: Engine, way: str) -> None:
     """Of five orders of one customer, which are calculated together, two go that way; and once more, when what they
     have all read is changed."""
-    app = aw.Afterwork(Base)
-    Base.metadata.create_all(engine)
-    app.install(engine)
+    app = installed(engine, Base)
     changed(engine, "INSERT INTO customer (id, name, percent, notes) VALUES (1, 'Ann', 5, '{\"few\": 1}')")
     for number in range(1, 6):
         own = way if number in (2, 4) else ""

@@ -25,6 +25,7 @@ from sqlalchemy.orm import (
 
 import afterwork as aw
 from afterwork.jobs.run import Succeeded
+from tests.support.prepared import installed
 
 
 class Base(DeclarativeBase): ...
@@ -242,9 +243,7 @@ WRITES = (
 
 @pytest.fixture
 def app(engine: Engine, listener: Callable[[ORMExecuteState], None]) -> Iterator[aw.Afterwork]:
-    Base.metadata.create_all(engine)
-    app = aw.Afterwork(Base)
-    app.install(engine)
+    app = installed(engine, Base)
     write(engine, BEGIN)
     event.listen(Session, "do_orm_execute", listener)
     app.run_until_idle(engine)

@@ -18,15 +18,21 @@ from tests.derived.stale_scene import Base, Scene, Shelf, first
 COUNT = 7
 
 
+class Old(Scene):
+    """Shelves that were there before caches were."""
+
+    def prepare(self, engine: Engine) -> None:
+        self.base.metadata.create_all(engine)
+        with Session(engine) as session, session.begin():
+            session.add_all(Shelf(id=n, size=n) for n in range(1, COUNT + 1))
+        self.app.install(engine)
+
+
 @pytest.fixture
 def old(engine: Engine, monkeypatch: pytest.MonkeyPatch) -> Scene:
-    """Shelves that were there before caches were, which are filled two at a time."""
+    """Old shelves, which are filled two at a time."""
     monkeypatch.setattr(backfill, "CHUNK_SIZE", 2)
-    Base.metadata.create_all(engine)
-    with Session(engine) as session:
-        session.add_all(Shelf(id=n, size=n) for n in range(1, COUNT + 1))
-        session.commit()
-    return Scene(engine, Base)
+    return Old(engine, Base)
 
 
 @contextmanager

@@ -8,6 +8,7 @@ from sqlalchemy import Engine, ForeignKey, text
 from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column, relationship
 
 import afterwork as aw
+from tests.support.prepared import open_with
 
 COUNT = 300
 
@@ -91,8 +92,8 @@ def wrong(engine: Engine) -> int:
 
 @pytest.mark.parametrize("is_there_before", [True, False], ids=["filled", "new"])
 def test_what_others_are_made_of_is_made_before_them(engine: Engine, is_there_before: bool) -> None:
-    Base.metadata.create_all(engine)
     app = aw.Afterwork(Base, clock=aw.ManualClock())
+    open_with(engine, Base, Base.metadata.create_all)
     if is_there_before:
         insert(engine, 1, COUNT)
         app.install(engine)

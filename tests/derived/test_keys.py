@@ -3,7 +3,7 @@ changes something, and they run when what they read has changed and not otherwis
 
 import enum
 import uuid
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, date, datetime, time, timedelta
 from decimal import Decimal
@@ -42,6 +42,7 @@ import afterwork as aw
 from afterwork.derived.compute import backfill
 from afterwork.derived.explain.explainer import CacheLine
 from tests.capture.column_types import Guid, Mood, Reversed
+from tests.support.prepared import open_with
 
 # SQLAlchemy 2.1 says so of its own DOMAIN.
 pytestmark = pytest.mark.filterwarnings("ignore:.*operator_classes attribute")
@@ -129,9 +130,12 @@ class World:
 
         self.Parent, self.Child, self.Ticket = Parent, Child, SysAsyncTicket
         self.app = aw.Afterwork(Base)
-        if self.engine.dialect.name == "postgresql":
+        open_with(self.engine, Base, self._create)
+
+    def _create(self, engine: Engine) -> None:
+        if isinstance(self.key.kind, CITEXT):
             self.sql("CREATE EXTENSION IF NOT EXISTS citext")
-        Base.metadata.create_all(self.engine)
+        self.Child.metadata.create_all(engine)
 
     def add_parents(self) -> None:
         with Session(self.engine) as session, session.begin():
@@ -153,14 +157,18 @@ class World:
             connection.execute(text(statement))
 
 
-@pytest.fixture(params=[*ON_BOTH, *ON_POSTGRESQL])
-def world(request: pytest.FixtureRequest, engine: Engine) -> World:
-    known = ON_BOTH | (ON_SQLITE if engine.dialect.name == "sqlite" else ON_POSTGRESQL)
-    if request.param not in known:
-        pytest.skip("SQLite has no such type")
-    return World(engine, known[request.param])
+def each(name: str, **cases: Mapping[str, Any]) -> pytest.MarkDecorator:
+    """A test of each of the cases of a kind of database."""
+    params = [pytest.param(url, found[case], id=f"{url}-{case}") for url, found in cases.items() for case in found]
+    return pytest.mark.parametrize(("url", name), params, indirect=["url"])
 
 
+@pytest.fixture
+def world(engine: Engine, key: Key) -> World:
+    return World(engine, key)
+
+
+@each("key", sqlite=ON_BOTH | ON_SQLITE, postgresql=ON_BOTH | ON_POSTGRESQL)
 def test_caches_are_filled_and_follow_and_run_for_nothing_else(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(backfill, "CHUNK_SIZE", 2)
     world.add_parents()
@@ -235,14 +243,7 @@ ODD: dict[str, dict[str, Odd]] = {
 }
 
 
-@pytest.fixture(params=[*ODD["both"], *ODD["sqlite"], *ODD["postgresql"]])
-def odd(request: pytest.FixtureRequest, engine: Engine) -> Odd:
-    known = ODD["both"] | ODD[engine.dialect.name]
-    if request.param not in known:
-        pytest.skip("the other kind of database has such keys")
-    return known[request.param]
-
-
+@each("odd", sqlite=ODD["both"] | ODD["sqlite"], postgresql=ODD["both"] | ODD["postgresql"])
 @pytest.mark.parametrize("is_filled", [True, False])
 def test_a_key_that_has_no_external_id_is_the_trouble_of_its_own_object(
     engine: Engine, odd: Odd, is_filled: bool
@@ -308,14 +309,7 @@ FOREIGN: dict[str, dict[str, Foreign]] = {
 }
 
 
-@pytest.fixture(params=[*FOREIGN["both"], *FOREIGN["sqlite"], *FOREIGN["postgresql"]])
-def foreign(request: pytest.FixtureRequest, engine: Engine) -> Foreign:
-    known = FOREIGN["both"] | FOREIGN[engine.dialect.name]
-    if request.param not in known:
-        pytest.skip("the other kind of database has such keys")
-    return known[request.param]
-
-
+@each("foreign", sqlite=FOREIGN["both"] | FOREIGN["sqlite"], postgresql=FOREIGN["both"] | FOREIGN["postgresql"])
 @pytest.mark.parametrize("is_filled", [True, False])
 def test_a_row_that_is_not_found_by_its_own_key_has_failed_until_the_key_is_rewritten(
     engine: Engine, foreign: Foreign, is_filled: bool

@@ -1,17 +1,19 @@
 """What it costs that many objects wait: a change that lets one of them move evaluates that one, and no other."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
+from functools import partial
 from typing import Any
 
 import pytest
 from sqlalchemy import Engine, NullPool, create_engine, event, insert
 from statemachine import State, StateChart
 
-from tests.support.things import Things, things
+import afterwork as aw
+from tests.support.things import Things, thing_with, things
 from tests.support.world import statements, works
 
-MANY = 2000
+MANY = 1000
 
 
 class Waiting(StateChart[Any]):
@@ -44,13 +46,20 @@ def asked() -> Iterator[list[tuple[str, int]]]:
 
 def waiting(engine: Engine, count: int) -> Things:
     """So many things, of which the server has seen that they can't move."""
-    world = things(engine, Waiting)
-    with engine.begin() as connection:
-        rows = [{"id": number, "state": "idle", "level": 0, "note": ""} for number in range(1, count + 1)]
-        connection.execute(insert(world.thing), rows)
-    world.run()
+    world = things(engine, Waiting, first=partial(add_and_look, range(1, count + 1)))
     Waiting.asked.clear()
     return world
+
+
+def add_and_look(numbers: Sequence[int], engine: Engine) -> None:
+    add(engine, numbers)
+    aw.Afterwork(thing_with(Waiting).registry).run_until_idle(engine)
+
+
+def add(engine: Engine, numbers: Sequence[int]) -> None:
+    with engine.begin() as connection:
+        rows = [{"id": number, "state": "idle", "level": 0, "note": ""} for number in numbers]
+        connection.execute(insert(thing_with(Waiting)), rows)
 
 
 @contextmanager
@@ -100,9 +109,7 @@ def test_to_move_one_takes_as_many_statements_among_many_as_among_few(engine: En
     world = waiting(engine, 20)
     sent_for_one(engine, world, 1)
     few = sent_for_one(engine, world, 2)
-    with engine.begin() as connection:
-        rows = [{"id": number, "state": "idle", "level": 0, "note": ""} for number in range(101, MANY)]
-        connection.execute(insert(world.thing), rows)
+    add(engine, range(101, MANY))
     world.run()
 
     assert sent_for_one(engine, world, 700) <= few
@@ -131,9 +138,7 @@ def test_to_move_one_takes_sqlite_as_many_steps_among_many_as_among_few(engine: 
     world.sql("ANALYZE")
     steps_for_one(engine, world, 1)
     few = steps_for_one(engine, world, 2)
-    with engine.begin() as connection:
-        rows = [{"id": number, "state": "idle", "level": 0, "note": ""} for number in range(101, 501)]
-        connection.execute(insert(world.thing), rows)
+    add(engine, range(101, 501))
     world.run()
     world.sql("ANALYZE")
 

@@ -3,6 +3,7 @@
 from collections.abc import Callable
 from dataclasses import replace
 from datetime import timedelta
+from functools import cache
 from typing import Any, ClassVar
 
 import pytest
@@ -28,6 +29,7 @@ def twice(self: Any) -> int:
     return int(self.size) * 2
 
 
+@cache
 def model(calculation: Callable[[Any], int]) -> type[DeclarativeBase]:
     """Boxes whose value is calculated by some code, and that know how often they were counted, by code that stays."""
 
@@ -53,15 +55,20 @@ def model(calculation: Callable[[Any], int]) -> type[DeclarativeBase]:
     return Base
 
 
+def two_boxes(engine: Engine) -> None:
+    with engine.begin() as connection:
+        values = "(1, 1, 1, 0, 0), (2, 2, 2, 0, 0)"
+        connection.execute(text(f"INSERT INTO box (id, size, other, value, same) VALUES {values}"))
+    aw.Afterwork(model(once)).run_until_idle(engine)
+
+
 class Deploy:
     """A server with the old code that goes on, and one with the new that can be started."""
 
     def __init__(self, engine: Engine, settings: aw.Settings) -> None:
-        self.old = World(engine, model(once), settings=settings)
-        self.new = replace(self.old, base=model(twice), seen=[])
+        self.old = World(engine, model(once), settings=settings, first=two_boxes)
+        self.new = replace(self.old, base=model(twice), seen=[], first=None)
         self.engine = engine
-        self.sql("INSERT INTO box (id, size, other, value, same) VALUES (1, 1, 1, 0, 0), (2, 2, 2, 0, 0)")
-        self.old.run()
         self.refresher, self.connection = refresher(self.old.app, engine)
 
     def sql(self, statement: str) -> None:

@@ -1,11 +1,14 @@
 """What a column makes of a result is no other result: nothing is written, nobody is woken, `verify` is content. What
 Python can tell apart is written, though SQL or Python hold it for equal."""
 
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from functools import cache
 from typing import Any
 
 import pytest
 from sqlalchemy import Engine, Integer, text
-from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column
+from sqlalchemy.orm import DeclarativeBase, Mapped, Session, mapped_column
 
 import afterwork as aw
 from tests.derived.result_cases import BOTH, CASES, Case
@@ -27,30 +30,10 @@ NOTE = {
 }
 
 
-class Results:
-    """A table for each case, with objects whose result is what the test says next. Writes of them are noted."""
+class Model:
+    """A class for each case, whose objects have as their result what the test says next."""
 
-    def __init__(self, engine: Engine, cases: dict[str, Case] | None = None, rows: int = 2) -> None:
-        self.cases, self.rows = cases or CASES[engine.dialect.name], rows
-        self.now = {name: case.same[0] for name, case in self.cases.items()}
-        self.classes: dict[str, Any] = {}
-        base = self._model()
-        tables = {name: cls.__tablename__ for name, cls in self.classes.items()}
-        with engine.begin() as connection:
-            for statement in (*BEFORE[engine.dialect.name], "CREATE TABLE written (name TEXT)"):
-                connection.exec_driver_sql(statement)
-            for name, case in self.cases.items():
-                if case.declared:
-                    columns = f"id INTEGER PRIMARY KEY, result {case.declared}"
-                    connection.exec_driver_sql(f"CREATE TABLE {tables[name]} ({columns})")
-        self.scene = Scene(engine, base)
-        with self.scene.session() as session, session.begin():
-            session.add(self.switch(id=1, n=1))
-            session.add_all(cls(id=number) for cls in self.classes.values() for number in range(rows))
-        self.scene.run()
-        self.scene.sql(*(NOTE[engine.dialect.name].format(table) for table in tables.values()))
-
-    def _model(self) -> Any:
+    def __init__(self, cases: dict[str, Case]) -> None:
         class Base(DeclarativeBase): ...
 
         class SysAsyncTicket(aw.AsyncTicket, Base): ...
@@ -62,12 +45,13 @@ class Results:
             id: Mapped[int] = mapped_column(primary_key=True)
             n: Mapped[int]
 
-        self.switch, self.ticket = Switch, SysAsyncTicket
-        for number, (name, case) in enumerate(self.cases.items()):
-            self.classes[name] = self._item(Base, f"item_{number}", name, case)
-        return Base
+        self.base, self.switch, self.ticket = Base, Switch, SysAsyncTicket
+        self.now: dict[str, Any] = {}
+        self.classes = {
+            name: self._item(f"item_{number}", name, case) for number, (name, case) in enumerate(cases.items())
+        }
 
-    def _item(self, base: Any, table: str, name: str, case: Case) -> Any:
+    def _item(self, table: str, name: str, case: Case) -> Any:
         def compute_result(item: Any) -> Any:
             _ = aw.session(item).get_one(self.switch, 1).n
             return self.now[name]
@@ -79,11 +63,53 @@ class Results:
             "result": result,
             "compute_result": aw.derived(result)(compute_result),
         }
-        return type(table, (base,), members)
+        return type(table, (self.base,), members)
+
+
+@cache
+def model_of(dialect: str, names: tuple[str, ...]) -> Model:
+    return Model({name: CASES[dialect][name] for name in names})
+
+
+@dataclass
+class Tables(Scene):
+    """A database with a table for each case."""
+
+    cases: Mapping[str, Case] = field(default_factory=dict)
+
+    def prepare(self, engine: Engine) -> None:
+        with engine.begin() as connection:
+            for statement in (*BEFORE[engine.dialect.name], "CREATE TABLE written (name TEXT)"):
+                connection.exec_driver_sql(statement)
+            for number, case in enumerate(self.cases.values()):
+                if case.declared:
+                    columns = f"id INTEGER PRIMARY KEY, result {case.declared}"
+                    connection.exec_driver_sql(f"CREATE TABLE item_{number} ({columns})")
+        super().prepare(engine)
+
+
+class Results:
+    """Objects with a result for each case. Writes of them are noted."""
+
+    def __init__(self, engine: Engine, cases: dict[str, Case] | None = None, rows: int = 2) -> None:
+        self.cases, self.rows = cases or CASES[engine.dialect.name], rows
+        model = model_of(engine.dialect.name, tuple(self.cases))
+        self.switch, self.classes, self.now = model.switch, model.classes, model.now
+        self.now.update({name: case.same[0] for name, case in self.cases.items()})
+        self.scene = Tables(engine, model.base, first=self._add_rows, cases=self.cases)
+
+    def _add_rows(self, engine: Engine) -> None:
+        with Session(engine) as session, session.begin():
+            session.add(self.switch(id=1, n=1))
+            session.add_all(cls(id=number) for cls in self.classes.values() for number in range(self.rows))
+        aw.Afterwork(self.switch.registry).run_until_idle(engine)
+        with engine.begin() as connection:
+            for cls in self.classes.values():
+                connection.exec_driver_sql(NOTE[engine.dialect.name].format(cls.__tablename__))
 
     def become(self, results: dict[str, Any]) -> None:
         """Have all of them calculated again. Those of these cases come to something else."""
-        self.now |= results
+        self.now.update(results)
         self.scene.sql("DELETE FROM written", "UPDATE switch SET n = n + 1")
         assert len(self.scene.run()) == self.rows * len(self.cases)
 

@@ -1,14 +1,14 @@
 """A result that can't be stored fails alone, whatever refuses it; the others are stored, and it comes right again."""
 
 import datetime as dt
-from collections.abc import Callable
 from decimal import Decimal
+from functools import cache
 from typing import Any
 
 import pytest
 from sqlalchemy import ARRAY, CHAR, JSON, DateTime, Engine, Integer, Numeric, PickleType, String, Text, Uuid
 from sqlalchemy.dialects.postgresql import JSONB
-from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column
+from sqlalchemy.orm import DeclarativeBase, mapped_column
 from sqlalchemy.types import TypeDecorator
 
 import afterwork as aw
@@ -57,67 +57,100 @@ POSTGRESQL: dict[str, tuple[Any, ...]] = {
 }
 
 
-def scene_of(engine: Engine, kind: Any, result: Callable[[int], Any]) -> tuple[Scene, type[Any]]:
-    """Five objects whose results are what a function says of their numbers."""
+CASES = {"sqlite": BOTH, "postgresql": BOTH | POSTGRESQL}
 
-    class Base(DeclarativeBase): ...
-
-    class SysAsyncTicket(aw.AsyncTicket, Base): ...
-
-    class Item(Base):
-        __tablename__ = "item"
-        id: Mapped[int] = mapped_column(primary_key=True)
-        n: Mapped[int] = mapped_column(default=1)
-        result: Mapped[Any] = mapped_column(kind, nullable=False)
-
-        @aw.derived(result)
-        def compute_result(self) -> Any:
-            return result(self.id * self.n)
-
-    return Scene(engine, Base), Item
+Item = Any
+"""The class of a case. Its objects have as their result what `results` says of their numbers, else a good one."""
 
 
-@pytest.mark.parametrize("name", BOTH | POSTGRESQL)
-def test_it_fails_alone(engine: Engine, name: str) -> None:
-    if name in POSTGRESQL and engine.dialect.name == "sqlite":
-        pytest.skip("SQLite keeps it")
-    kind, good, bad, *declared = (BOTH | POSTGRESQL)[name]
-    now: dict[int, Any] = {}
-    scene, item = scene_of(engine, kind, lambda number: now.get(number, good))
-    for other in declared:
-        scene.sql(f"ALTER TABLE item ALTER COLUMN result TYPE {other}")
+class Model:
+    """A class for each case of a kind of database."""
+
+    def __init__(self, dialect: str) -> None:
+        class Base(DeclarativeBase): ...
+
+        class SysAsyncTicket(aw.AsyncTicket, Base): ...
+
+        self.base, self.ticket = Base, SysAsyncTicket
+        cases = enumerate(CASES[dialect].items())
+        self.items = {name: self._item(f"Item{place}", kind, good) for place, (name, (kind, good, *_)) in cases}
+
+    def _item(self, name: str, kind: Any, good: Any) -> Item:
+        results: dict[int, Any] = {}
+
+        def compute_result(self: Any) -> Any:
+            return results.get(self.id * self.n, good)
+
+        result = mapped_column(kind, nullable=False)
+        members = {
+            "__tablename__": name.lower(),
+            "id": mapped_column(Integer, primary_key=True),
+            "n": mapped_column(Integer, default=1),
+            "result": result,
+            "compute_result": aw.derived(result)(compute_result),
+            "results": results,
+        }
+        return type(name, (self.base,), members)
+
+
+@cache
+def model_of(dialect: str) -> Model:
+    return Model(dialect)
+
+
+class Items(Scene):
+    """A database with a table for each case, some of which are declared as the model does not know."""
+
+    def prepare(self, engine: Engine) -> None:
+        super().prepare(engine)
+        with engine.begin() as connection:
+            for name, item in model_of(engine.dialect.name).items.items():
+                for declared in CASES[engine.dialect.name][name][3:]:
+                    connection.exec_driver_sql(f"ALTER TABLE {item.__tablename__} ALTER COLUMN result TYPE {declared}")
+
+
+def five_of(engine: Engine, name: str) -> tuple[Scene, Item]:
+    """Five objects of a case, with good results."""
+    model = model_of(engine.dialect.name)
+    item = model.items[name]
+    item.results.clear()
+    scene = Items(engine, model.base)
     with scene.session() as session, session.begin():
-        session.add_all(item(id=number, result=good) for number in range(1, 6))
+        session.add_all(item(id=number, result=CASES[engine.dialect.name][name][1]) for number in range(1, 6))
     scene.runs()
-    now[30] = bad
+    return scene, item
 
-    scene.sql("UPDATE item SET n = 10")
+
+def each(*names: str) -> pytest.MarkDecorator:
+    """A test of each of the cases, or of these."""
+    cases = [(url, name) for url, cases in CASES.items() for name in cases if name in names or not names]
+    return pytest.mark.parametrize(("url", "name"), cases, indirect=["url"])
+
+
+@each()
+def test_it_fails_alone(engine: Engine, name: str) -> None:
+    scene, item = five_of(engine, name)
+    item.results[30] = CASES[engine.dialect.name][name][2]
+
+    scene.sql(f"UPDATE {item.__tablename__} SET n = 10")
     ran = scene.runs()
 
-    assert sorted(ran) == [f"Item.result Item!{number}" for number in range(1, 6)]
+    work = f"{item.__name__}.result {item.__name__}"
+    assert sorted(ran) == [f"{work}!{number}" for number in range(1, 6)]
     assert scene.failed(3, "result", item)
     assert scene.is_quiet()
     assert [scene.explain(number, "result", item).state for number in (1, 2, 4, 5)] == ["fresh"] * 4
     assert len(scene.app.verify(engine).differences) == 0  # what has failed is known
-    scene.sql("UPDATE item SET n = 1 WHERE id = 3")
-    assert scene.runs() == ["Item.result Item!3"]
+    scene.sql(f"UPDATE {item.__tablename__} SET n = 1 WHERE id = 3")
+    assert scene.runs() == [f"{work}!3"]
     assert scene.explain(3, "result", item).state == "fresh"
 
 
-@pytest.mark.parametrize("name", ["too long", "NUL in jsonb", "out of range", "no JSON", "half of a character"])
+@each("too long", "NUL in jsonb", "out of range", "no JSON", "half of a character")
 def test_verify_tells_of_a_result_that_can_not_be_stored(engine: Engine, name: str) -> None:
-    if name in POSTGRESQL and engine.dialect.name == "sqlite":
-        pytest.skip("SQLite keeps it")
-    kind, good, bad, *declared = (BOTH | POSTGRESQL)[name]
-    now: dict[int, Any] = {}
-    scene, item = scene_of(engine, kind, lambda number: now.get(number, good))
-    for other in declared:
-        scene.sql(f"ALTER TABLE item ALTER COLUMN result TYPE {other}")
-    with scene.session() as session, session.begin():
-        session.add_all(item(id=number, result=good) for number in range(1, 6))
-    scene.runs()
-    now[3] = bad  # of which nothing tells
+    scene, item = five_of(engine, name)
+    item.results[3] = CASES[engine.dialect.name][name][2]  # of which nothing tells
 
     (found,) = scene.app.verify(engine).differences
 
-    assert found.root_id == "Item!3"
+    assert found.root_id == f"{item.__name__}!3"

@@ -9,6 +9,7 @@ from sqlalchemy import Column, Engine, ForeignKey, Integer, Table, select, text
 from sqlalchemy.orm import DeclarativeBase, Mapped, Session, foreign, mapped_column, relationship
 
 import afterwork as aw
+from tests.support.prepared import begin_with, installed
 
 
 class Base(DeclarativeBase): ...
@@ -97,14 +98,16 @@ ROWS = {
 
 @pytest.fixture
 def app(engine: Engine) -> aw.Afterwork:
-    app = aw.Afterwork(Base)
-    Base.metadata.create_all(engine)
-    app.install(engine)
+    begin_with(engine, depots_and_routes)
+    return aw.Afterwork(Base)
+
+
+def depots_and_routes(engine: Engine) -> None:
+    app = installed(engine, Base)
     _write(engine, "INSERT INTO depot (id) VALUES (1), (2)")
     _write(engine, "INSERT INTO route (id) VALUES (1), (2)")
     _write(engine, "INSERT INTO stop (route_id, number) VALUES (1, 1), (2, 2)")
     app.run_until_idle(engine)
-    return app
 
 
 @pytest.mark.parametrize("order", list(permutations(ROWS)), ids=", ".join)

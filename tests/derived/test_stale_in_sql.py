@@ -36,10 +36,14 @@ class Ratio(Base):
 
 @pytest.fixture
 def ratios(engine: Engine) -> Scene:
-    """Five ratios, of which the third can't be had."""
-    scene = Scene(engine, Base)
-    scene.sql(f"INSERT INTO ratio VALUES {', '.join(f'({n}, {n * 6}, {n - 3}, 77)' for n in range(1, 6))}")
-    return scene
+    return Scene(engine, Base, first=five_ratios)
+
+
+def five_ratios(engine: Engine) -> None:
+    """The third of them can't be had."""
+    with engine.begin() as connection:
+        values = ", ".join(f"({n}, {n * 6}, {n - 3}, 77)" for n in range(1, 6))
+        connection.execute(text(f"INSERT INTO ratio VALUES {values}"))
 
 
 def _values(scene: Scene) -> list[int]:

@@ -5,6 +5,7 @@ from sqlalchemy import Engine, ForeignKeyConstraint, select, text
 from sqlalchemy.orm import DeclarativeBase, Mapped, Session, mapped_column
 
 import afterwork as aw
+from tests.support.prepared import installed
 
 
 class Base(DeclarativeBase): ...
@@ -56,9 +57,7 @@ CHANGES = {
 
 @pytest.mark.parametrize("changed", CHANGES)
 def test_values_stand_in_the_rows_that_they_are_of(engine: Engine, changed: str) -> None:
-    Base.metadata.create_all(engine)
-    app = aw.Afterwork(Base)
-    app.install(engine)
+    app = installed(engine, Base)
     with Session(engine) as session, session.begin():
         session.add(Seat(row=3, place=1, price=5))
         session.add_all(Box(row=row, place=place, price=row, chairs=place) for row, place in ((1, 2), (2, 1), (2, 2)))

@@ -9,6 +9,7 @@ from sqlalchemy import Engine, ForeignKey, Numeric, create_engine, func, select,
 from sqlalchemy.orm import DeclarativeBase, Mapped, Session, mapped_column, relationship
 
 import afterwork as aw
+from tests.support.prepared import begin_with, installed
 
 
 class Base(DeclarativeBase): ...
@@ -106,13 +107,15 @@ WAYS: list[Callable[[Engine], None]] = [by_hand, to_null, upsert, merged, restor
 
 
 def begin(engine: Engine, settings: aw.Settings | None = None) -> aw.Afterwork:
-    Base.metadata.create_all(engine)
-    app = aw.Afterwork(Base, settings=settings or aw.Settings())
-    app.install(engine)
+    begin_with(engine, three_nodes)
+    assert stored(engine) == RIGHT
+    return aw.Afterwork(Base, settings=settings)
+
+
+def three_nodes(engine: Engine) -> None:
+    app = installed(engine, Base)
     write(engine, FIRST)
     app.run_until_idle(engine)
-    assert stored(engine) == RIGHT
-    return app
 
 
 @pytest.mark.parametrize("way", WAYS)

@@ -10,6 +10,7 @@ from sqlalchemy.orm import DeclarativeBase, Mapped, Session, foreign, mapped_col
 
 import afterwork as aw
 from afterwork.errors import ModelError
+from tests.support.prepared import installed
 
 
 class Base(DeclarativeBase): ...
@@ -188,9 +189,7 @@ CHANGES = [
 
 
 def test_values_follow_what_classes_show_that_come_from_queries(engine: Engine) -> None:
-    Base.metadata.create_all(engine)
-    app = aw.Afterwork(Base)
-    app.install(engine)
+    app = installed(engine, Base)
     numbers = {way: number for number, way in enumerate(WAYS, 1)}
     for way, number in numbers.items():
         change(engine, f"INSERT INTO folder (id, way, favourite_id) VALUES ({number}, '{way}', 2)")

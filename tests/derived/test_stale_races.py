@@ -1,8 +1,6 @@
 """What comes between the steps of a server that keeps caches fresh: other connections, other servers, other models."""
 
 import time
-from collections.abc import Callable
-from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -18,28 +16,14 @@ from afterwork.server.presence import Presence
 from afterwork.store.caches.manifests import digest, is_of_sql
 from tests.conftest import Trade
 from tests.derived.deep import Customer, Deep, Line, Order
+from tests.derived.interleaved import Interleaved, sql, value
 from tests.derived.long_running import refresher, worker_of
 from tests.support import trade
 from tests.support.death import Death
+from tests.support.prepared import installed
 
 CLAIMING = aw.Settings(at_once=timedelta(0))
 """With this, also what is quick is claimed first, and calculated beside all others."""
-
-
-@dataclass
-class Interleaved:
-    """A listener that does something when a run of a cache comes to a point, each thing once. What fails stays to be
-    done."""
-
-    todo: dict[tuple[str, str], Callable[[], object]] = field(default_factory=dict)
-    met: list[tuple[str, str]] = field(default_factory=list)
-
-    def __call__(self, event: Event) -> None:
-        if isinstance(event, Reached):
-            self.met.append((event.point, event.work))
-            if action := self.todo.get((event.point, event.work)):
-                action()
-                del self.todo[event.point, event.work]
 
 
 class Timed(DeclarativeBase): ...
@@ -69,7 +53,6 @@ class SpinsError(Death): ...
 
 
 def test_a_view_model_that_ran_because_its_moment_has_come_does_not_run_again(engine: Engine) -> None:
-    Timed.metadata.create_all(engine)
     clock = aw.ManualClock()
     count = 0
 
@@ -79,8 +62,7 @@ def test_a_view_model_that_ran_because_its_moment_has_come_does_not_run_again(en
         if count > 10:
             raise SpinsError
 
-    app = aw.Afterwork(Timed, clock=clock, on_event=listen)
-    app.install(engine)
+    app = installed(engine, Timed, clock=clock, on_event=listen)
     with Session(engine) as session, session.begin():
         session.add(Task(id=1, due=clock.now() + timedelta(minutes=1)))
     app.run_until_idle(engine)
@@ -94,10 +76,8 @@ def test_a_moment_is_not_lost_when_a_mark_comes_between_a_view_model_and_its_che
     if engine.dialect.name == "sqlite":
         pytest.skip("a run and its check are one transaction on SQLite")
     between = Interleaved()
-    Timed.metadata.create_all(engine)
     clock = aw.ManualClock()
-    app = aw.Afterwork(Timed, clock=clock, on_event=between)
-    app.install(engine)
+    app = installed(engine, Timed, clock=clock, on_event=between)
     with Session(engine) as session, session.begin():
         session.add(Task(id=1, due=clock.now() + timedelta(minutes=1)))
     # As another server does, for a change that this run has seen already.
@@ -112,9 +92,7 @@ def test_a_moment_is_not_lost_when_a_mark_comes_between_a_view_model_and_its_che
 
 def test_a_new_row_between_the_claim_and_a_calculation_in_sql_is_not_missed(engine: Engine) -> None:
     between = Interleaved()
-    Deep.metadata.create_all(engine)
-    app = aw.Afterwork(Deep, clock=aw.ManualClock(), on_event=between, settings=CLAIMING)
-    app.install(engine)
+    app = installed(engine, Deep, clock=aw.ManualClock(), on_event=between, settings=CLAIMING)
     with Session(engine) as session, session.begin():
         session.add(Customer(id=1, orders=[Order(id=1, lines=[Line(id=1), Line(id=2)])]))
     app.run_until_idle(engine)
@@ -132,22 +110,10 @@ def test_a_new_row_between_the_claim_and_a_calculation_in_sql_is_not_missed(engi
     assert value(engine, "SELECT total FROM customer WHERE id = 1") == 13
 
 
-def sql(engine: Engine, statement: str) -> None:
-    with engine.begin() as connection:
-        connection.execute(text(statement))
-
-
-def value(engine: Engine, statement: str) -> object:
-    with engine.connect() as connection:
-        return connection.execute(text(statement)).scalar()
-
-
 def test_what_another_server_takes_between_the_claim_and_a_calculation_in_sql_is_not_missed(engine: Engine) -> None:
     between = Interleaved()
-    Deep.metadata.create_all(engine)
-    app = aw.Afterwork(Deep, clock=aw.ManualClock(), on_event=between, settings=CLAIMING)
+    app = installed(engine, Deep, clock=aw.ManualClock(), on_event=between, settings=CLAIMING)
     other = aw.Afterwork(Deep, clock=aw.ManualClock())
-    app.install(engine)
     with Session(engine) as session, session.begin():
         session.add(Customer(id=1, orders=[Order(id=1, lines=[Line(id=1), Line(id=2)])]))
     app.run_until_idle(engine)
@@ -169,9 +135,7 @@ def test_what_another_server_takes_between_the_claim_and_a_calculation_in_sql_is
 def test_a_truncate_is_not_missed_by_a_server_that_has_learned_nothing_itself(engine: Engine) -> None:
     if engine.dialect.name == "sqlite":
         pytest.skip("SQLite has no TRUNCATE")
-    Deep.metadata.create_all(engine)
-    app = aw.Afterwork(Deep, clock=aw.ManualClock())
-    app.install(engine)
+    app = installed(engine, Deep, clock=aw.ManualClock())
     early, connection = refresher(app, engine)
     with Session(engine) as session, session.begin():
         session.add(Customer(id=1, orders=[Order(id=1, lines=[Line(id=1), Line(id=2)])]))
@@ -186,9 +150,7 @@ def test_a_truncate_is_not_missed_by_a_server_that_has_learned_nothing_itself(en
 def test_a_shape_whose_number_is_committed_late_is_learned_by_all_servers(engine: Engine) -> None:
     if engine.dialect.name == "sqlite":
         pytest.skip("SQLite has one writer at a time")
-    Deep.metadata.create_all(engine)
-    app = aw.Afterwork(Deep, clock=aw.ManualClock())
-    app.install(engine)
+    app = installed(engine, Deep, clock=aw.ManualClock())
     app.run_until_idle(engine)
     early, connection = refresher(app, engine)
     patterns = early.matcher.patterns
@@ -268,10 +230,8 @@ def test_servers_with_other_models_miss_nothing_for_each_other(engine: Engine) -
 
 def test_an_object_that_is_replaced_while_its_value_is_calculated_gets_its_value(engine: Engine) -> None:
     between = Interleaved()
-    Deep.metadata.create_all(engine)
-    app = aw.Afterwork(Deep, clock=aw.ManualClock(), on_event=between, settings=CLAIMING)
+    app = installed(engine, Deep, clock=aw.ManualClock(), on_event=between, settings=CLAIMING)
     other = aw.Afterwork(Deep, clock=aw.ManualClock())
-    app.install(engine)
     with Session(engine) as session, session.begin():
         session.add(Customer(id=1, vip=3))
     app.run_until_idle(engine)
@@ -295,9 +255,7 @@ def test_an_object_that_is_replaced_while_its_value_is_calculated_gets_its_value
 def test_a_database_whose_default_is_another_isolation_is_no_danger(engine: Engine) -> None:
     if engine.dialect.name == "sqlite":
         pytest.skip("only PostgreSQL has levels")
-    Deep.metadata.create_all(engine)
-    app = aw.Afterwork(Deep, clock=aw.ManualClock())
-    app.install(engine)
+    app = installed(engine, Deep, clock=aw.ManualClock())
     sql(engine, f"ALTER DATABASE {engine.url.database} SET default_transaction_isolation = 'serializable'")
     engine.dispose()
     found, connection = refresher(app, engine)
@@ -310,9 +268,7 @@ def test_changes_are_taken_in_their_order_wherever_they_lie_on_the_disk(
     engine: Engine, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("afterwork.store.journal.entries.MAX_ENTRIES_PER_TAKE", 1)
-    Deep.metadata.create_all(engine)
-    app = aw.Afterwork(Deep, clock=aw.ManualClock())
-    app.install(engine)
+    app = installed(engine, Deep, clock=aw.ManualClock())
     sql(engine, "INSERT INTO customer (id, vip, total) VALUES (1, 3, 0)")
     app.run_until_idle(engine)
     for statement in ("DELETE FROM customer", "INSERT INTO customer (id, vip, total) VALUES (1, 4, 0)"):
@@ -326,77 +282,11 @@ def test_changes_are_taken_in_their_order_wherever_they_lie_on_the_disk(
     assert value(engine, "SELECT total FROM customer") == 4
 
 
-def test_a_tree_that_is_turned_over_while_it_is_calculated_is_no_circle(engine: Engine) -> None:
-    between = Interleaved()
-    trade.create(engine)
-    app = aw.Afterwork(trade.Base, clock=aw.ManualClock(), on_event=between)
-    app.install(engine)
-    with Session(engine) as session, session.begin():
-        session.add(trade.Node(id=1, own=1, children=[trade.Node(id=2, own=1)]))
-    app.run_until_idle(engine)
-
-    def turn() -> None:
-        with engine.begin() as connection:
-            connection.execute(text("UPDATE node SET parent_id = NULL WHERE id = 2"))
-            connection.execute(text("UPDATE node SET parent_id = 2 WHERE id = 1"))
-
-    between.todo["after commit", "Node.total"] = turn
-    with engine.begin() as connection:
-        connection.execute(text("UPDATE node SET own = 5 WHERE id = 2"))
-    ran = app.run_until_idle(engine)
-    assert not between.todo
-    assert [e.outcome for e in ran if "Succeeded" not in type(e.outcome).__name__] == []
-    with engine.connect() as connection:
-        assert connection.execute(text("SELECT id, total FROM node ORDER BY id")).all() == [(1, 1), (2, 6)]
-
-
-def test_a_circle_fails_again_as_long_as_it_is_there_and_seldom(engine: Engine) -> None:
-    trade.create(engine)
-    clock = aw.ManualClock()
-    app = aw.Afterwork(trade.Base, clock=clock)
-    app.install(engine)
-    with Session(engine) as session, session.begin():
-        session.add(trade.Node(id=1, own=1, children=[trade.Node(id=2, own=1)]))
-    app.run_until_idle(engine)
-    sql(engine, "UPDATE node SET parent_id = 2 WHERE id = 1")
-    assert len(app.run_until_idle(engine)) < 12
-    clock.advance(timedelta(seconds=11))
-    (ended,) = app.run_until_idle(engine)
-    assert "CircularCaches" in str(ended.outcome)
-    # Broken without anything that it read being another: the way round is no more.
-    sql(engine, "UPDATE afterwork_cache SET cause_cache = NULL")
-    clock.advance(timedelta(seconds=21))
-    assert "CircularCaches" not in str(app.run_until_idle(engine)[0].outcome)
-
-
-def test_a_circle_that_leads_through_a_cache_of_another_model_is_told_as_well(engine: Engine) -> None:
-    trade.create(engine)
-    clock = aw.ManualClock()
-    app = aw.Afterwork(trade.Base, clock=clock)
-    app.install(engine)
-    with Session(engine) as session, session.begin():
-        session.add(trade.Node(id=1, own=1, children=[trade.Node(id=2, own=1)]))
-    app.run_until_idle(engine)
-    sql(engine, "UPDATE node SET parent_id = 2 WHERE id = 1")
-    app.run_until_idle(engine)
-    new = "INSERT INTO afterwork_derivation (name, backfilled, backfill_done) VALUES ('Other.total', true, 0)"
-    other = "(SELECT max(id) FROM afterwork_derivation)"
-    failed = "(SELECT id FROM afterwork_cache WHERE error IS NOT NULL)"
-    sql(engine, new)
-    sql(engine, f"UPDATE afterwork_cache SET derivation = {other} WHERE root LIKE 'Node!%' AND id NOT IN {failed}")
-    clock.advance(timedelta(seconds=11))
-    (ended,) = app.run_until_idle(engine)
-    assert "CircularCaches" in str(ended.outcome)
-    assert "?" in str(ended.outcome)
-
-
 def test_a_value_whose_row_a_user_has_locked_holds_up_no_other(engine: Engine) -> None:
     if engine.dialect.name == "sqlite":
         pytest.skip("SQLite has no locks of rows")
-    Deep.metadata.create_all(engine)
     clock = aw.ManualClock()
-    app = aw.Afterwork(Deep, clock=clock)
-    app.install(engine)
+    app = installed(engine, Deep, clock=clock)
     sql(engine, "INSERT INTO customer (id, vip, total) VALUES (1, 3, 3), (2, 3, 3)")
     app.run_until_idle(engine)
     with engine.connect() as user:

@@ -10,6 +10,7 @@ from sqlalchemy.ext.associationproxy import AssociationProxy, association_proxy
 from sqlalchemy.orm import DeclarativeBase, Mapped, Session, foreign, mapped_column, relationship, remote
 
 import afterwork as aw
+from tests.support.prepared import begin_with, installed
 
 
 class Base(DeclarativeBase): ...
@@ -133,6 +134,8 @@ BEGIN = (
     " (3, 'chapter', 3, 'c', 3, 1, 3)",
     "INSERT INTO liked (author_id, chapter_id) VALUES (1, 1), (1, 9), (2, 2)",
     "INSERT INTO knows (one, other, since) VALUES (1, 2, 0), (1, 5, 0)",
+    "INSERT INTO rule (id, region) VALUES (1, NULL), (2, 7)",
+    "INSERT INTO price (id, region, amount) VALUES (1, NULL, 5), (2, 7, 6)",
 )
 
 WRITES: dict[str, Sequence[str]] = {
@@ -217,15 +220,15 @@ def test_null_meets_null(engine: Engine, write: str) -> None:
 
 
 def begin(engine: Engine) -> aw.Afterwork:
-    Base.metadata.create_all(engine)
-    app = aw.Afterwork(Base)
-    app.install(engine)
+    begin_with(engine, authors_and_rules)
+    return aw.Afterwork(Base)
+
+
+def authors_and_rules(engine: Engine) -> None:
+    app = installed(engine, Base)
     for statement in BEGIN:
         _write(engine, statement)
-    _write(engine, "INSERT INTO rule (id, region) VALUES (1, NULL), (2, 7)")
-    _write(engine, "INSERT INTO price (id, region, amount) VALUES (1, NULL, 5), (2, 7, 6)")
     app.run_until_idle(engine)
-    return app
 
 
 def _write(engine: Engine, statement: str) -> None:

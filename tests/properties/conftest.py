@@ -2,13 +2,14 @@
 
 import os
 
-from hypothesis import HealthCheck, settings
+from hypothesis import HealthCheck, Phase, settings
 
 settings.register_profile(
     "few",
     max_examples=8,
     stateful_step_count=12,
     deadline=None,
+    phases=[Phase.explicit, Phase.generate],
     suppress_health_check=list(HealthCheck),
     database=None,
     derandomize=True,
@@ -16,6 +17,7 @@ settings.register_profile(
 settings.register_profile(
     "prove",
     parent=settings.get_profile("few"),
+    phases=list(Phase),
     max_examples=int(os.environ.get("EXAMPLES") or 10_000),
     stateful_step_count=25,
     derandomize=False,

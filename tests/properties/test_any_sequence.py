@@ -128,7 +128,7 @@ def test_any_sequence_ends_every_ticket_once_and_numbers_without_a_gap(the_shop:
     run_state_machine_as_test(
         lambda: Machine(the_shop),  # type: ignore[arg-type]
         settings=settings(
-            max_examples=20,
+            max_examples=10,
             stateful_step_count=15,
             deadline=None,
             suppress_health_check=list(HealthCheck),

@@ -22,6 +22,7 @@ from tests.properties.caches.servers import LongLived
 from tests.properties.conftest import examples
 from tests.properties.machines import Model, check, events_of, model
 from tests.support.death import Death
+from tests.support.prepared import installed
 
 MODELS = [model(number) for number in range(3)]
 SETTINGS = aw.Settings(lease=timedelta(milliseconds=1), lock_limit=timedelta(milliseconds=50), crash_limit=1_000_000)
@@ -53,9 +54,8 @@ class World:
 
     def __init__(self, engine: Engine, model: Model) -> None:
         self.engine, self.model, self.clock = engine, model, aw.ManualClock()
-        model.base.metadata.create_all(engine)
         self.servers = [self._new_server(), self._new_server()]
-        self.servers[0].app.install(engine)
+        installed(engine, model.base)
         self.part = itertools.count(1)
 
     def _new_server(self) -> ServerAtHand:

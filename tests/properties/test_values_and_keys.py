@@ -5,18 +5,15 @@ alone and says so. Nothing is ever stuck, and nobody else is hindered.
 """
 
 import os
-from collections.abc import Iterator
-from pathlib import Path
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from sqlalchemy import create_engine
+from sqlalchemy import Engine
 
 from tests.properties.conftest import examples
 from tests.properties.values.kinds import ON_POSTGRESQL, ON_SQLITE, Kind
 from tests.properties.values.world import Event, World, every_value
-from tests.support.postgres import Server
 
 pytestmark = [
     # SQLAlchemy 2.1 says so of its own types.
@@ -42,21 +39,12 @@ EVENTS = st.one_of(
 
 
 @pytest.fixture
-def world(request: pytest.FixtureRequest, tmp_path: Path, dialect: str, kind: Kind) -> Iterator[World]:
+def world(engine: Engine, kind: Kind) -> World:
     """Afterwork, installed over the tables of a kind."""
-    if dialect == "sqlite":
-        engine = create_engine(f"sqlite:///{tmp_path / 'values.db'}")
-        yield World(engine, kind)
-        engine.dispose()
-    else:
-        server: Server = request.getfixturevalue("postgres_server")
-        with server.fresh_database() as url:
-            engine = create_engine(url)
-            yield World(engine, kind)
-            engine.dispose()
+    return World(engine, kind)
 
 
-@pytest.mark.parametrize(("dialect", "kind"), KINDS)
+@pytest.mark.parametrize(("url", "kind"), KINDS, indirect=["url"])
 def test_each_value_is_right_or_has_failed_alone(world: World) -> None:
     happens(world, every_value(world.kind))
     if os.environ.get("EXAMPLES"):

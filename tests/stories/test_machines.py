@@ -160,7 +160,7 @@ def test_also_an_action_that_all_states_have_may_ask_for_something_while_they_la
 
     world = things(engine, Patient)
     world.add(1)
-    tickets = world.kept[0]
+    tickets = world.thing.tickets
     assert [one.view_model for one in world.all(tickets)] == ["Thing.state_machine_trigger while flow is in calm"]
 
     with world.session() as session, session.begin():

@@ -11,6 +11,7 @@ from sqlalchemy.orm import DeclarativeBase, Mapped, Session, mapped_column
 import afterwork as aw
 from afterwork.events import Event
 from afterwork.jobs.run import Succeeded
+from tests.support.prepared import open_with
 
 
 @dataclass
@@ -48,10 +49,13 @@ class Office:
 
     def open(self, tasks: int = 0, bad: Callable[[int], bool] = lambda number: False) -> None:
         """Create the tables, and tasks 1 to `tasks`."""
-        self.base.metadata.create_all(self.engine)
-        self.app.install(self.engine)
+        open_with(self.engine, self.base, self._install)
         with Session(self.engine) as session, session.begin():
             session.add_all(self.task(id=number, bad=bad(number)) for number in range(1, tasks + 1))
+
+    def _install(self, engine: Engine) -> None:
+        self.base.metadata.create_all(engine)
+        self.app.install(engine)
 
     def set_clock(self, moment: datetime) -> None:
         """Let it be a certain moment."""

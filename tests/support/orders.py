@@ -4,7 +4,7 @@ from datetime import datetime, timedelta
 from typing import Any
 
 from sqlalchemy import Engine, ForeignKey, select, text
-from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column, relationship
+from sqlalchemy.orm import DeclarativeBase, Mapped, Session, mapped_column, relationship
 from statemachine import State, StateChart
 
 import afterwork as aw
@@ -159,8 +159,10 @@ class Orders(World):
 
 
 def orders(engine: Engine, **how: Any) -> Orders:
-    scene = Orders(engine, Base, **how)
-    with scene.session() as session, session.begin():
+    return Orders(engine, Base, first=in_the_cart, **how)
+
+
+def in_the_cart(engine: Engine) -> None:
+    with Session(engine) as session, session.begin():
         session.add_all([Article(id=1), Order(id=1)])
-    scene.run()
-    return scene
+    aw.Afterwork(Base).run_until_idle(engine)

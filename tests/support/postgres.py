@@ -17,8 +17,17 @@ from sqlalchemy import URL, make_url
 LEFT_WITHIN, GONE_WITHIN = 0.05, 5.0
 """Seconds within which a client that has hung up is gone on the server, too; and one that was thrown out."""
 
-SETTINGS = ("fsync", "full_page_writes", "autovacuum", "jit")
+SETTINGS = ("fsync", "synchronous_commit", "full_page_writes", "autovacuum", "jit")
 """What a server does without that is gone after the tests, and whose databases last a second."""
+
+CATALOGS = ("pg_class", "pg_proc", "pg_type", "pg_namespace", "pg_extension")
+"""Where what users create is noted."""
+
+FIRST_OF_USERS = 16384
+"""The number from which PostgreSQL counts what users create."""
+
+NEW = "template1"
+"""What a new database is a copy of."""
 
 
 class Server:
@@ -38,15 +47,24 @@ class Server:
     @contextmanager
     def fresh_database(self) -> Iterator[URL]:
         """An empty database, gone at the end."""
+        url = self.new_database()
+        try:
+            yield url
+        finally:
+            self.drop(url)
+
+    def new_database(self) -> URL:
+        """An empty database, there until it is dropped."""
         name = _new_name()
         if self._spare:
             self._do("ALTER DATABASE {} RENAME TO {}", self._spare.pop(), name)
         else:
-            self._create(name, "template1")
-        try:
-            yield self.url.set(database=name)
-        finally:
-            self._drop(name)
+            self._create(name, NEW)
+        return self.url.set(database=name)
+
+    def drop(self, url: URL) -> None:
+        """Let a database be gone, whoever is connected."""
+        self._drop(str(url.database))
 
     @contextmanager
     def database_in(self, encoding: str) -> Iterator[URL]:
@@ -57,11 +75,6 @@ class Server:
             yield self.url.set(database=name)
         finally:
             self._drop(name)
-
-    def is_empty(self, url: URL) -> bool:
-        """Whether a database has no tables yet."""
-        with psycopg.connect(_dsn(url)) as connection:
-            return not connection.execute("SELECT FROM pg_tables WHERE schemaname = 'public' LIMIT 1").rowcount
 
     def replace(self, empty: URL, template: URL) -> None:
         """Let a database that was empty until now be a copy of another one that nobody is connected to."""
@@ -74,10 +87,12 @@ class Server:
         self._create(empty.database, template.database)
 
     def hurry(self) -> None:
-        """Do not wait for the disk, nor tidy up."""
+        """Do not wait for the disk, nor tidy up; and have new databases know their catalog."""
         for setting in SETTINGS:
             self._do("ALTER SYSTEM SET {} = off", setting)
         self._do("SELECT pg_reload_conf()")
+        # Whoever connects first to a database writes down what its catalog is like, and copies take that with them.
+        psycopg.connect(_dsn(self.url.set(database=NEW))).close()
 
     def _create(self, name: str, template: str) -> None:
         """By a copy of the files, instead of writing each page into the log."""
@@ -103,6 +118,13 @@ class Server:
 
     def _do(self, statement: LiteralString, *names: str) -> None:
         self._admin.execute(sql.SQL(statement).format(*map(sql.Identifier, names)))
+
+
+def is_new(url: URL) -> bool:
+    """Whether nobody has created anything in a database."""
+    created = " UNION ALL ".join(f"SELECT FROM {catalog} WHERE oid >= {FIRST_OF_USERS}" for catalog in CATALOGS)
+    with psycopg.connect(_dsn(url)) as connection:
+        return not connection.execute(f"{created} LIMIT 1").rowcount
 
 
 def _new_name() -> str:

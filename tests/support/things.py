@@ -1,6 +1,7 @@
 """Things whose state machine is a test's own."""
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass
+from functools import cache
 from typing import Any
 
 from sqlalchemy import Engine, text
@@ -8,6 +9,7 @@ from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column
 from statemachine import StateChart
 
 import afterwork as aw
+from tests.support.prepared import Step
 from tests.support.world import World
 
 
@@ -16,7 +18,6 @@ class Things(World):
     """Things, with a level that guards look at; `thing` is their class."""
 
     thing: Any = None
-    kept: list[Any] = field(default_factory=list)
 
     def add(self, *ids: int, **facts: Any) -> None:
         with self.session() as session, session.begin():
@@ -38,8 +39,15 @@ class Things(World):
         return [ended.outcome.text for ended in self.run() if isinstance(ended.outcome, aw.Raised)]
 
 
-def things(engine: Engine, chart: type[StateChart[Any]]) -> Things:
+def things(engine: Engine, chart: type[StateChart[Any]], first: Step | None = None) -> Things:
     """A server for things with such a machine, named flow."""
+    thing = thing_with(chart)
+    return Things(engine, thing.registry, first=first, thing=thing)
+
+
+@cache
+def thing_with(chart: type[StateChart[Any]]) -> Any:
+    """A class whose objects have such a machine, the only one of its model."""
 
     class Base(DeclarativeBase): ...
 
@@ -52,5 +60,6 @@ def things(engine: Engine, chart: type[StateChart[Any]]) -> Things:
         level: Mapped[int] = mapped_column(default=0)
         note: Mapped[str] = mapped_column(default="")
         flow = aw.machine(chart, state=state)
+        tickets = SysAsyncTicket
 
-    return Things(engine, Base, thing=Thing, kept=[SysAsyncTicket])
+    return Thing

@@ -3,6 +3,7 @@
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from sqlalchemy import Engine, event, inspect, select
@@ -10,12 +11,13 @@ from sqlalchemy.orm import Session
 
 import afterwork as aw
 from afterwork.events import Event
-from tests.support.prepared import open_with
+from tests.support.prepared import Step, open_with
 
 
 @dataclass
 class World:
-    """One model in one database, installed, with its server's clock in the test's hand and all events written down."""
+    """One model in one database, installed, with its server's clock in the test's hand and all events written down.
+    `first` is what else is done to its database before the test begins, once for many tests."""
 
     engine: Engine
     base: Any
@@ -23,6 +25,7 @@ class World:
     seen: list[Event] = field(default_factory=list)
     settings: aw.Settings = field(default_factory=aw.Settings)
     variables: Mapping[str, Any] = field(default_factory=dict)
+    first: Step | None = None
 
     def __post_init__(self) -> None:
         self.app = aw.Afterwork(
@@ -32,11 +35,19 @@ class World:
             settings=self.settings,
             variables=self.variables,
         )
-        open_with(self.engine, self.base, self._open)
+        if self.first is None:
+            open_with(self.engine, self.base, self.prepare)
+        else:
+            open_with(self.engine, self.base, self.prepare, self.first)
+            self._be_up_to_date()
 
-    def _open(self, engine: Engine) -> None:
+    def prepare(self, engine: Engine) -> None:
         self.base.metadata.create_all(engine)
         self.app.install(engine)
+
+    def _be_up_to_date(self) -> None:
+        """Let the clock tell a time after all that has been done to the database, perhaps just now."""
+        self.clock.advance(max(datetime.now(UTC) - self.clock.now(), timedelta(0)))
 
     def session(self) -> Session:
         return Session(self.engine, expire_on_commit=False)

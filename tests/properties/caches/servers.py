@@ -114,3 +114,17 @@ class ServerAtHand:
 
 def arguments(url: URL) -> dict[str, Any]:
     return {"timeout": 1.0, "check_same_thread": False} if url.get_backend_name() == "sqlite" else {}
+
+
+def prepare_sqlite(connection: Any, _: Any) -> None:
+    """For connections of users: no death here is one of the machine."""
+    connection.isolation_level = None
+    for setting in ("foreign_keys = ON", "journal_mode = WAL", "synchronous = OFF"):
+        connection.execute(f"PRAGMA {setting}")
+
+
+def prepare_postgresql(connection: Any, _: Any) -> None:
+    """For connections of users: they wait for nobody, in the one thread that all share."""
+    connection.execute("SET lock_timeout = '20ms'")
+    connection.execute("SET synchronous_commit = off")
+    connection.commit()

@@ -7,30 +7,32 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from datetime import timedelta
-from typing import Any
 from urllib.parse import unquote
 
-from sqlalchemy import URL, Connection, Table, create_engine, event, text
+from sqlalchemy import URL, Connection, create_engine, event, text
 from sqlalchemy.exc import DBAPIError
 from sqlalchemy.orm import Session
 
 import afterwork as aw
 from afterwork.events import Reached
 from afterwork.jobs.run import Succeeded
+from tests.properties.caches.definitions import BY_NAME, wrong_values
+from tests.properties.caches.looks import Cache, Change, State
 from tests.properties.caches.model import Base, pause
 from tests.properties.caches.objects import hide
-from tests.properties.caches.oracle import BY_NAME, Cache, Change, Oracle, State, wrong_values
-from tests.properties.caches.servers import Hours, Killed, LongLived, Resident, ServerAtHand, arguments
-from tests.properties.caches.writes import ACTS, BESIDE_SERVERS, EMPTIES, REPLACES
-
-Writing = tuple[str, int, int, int]
-"""An act, and the numbers that it takes."""
-
-TABLES: dict[str, Table] = {
-    table.name: table for table in Base.metadata.sorted_tables if table.name not in ("noise", "sys_async_ticket")
-}
-USERS_TABLES = [table for table in Base.metadata.sorted_tables if "ticket" not in table.name]
-OWN_TABLES = ("cache", "due", "manifest", "journal", "recent", "server")
+from tests.properties.caches.oracle import Oracle
+from tests.properties.caches.rows import OWN_TABLES, USERS_TABLES, Writing, all_rows, changes
+from tests.properties.caches.servers import (
+    Hours,
+    Killed,
+    LongLived,
+    Resident,
+    ServerAtHand,
+    arguments,
+    prepare_postgresql,
+    prepare_sqlite,
+)
+from tests.properties.caches.writes import ACTS, BESIDE_SERVERS, EMPTIES
 
 REFUSED = {"55P03", "40P01", "40001", "23503", "23505"}
 """A row is locked or has changed since, or what was committed meanwhile makes a reference or a key impossible."""
@@ -66,10 +68,10 @@ class World:
         self.engine = create_engine(url, connect_args=arguments(url), pool_size=8)
         self.looking = create_engine(url, connect_args=arguments(url), isolation_level="AUTOCOMMIT").connect()
         if self.on_sqlite:
-            event.listen(self.engine, "connect", _prepare_sqlite)
+            event.listen(self.engine, "connect", prepare_sqlite)
             event.listen(self.engine, "begin", lambda connection: connection.exec_driver_sql("BEGIN IMMEDIATE"))
         else:
-            event.listen(self.engine, "connect", _prepare_postgresql)
+            event.listen(self.engine, "connect", prepare_postgresql)
         self.servers = [
             ServerAtHand(url, self.clock, Resident, CLAIMING),
             ServerAtHand(url, self.clock, LongLived, SETTINGS),
@@ -79,6 +81,7 @@ class World:
         self.open: dict[int, Transaction] = {}
         self.disturbed = 0
         self.is_quiet = False
+        self.kept_hour = 0.0
         self.at_work = False
         """Whether a server is in the middle of something: what it reads can't be emptied then."""
         self.histories = itertools.count(1)
@@ -100,18 +103,43 @@ class World:
         """Be as new. Only what servers have learned of the model's calculations stays."""
         self.clock.hour = 0.0
         self.open.clear()
-        names = [table.name for table in reversed(USERS_TABLES)]
-        names += [f"afterwork_{name}" for name in (*OWN_TABLES, *(["read"] if self.on_sqlite else []))]
-        emptied = [f"DELETE FROM {name}" for name in names]
-        with self.engine.begin() as connection:
-            if self.on_sqlite:
-                for statement in emptied:
-                    connection.exec_driver_sql(statement)
-            else:
-                connection.exec_driver_sql("; ".join(["SET LOCAL session_replication_role = replica", *emptied]))
+        self._execute(*self._emptying())
         if not self.on_sqlite and next(self.histories) % TIDY_EVERY == 0:
             self.looking.exec_driver_sql("VACUUM")  # nobody else does where tests run for hours
         self._begin_anew()
+
+    def keep(self) -> None:
+        """Keep how things are at this quiet moment, for `go_back`."""
+        assert self.is_quiet
+        self.kept_hour = self.clock.hour
+        for name in (*self._names_of_users(), *self._own_names()):
+            self._execute(f"DROP TABLE IF EXISTS kept_{name}", f"CREATE TABLE kept_{name} AS SELECT * FROM {name}")
+
+    def go_back(self) -> None:
+        """Be as when it was kept, but for what servers have learned since."""
+        self.clock.hour = self.kept_hour
+        users = [f"INSERT INTO {name} SELECT * FROM kept_{name}" for name in self._names_of_users()]
+        own = [f"INSERT INTO {name} SELECT * FROM kept_{name}" for name in self._own_names()]
+        self._execute(*self._emptying(), *users, "DELETE FROM afterwork_journal", *own)
+        self._begin_anew()
+
+    def _names_of_users(self) -> list[str]:
+        return [table.name for table in USERS_TABLES]
+
+    def _own_names(self) -> list[str]:
+        return [f"afterwork_{name}" for name in (*OWN_TABLES, *(["read"] if self.on_sqlite else []))]
+
+    def _emptying(self) -> list[str]:
+        return [f"DELETE FROM {name}" for name in (*reversed(self._names_of_users()), *self._own_names())]
+
+    def _execute(self, *statements: str) -> None:
+        """In one transaction, in which PostgreSQL doesn't look at references."""
+        with self.engine.begin() as connection:
+            if self.on_sqlite:
+                for statement in statements:
+                    connection.exec_driver_sql(statement)
+            else:
+                connection.exec_driver_sql("; ".join(["SET LOCAL session_replication_role = replica", *statements]))
 
     def _learn(self) -> None:
         """Have each calculation read once all that it ever reads: from then on it is known which caches run first."""
@@ -161,7 +189,7 @@ class World:
                 ACTS[writing[0]](connection, *writing[1:])
             if done:
                 after = self.state(connection)
-                transaction.changes += _changes(writing, before, after, self.on_sqlite)
+                transaction.changes += changes(writing, before, after, self.on_sqlite)
                 before = after
 
     @contextmanager
@@ -336,25 +364,7 @@ class World:
 
     def state(self, connection: Connection | None = None) -> State:
         """All rows, as a transaction sees them, or as everybody does."""
-        connection = connection or self.looking
-        rows_by_name = (
-            _rows_of_a_file(connection) if self.on_sqlite else connection.execute(_EVERYTHING).one()._asdict()
-        )
-        return {name: {_key(name, row): row for row in rows} for name, rows in rows_by_name.items()}
-
-
-def _rows_of_a_file(connection: Connection) -> dict[str, list[dict[str, Any]]]:
-    """By the driver alone, which takes a tenth of the time."""
-    driver: Any = connection.connection.dbapi_connection
-    return {
-        name: [dict(zip(table.columns.keys(), row, strict=True)) for row in driver.execute(_ROWS[name])]
-        for name, table in TABLES.items()
-    }
-
-
-def _key(table: str, row: dict[str, Any]) -> Any:
-    key = tuple(row[column.name] for column in TABLES[table].primary_key)
-    return key if len(key) > 1 else key[0]
+        return all_rows(connection or self.looking)
 
 
 _THERE = text("SELECT count(*) FROM pg_stat_activity WHERE pid = ANY(:gone)")
@@ -378,29 +388,6 @@ _RUNS = text(
     "SELECT d.name, c.root, c.id, c.runs FROM afterwork_cache c JOIN afterwork_derivation d ON d.id = c.derivation"
 )
 
-_ROWS = {name: f"SELECT {', '.join(table.columns.keys())} FROM {name}" for name, table in TABLES.items()}
-
-_EVERYTHING = text(
-    "SELECT " + ", ".join(f"(SELECT coalesce(json_agg(t), '[]') FROM {name} t) AS {name}" for name in TABLES)
-)
-
-
-def _changes(writing: Writing, before: State, after: State, on_sqlite: bool) -> Iterator[Change]:
-    emptied = EMPTIES.get(writing[0])
-    if emptied and not on_sqlite:
-        yield Change(emptied, None, {}, {}, emptied=True)
-    replaced, needed = REPLACES.get(writing[0], (None, None))
-    if needed is not None and writing[2] not in before[needed]:
-        replaced = None
-    for table in TABLES:
-        old, new = before[table], after[table]
-        for key in old.keys() | new.keys():
-            if table == replaced and key == writing[1] and on_sqlite and key in old and key in new:
-                yield Change(table, key, old[key], None)
-                yield Change(table, key, None, new[key])
-            elif old.get(key) != new.get(key):
-                yield Change(table, key, old.get(key), new.get(key))
-
 
 def _cache(name: str, root: str | None) -> Cache:
     assert root is not None
@@ -410,15 +397,3 @@ def _cache(name: str, root: str | None) -> Cache:
 
 def _reason(ended: aw.Ended) -> str:
     return f"{ended.run.work} {ended.run.root_id}"
-
-
-def _prepare_sqlite(connection: Any, _: Any) -> None:
-    connection.isolation_level = None
-    for setting in ("foreign_keys = ON", "journal_mode = WAL", "synchronous = OFF"):
-        connection.execute(f"PRAGMA {setting}")
-
-
-def _prepare_postgresql(connection: Any, _: Any) -> None:
-    connection.execute("SET lock_timeout = '20ms'")
-    connection.execute("SET synchronous_commit = off")
-    connection.commit()

@@ -13,6 +13,7 @@ from sqlalchemy.schema import CreateTable
 
 import afterwork as aw
 from tests.properties.values.kinds import Kind
+from tests.support.prepared import open_with
 
 
 def model(kind: Kind) -> Any:
@@ -153,8 +154,11 @@ class World:
         }
         self.last = 0
         """The number of the row that was inserted last."""
+        open_with(engine, self.base, lambda _: self._open())
+
+    def _open(self) -> None:
         self._create()
-        self.app.install(engine)
+        self.app.install(self.engine)
 
     def _create(self) -> None:
         for statement in self.kind.before:
@@ -274,34 +278,49 @@ class World:
                     yield f"{left} left in {name}"
 
     def _complaints(self, table: str) -> Iterator[str]:
-        wrong: dict[str, list[Any]] = {name: [] for name in self.caches[table]}
+        stored = {name: self._stored(table, name) for name in self.caches[table]}
+        wrong: dict[str, list[Any]] = {}
         for n in self._numbers(table):
-            for name, right, stored in self._values(table, n):
-                if right != stored:
-                    wrong[name].append((n, stored, right))
+            for name, right in self._right(table, n):
+                if right != stored[name][n]:
+                    wrong.setdefault(name, []).append((n, stored[name][n], right))
         for name, rows in wrong.items():
             cache = f"{self.classes[table].__name__}.{name}"
             failed = [line for line in self.app.insight(self.engine).caches_of(cache, "failed").items if line.error]
             if len(rows) > len(failed) or (table == "good" and rows):
                 yield f"{cache}, row, stored, right: {rows}, and {len(failed)} have failed"
 
-    def _values(self, table: str, n: int) -> Iterator[tuple[str, str, str]]:
-        """Of each cache of a row what is right, calculated in a session of the row's own, and what is stored."""
+    def _stored(self, table: str, name: str) -> dict[int, str]:
+        """What is stored of a cache, by row. Where a value can't be read, each row is asked for by itself."""
         cls = self.classes[table]
+        column = getattr(cls, name)
+        with Session(self.engine) as session:
+            try:
+                return {n: ascii(value) for n, value in session.execute(select(cls.n, column))}
+            except Exception:
+                session.rollback()
+            found = {}
+            for n in self._numbers(table):
+                found[n] = _shown(lambda: session.scalars(select(column).where(cls.n == n)).one())
+                session.rollback()
+            return found
+
+    def _right(self, table: str, n: int) -> Iterator[tuple[str, str]]:
+        """Of each cache of a row what is right, calculated in a session of the row's own."""
         with Session(self.engine) as session:
             for name in self.caches[table]:
-                right = _shown(lambda: self._calculated(session, cls, n, name))
-                stored = _shown(lambda: session.scalars(select(getattr(cls, name)).where(cls.n == n)).one())
-                yield name, right, stored
-                session.rollback()
+                yield name, _shown(lambda: self._calculated(session, self.classes[table], n, name))
 
     def _calculated(self, session: Session, cls: Any, n: int, name: str) -> Any:
-        value = getattr(session.scalars(select(cls).where(cls.n == n)).one(), f"compute_{name}")()
-        if name != "copy":
-            return value
-        # What the column makes of it.
-        session.execute(update(cls).where(cls.n == n).values(copy=value))
-        return session.scalars(select(cls.copy).where(cls.n == n)).one()
+        try:
+            value = getattr(session.scalars(select(cls).where(cls.n == n)).one(), f"compute_{name}")()
+            if name != "copy":
+                return value
+            # What the column makes of it.
+            session.execute(update(cls).where(cls.n == n).values(copy=value))
+            return session.scalars(select(cls.copy).where(cls.n == n)).one()
+        finally:
+            session.rollback()
 
 
 def _without_triggers(engine: Engine, file: str) -> Engine:
