@@ -53,9 +53,9 @@ def _claims(connection: Connection, server: int) -> tuple[list[str], bool]:
 
 
 @dataclass(frozen=True)
-class Look:
-    """What one look shows: the other servers, whether a quarantine is noted, and whether somebody has asked this server
-    to leave."""
+class ServersSeen:
+    """The result of one look: the other servers, whether a quarantine is noted, and whether this server was asked to
+    leave."""
 
     others: Sequence[ServerRow]
     any_quarantined: bool
@@ -131,11 +131,11 @@ class Presence:
         connection.execute(delete(servers).where(servers.c.id == self.id))
         connection.commit()
 
-    def look(self, connection: Connection) -> "Look":
+    def look(self, connection: Connection) -> "ServersSeen":
         """Read, by one statement, all that a server regularly asks about servers."""
         rows, any_quarantined = ServerRow.all_and(connection, suspects.any_quarantined(self.database))
         others = [row for row in rows if row.id != self.id]
-        return Look(others, any_quarantined, any(row.draining for row in rows if row.id == self.id))
+        return ServersSeen(others, any_quarantined, any(row.draining for row in rows if row.id == self.id))
 
     def see(self, connection: Connection, quarantine: Quarantine) -> None:
         """Clear away servers that are gone, and begin quarantine where something died lately."""

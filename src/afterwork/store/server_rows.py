@@ -39,8 +39,8 @@ class ServerRow:
     def all_and(cls, connection: Connection, condition: ColumnElement[bool]) -> "tuple[list[ServerRow], bool]":
         """Return the same, and whether a condition of the whole database holds, by one statement."""
         columns = (servers.c[attribute.name] for attribute in fields(cls))
-        found = connection.execute(select(*columns, condition.label("holds")).order_by(servers.c.id)).all()
-        return [cls(*row[:-1]) for row in found], any(row.holds for row in found)
+        rows = connection.execute(select(*columns, condition.label("holds")).order_by(servers.c.id)).all()
+        return [cls(*row[:-1]) for row in rows], any(row.holds for row in rows)
 
 
 def said(works: Iterable[str], routing: Routing) -> Mapping[str, str]:
