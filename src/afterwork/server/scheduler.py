@@ -40,11 +40,6 @@ MAX_REPLACED_PER_WORKER = 2
 """For each configured worker, at most this many may replace others that have been with one run for long."""
 
 
-def alone(lane: str) -> int:
-    """Return 1: a lane shares its transactions with no other."""
-    return 1
-
-
 class Scheduler:
     """Hands out turns. Shared by the loop and its workers.
 
@@ -122,7 +117,7 @@ class Scheduler:
 
     # Turns.
 
-    def next(self, most_with: MostWith = alone) -> Assignment | None:
+    def next(self, most_with: MostWith = lambda lane: 1) -> Assignment | None:
         """Begin the next turn. Return None if no worker is free for waiting work. With far more lanes than workers,
         several share a turn, at most as many as `most_with` returns."""
         with self._lock:
@@ -219,7 +214,7 @@ class Scheduler:
                 return not self._is_alone()  # its worker serves nothing else
             return not self.is_waiting or turn.since - turn.began < SLICE_SECONDS
 
-    def takes_another(self, turn: Assignment, most_with: MostWith = alone) -> bool:
+    def takes_another(self, turn: Assignment, most_with: MostWith = lambda lane: 1) -> bool:
         """Continue a turn of short runs with the next waiting lanes, while its slice lasts. If many lanes have little
         to do, that saves trips through the loop."""
         with self._lock:

@@ -1,6 +1,6 @@
 """The row of each cache: add it, drop it, and write what its runs leave there."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
@@ -87,35 +87,37 @@ class CacheRows:
 
         A cache that has run before is left alone: it has read its object's row, so a change of it marks it anyway.
         """
-        for part in _slices(roots):
-            self._insert_missing(connection, derivation, part)
-            never_run = caches.c.computed.is_(None)
-            due = self._caches(connection, derivation, part, never_run)
-            cause = cause_text(Cause("new"))
-            self._due_queue.mark(connection, [DueMark(cache, derivation.id, now, now, cause) for cache in due])
+        number, cause = derivation.id, cause_text(Cause("new"))
+        never_run = caches.c.computed.is_(None)
+        self._add(connection, number, roots, never_run, lambda cache: DueMark(cache, number, now, now, cause))
 
     def add_to_backfill(
-        self,
-        connection: Connection,
-        derivation: RegisteredDerivation,
-        roots: Sequence[str],
-        backfill: BackfillMark,
+        self, connection: Connection, derivation: RegisteredDerivation, roots: Sequence[str], backfill: BackfillMark
     ) -> None:
         """Create missing rows, and mark those due that have not run since the backfill began."""
-        for part in _slices(roots):
-            self._insert_missing(connection, derivation, part)
-            is_old = caches.c.computed.is_(None) | (caches.c.computed < backfill.began)
-            due = self._caches(connection, derivation, part, is_old)
-            cause, now = cause_text(backfill.cause), backfill.now
-            marks = [DueMark(cache, derivation.id, now, now, cause, backfill=True) for cache in due]
-            self._due_queue.mark(connection, marks)
+        number, now, cause = derivation.id, backfill.now, cause_text(backfill.cause)
+        is_old = caches.c.computed.is_(None) | (caches.c.computed < backfill.began)
+        self._add(
+            connection, number, roots, is_old, lambda cache: DueMark(cache, number, now, now, cause, backfill=True)
+        )
 
-    def fail(
+    def _add(
         self,
         connection: Connection,
-        derivation: RegisteredDerivation,
-        objects: Sequence[UnnamedObject],
-        now: datetime,
+        derivation: int,
+        roots: Sequence[str],
+        which: ColumnElement[bool],
+        mark: Callable[[int], DueMark],
+    ) -> None:
+        """Create missing rows, and mark those of these roots that a condition picks."""
+        c = caches.c
+        for part in _slices(roots):
+            connection.execute(self._insert, [{"derivation": derivation, "root": root} for root in part])
+            picked = select(c.id).where(c.derivation == derivation, c.root.in_(part), which)
+            self._due_queue.mark(connection, [mark(cache) for cache in connection.execute(picked).scalars()])
+
+    def fail(
+        self, connection: Connection, derivation: RegisteredDerivation, objects: Sequence[UnnamedObject], now: datetime
     ) -> None:
         """Create failed rows for objects without an external id. They run as soon as they have one."""
         for unnamed in objects:
@@ -173,16 +175,6 @@ class CacheRows:
             self._manifests.forget(connection, numbers)
             connection.execute(delete(dues).where(dues.c.cache.in_(numbers)))
             connection.execute(delete(caches).where(caches.c.id.in_(numbers)))
-
-    def _insert_missing(self, connection: Connection, derivation: RegisteredDerivation, roots: Sequence[str]) -> None:
-        connection.execute(self._insert, [{"derivation": derivation.id, "root": root} for root in roots])
-
-    def _caches(
-        self, connection: Connection, derivation: RegisteredDerivation, roots: Sequence[str], which: ColumnElement[bool]
-    ) -> Sequence[int]:
-        c = caches.c
-        query = select(c.id).where(c.derivation == derivation.id, c.root.in_(roots), which)
-        return connection.execute(query).scalars().all()
 
 
 def _slices(roots: Sequence[str]) -> Iterator[Sequence[str]]:

@@ -4,18 +4,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 
-from sqlalchemy import (
-    VARCHAR,
-    BigInteger,
-    Column,
-    Integer,
-    SmallInteger,
-    String,
-    Table,
-    Text,
-    Unicode,
-    UnicodeText,
-)
+from sqlalchemy import VARCHAR, BigInteger, Column, Integer, SmallInteger, String, Table, Text, Unicode, UnicodeText
 
 from afterwork.store.journal.text_forms import Forms, TextForm, is_linked
 

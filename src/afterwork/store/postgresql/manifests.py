@@ -5,13 +5,7 @@ from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from sqlalchemy import Connection, bindparam, delete, select, text
 from sqlalchemy.dialects import postgresql
 
-from afterwork.store.caches.manifests import (
-    AFFECTED_COLUMNS,
-    LAST_RUN,
-    Affected,
-    ManifestStore,
-    TouchedRead,
-)
+from afterwork.store.caches.manifests import AFFECTED_COLUMNS, LAST_RUN, Affected, ManifestStore, TouchedRead
 from afterwork.store.caches.tables import cache as caches
 from afterwork.store.caches.tables import manifest
 from afterwork.store.direct import Direct

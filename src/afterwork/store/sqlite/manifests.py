@@ -7,13 +7,7 @@ from typing import Any
 
 from sqlalchemy import Connection, delete, select, text
 
-from afterwork.store.caches.manifests import (
-    AFFECTED_COLUMNS,
-    LAST_RUN,
-    Affected,
-    ManifestStore,
-    TouchedRead,
-)
+from afterwork.store.caches.manifests import AFFECTED_COLUMNS, LAST_RUN, Affected, ManifestStore, TouchedRead
 from afterwork.store.caches.tables import cache as caches
 from afterwork.store.caches.tables import manifest, read
 from afterwork.store.direct import Direct

@@ -6,18 +6,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import (
-    Connection,
-    Row,
-    Select,
-    Subquery,
-    and_,
-    false,
-    func,
-    or_,
-    select,
-    true,
-)
+from sqlalchemy import Connection, Row, Select, Subquery, and_, false, func, or_, select, true
 
 from afterwork.errors import BadRequest, shown
 from afterwork.model.key import parse_key

@@ -6,15 +6,7 @@ from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
 
-from sqlalchemy import (
-    ColumnElement,
-    Dialect,
-    ScalarSelect,
-    Select,
-    bindparam,
-    false,
-    select,
-)
+from sqlalchemy import ColumnElement, Dialect, ScalarSelect, Select, bindparam, false, select
 from sqlalchemy.orm import Mapper
 
 from afterwork.derived.manifest.reads import Reads
