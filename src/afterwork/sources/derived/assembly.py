@@ -36,8 +36,7 @@ from afterwork.jobs.source import SourceContext
 from afterwork.model.derivation import MemberDerivation
 from afterwork.model.inspection import ModelInfo
 from afterwork.sources.derived.batch_runner import BatchRunner
-from afterwork.sources.derived.claiming_runner import ClaimingRunner
-from afterwork.sources.derived.source import DerivedSource
+from afterwork.sources.derived.source import ClaimingRunner, DerivedSource
 
 
 def derived_source(context: SourceContext, installation: uuid.UUID, connection: Connection) -> DerivedSource | None:
