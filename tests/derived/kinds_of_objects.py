@@ -3,8 +3,8 @@
 from collections.abc import Callable, Sequence
 from typing import Any
 
-from sqlalchemy import Engine, ForeignKey, case, select, text
-from sqlalchemy.orm import DeclarativeBase, Mapped, Session, column_property, mapped_column, relationship
+from sqlalchemy import Engine, ForeignKey, case, func, select, text
+from sqlalchemy.orm import DeclarativeBase, Mapped, Session, aliased, column_property, mapped_column, relationship
 
 import afterwork as aw
 from tests.support.prepared import installed
@@ -101,6 +101,25 @@ class Square(Shape):
         return self.width * self.width
 
 
+class Stable(Base):
+    """It names the classes of its animals, asked for in each way."""
+
+    __tablename__ = "stable"
+    id: Mapped[int] = mapped_column(primary_key=True)
+    animals: Mapped[list["Animal"]] = relationship(order_by="Animal.id")
+    horses: Mapped[list["Horse"]] = relationship(order_by="Animal.id", viewonly=True)
+    holds: Mapped[str | None] = mapped_column()
+
+    @aw.derived(holds)
+    def compute_holds(self) -> str:
+        session, alias = aw.session(self), aliased(Animal)
+        ways = self.animals, session.scalars(select(Animal)), session.scalars(select(alias)), self.horses
+        by_key = session.get(Animal, 1), session.get(Horse, 2), session.scalar(select(func.count(Horse.id)))
+        return str([sorted((animal.id, type(animal).__name__) for animal in way) for way in ways]) + str(
+            [type(answer).__name__ if isinstance(answer, Animal) else answer for answer in by_key]
+        )
+
+
 class Kind(Base):
     __tablename__ = "kind"
     id: Mapped[int] = mapped_column(primary_key=True)
@@ -114,7 +133,9 @@ class Animal(Base):
     id: Mapped[int] = mapped_column(primary_key=True)
     kind_id: Mapped[int] = mapped_column()
     legs: Mapped[int]
+    stable_id: Mapped[int] = mapped_column(ForeignKey("stable.id"), server_default="1")
     shoes: Mapped[int | None] = mapped_column()
+    cry: Mapped[str | None] = mapped_column()
     kind = column_property(
         select(Kind.name)
         .where(Kind.id == kind_id.column)  # type: ignore[attr-defined]
@@ -123,6 +144,10 @@ class Animal(Base):
     )
     __mapper_args__ = {"polymorphic_on": kind, "polymorphic_identity": "animal"}
 
+    @aw.derived(cry)
+    def compute_cry(self) -> str:
+        return f"on {self.legs} legs"
+
 
 class Horse(Animal):
     __mapper_args__ = {"polymorphic_identity": "horse"}
@@ -130,6 +155,9 @@ class Horse(Animal):
     @aw.derived(Animal.shoes)
     def compute_shoes(self) -> int:
         return self.legs
+
+    def compute_cry(self) -> str:
+        return f"galloping {super().compute_cry()}"
 
 
 class Car(Base):
@@ -210,6 +238,7 @@ BEGIN = (
     "INSERT INTO employee (id, type, salary) VALUES (1, 'employee', 10), (2, 'boss', 20)",
     "INSERT INTO boss (id, bonus) VALUES (2, 5)",
     "INSERT INTO shape (id, sides, width) VALUES (1, 3, 2), (2, 4, 3)",
+    "INSERT INTO stable (id) VALUES (1)",
     "INSERT INTO kind (id, name) VALUES (1, 'animal'), (2, 'horse')",
     "INSERT INTO animal (id, kind_id, legs) VALUES (1, 1, 2), (2, 2, 4)",
     "INSERT INTO car (id, weight) VALUES (1, 1)",
@@ -224,6 +253,8 @@ CALCULATED: dict[type, dict[str, Callable[[Any], Any]]] = {
     Employee: {"pay": lambda one: one.compute_pay()},
     Boss: {"share": lambda one: one.compute_share()},
     Square: {"area": lambda one: one.compute_area()},
+    Animal: {"cry": lambda one: one.compute_cry()},
+    Stable: {"holds": lambda one: one.compute_holds()},
     Horse: {"shoes": lambda one: one.compute_shoes()},
     Car: {"tax": lambda one: one.compute_tax()},
     Truck: {"tax": lambda one: one.compute_tax()},
@@ -272,7 +303,7 @@ def expected(engine: Engine) -> dict[str, int]:
     """As many caches as there are objects of each class, hidden or not."""
     names = {Person: "Person.greeting", Manager: "Manager.title", Employee: "Employee.pay", Boss: "Boss.share"}
     names |= {Square: "Square.area", Task: "Task.shown", Owner: "Owner.counts"}
-    names |= {Horse: "Horse.shoes", Car: "Car.tax", Truck: "Truck.tax"}
+    names |= {Animal: "Animal.cry", Stable: "Stable.holds", Horse: "Horse.shoes", Car: "Car.tax", Truck: "Truck.tax"}
     with engine.connect() as connection:
         tasks = connection.execute(text("SELECT count(*) FROM task")).scalar_one()
     with Session(engine) as session:

@@ -33,6 +33,7 @@ WRITES: dict[str, Sequence[str]] = {
         "UPDATE kind SET name = 'animal'",
         "UPDATE animal SET legs = 8",
         "UPDATE kind SET name = 'horse' WHERE id = 2",
+        "UPDATE kind SET id = id + 2; UPDATE kind SET id = 5 - id",
     ],
     "a class whose table is all its own": [
         "UPDATE truck SET weight = 9",

@@ -59,6 +59,7 @@ class RootReads:
                 reads.add_own_row(table.id, row_key, class_columns, target[1])
             else:
                 self.mapped_tables.add_row(reads, TrackedColumns(table, class_columns), mapper, key)
+        self.mapped_tables.add_class(reads, mapper)
         if visibility is not None:
             self._add_visibility(reads, key, connection, visibility)
 

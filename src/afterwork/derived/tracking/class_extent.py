@@ -12,7 +12,7 @@ from typing import Any
 from sqlalchemy import Column, ColumnElement, Connection, Dialect, Select, literal_column, select
 from sqlalchemy.orm import Mapper
 
-from afterwork.derived.tracking.mapping_clauses import discriminator_columns, key_positions
+from afterwork.derived.tracking.mapping_clauses import discriminator_columns, key_positions, lookup_columns
 from afterwork.model.key import is_one_of
 from afterwork.store.journal.change import text_in
 from afterwork.store.journal.tracked_table import TrackedTable, TrackedTables
@@ -44,7 +44,7 @@ class ClassExtent:
     @cached_property
     def discriminator_tables(self) -> Set[int]:
         """The ids of other tables that tell the class of an object."""
-        others = {column.table for column in discriminator_columns(self.mapper)} - set(self.mapper.tables)
+        others = {column.table for column in lookup_columns(self.mapper)}
         return {tracked.id for table in others if (tracked := self.tracked_tables.of(table)) is not None}
 
     @property

@@ -9,7 +9,12 @@ from sqlalchemy.orm import InstanceState, Mapper
 from sqlalchemy.sql.elements import ColumnClause
 
 from afterwork.derived.manifest.reads import Key, QueryRead, Reads
-from afterwork.derived.tracking.mapping_clauses import discriminator_columns, is_query, key_positions
+from afterwork.derived.tracking.mapping_clauses import (
+    discriminator_columns,
+    is_query,
+    key_positions,
+    lookup_columns,
+)
 from afterwork.errors import NotWatched
 from afterwork.store.journal.tracked_table import TrackedTable, TrackedTables, joined
 from afterwork.store.journal.values import BAD_VALUE, key_of, text_of
@@ -32,6 +37,7 @@ class MappedTables:
     _positions: dict[tuple[Mapper[Any], TrackedTable], tuple[int, ...] | None] = field(default_factory=dict)
     _tables: dict[Mapper[Any], tuple[TrackedColumns, ...]] = field(default_factory=dict)
     _classes: dict[Mapper[Any], tuple[Mapper[Any], ...]] = field(default_factory=dict)
+    _class_lookups: dict[Mapper[Any], list[QueryRead]] = field(default_factory=dict)
 
     def table(self, table: FromClause | None, what: str) -> TrackedTable:
         """Return the tracked table for a table. Raises `NotWatched`, saying that `what` was read."""
@@ -72,11 +78,24 @@ class MappedTables:
             self._classes[mapper] = (mapper, *concrete)
         return self._classes[mapper]
 
+    def class_lookups(self, mapper: Mapper[Any]) -> list[QueryRead]:
+        """Return queries for all that other tables say of which class objects are."""
+        if mapper not in self._class_lookups:
+            parts = self.columns_by_table(lookup_columns(mapper), mapper.class_.__name__)
+            self._class_lookups[mapper] = [QueryRead(part.table.id, (), part.mask) for part in parts]
+        return self._class_lookups[mapper]
+
     def add_existence(self, reads: Reads, mapper: Mapper[Any], identity: Sequence[Any]) -> None:
         """Add a read of whether a class has an object with this primary key."""
         for possible in self.classes_of(mapper):
+            self.add_class(reads, possible)
             for part in self.tables_of(possible):
                 self.add_row(reads, part, possible, identity)
+
+    def add_class(self, reads: Reads, mapper: Mapper[Any]) -> None:
+        """Add a read of what other tables say of which class objects are."""
+        for lookup in self.class_lookups(mapper):
+            reads.add_query(lookup, "")
 
     def add_rows(
         self, reads: Reads, part: TrackedColumns, mapper: Mapper[Any], states: Iterable[InstanceState[Any]]

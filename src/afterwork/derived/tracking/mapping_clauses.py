@@ -28,6 +28,11 @@ def discriminator_columns(mapper: Mapper[Any]) -> Iterator[ColumnClause[Any]]:
     return (column for column in columns if isinstance(column.table, Table))
 
 
+def lookup_columns(mapper: Mapper[Any]) -> list[ColumnClause[Any]]:
+    """Return the columns of other tables than its own that tell the class of an object."""
+    return [column for column in discriminator_columns(mapper) if column.table not in mapper.tables]
+
+
 def is_query(selectable: FromClause) -> bool:
     """Return whether a class that is mapped to this comes from a query rather than from rows of tables."""
     return any(isinstance(element, AliasedReturnsRows | SelectBase) for element in visitors.iterate(selectable))

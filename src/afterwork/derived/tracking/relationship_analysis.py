@@ -35,7 +35,9 @@ def relationship_of(prop: RelationshipProperty[Any], mapper: Mapper[Any], tables
     if prop.lazy in QUERYING_LOADERS:
         return TrackedRelationship(prop)
     relationship = _Analysis(prop, mapper, tables).relationship if prop.entity.is_mapper else None
-    return relationship or _all_rows(prop, tables)
+    relationship = relationship or _all_rows(prop, tables)
+    classes = [MemberLookup(lookup) for lookup in tables.class_lookups(prop.mapper)]
+    return replace(relationship, lookups=[*relationship.lookups, *classes]) if classes else relationship
 
 
 def _all_rows(prop: RelationshipProperty[Any], tables: MappedTables) -> TrackedRelationship:

@@ -8,7 +8,7 @@ from sqlalchemy import Dialect, FromClause, Select
 
 from afterwork.compat.sqlalchemy_options import Criteria, compiler_attributes, criteria_in, options_of
 from afterwork.compat.sqlalchemy_statements import Surroundings, entity_of, raw_columns, resolve_from
-from afterwork.derived.tracking.mapping_clauses import discriminator_columns
+from afterwork.derived.tracking.mapping_clauses import discriminator_columns, lookup_columns
 from afterwork.derived.tracking.query.flat_query import CannotFlatten, SubqueryPath, TableRef
 
 
@@ -80,6 +80,9 @@ def entities_by_key(statement: Select[Any]) -> tuple[Select[Any], set[tuple[Any,
             continue
         mapper = entity.mapper
         columns += [getattr(entity.entity, mapper.get_property_by_column(key).key) for key in mapper.primary_key]
+        if lookup_columns(mapper) and mapper.polymorphic_on is not None:
+            discriminator = mapper.get_property_by_column(mapper.polymorphic_on).key
+            columns.append(getattr(entity.entity, discriminator, mapper.polymorphic_on))
         discriminators |= {(column.table, column.name) for column in discriminator_columns(mapper)}
     if all(map(is_, columns, raw_columns(statement))):
         return statement, discriminators
