@@ -37,7 +37,7 @@ class Live:
     def stream(self, request: Request, show: Callable[[], PageContent]) -> Response:
         """Stream the main part of a page, now and whenever it has changed."""
         if len(self._open) >= MOST:
-            return PlainTextResponse("Too many look at once.", 503, {"retry-after": "30"})
+            return PlainTextResponse("Too many pages are open at once.", 503, {"retry-after": "30"})
         headers = {"cache-control": "no-store", "x-accel-buffering": "no"}
         return StreamingResponse(self._events(request, show), media_type="text/event-stream", headers=headers)
 
@@ -60,7 +60,7 @@ class Live:
         try:
             shown = show()
         except (AfterworkError, SQLAlchemyError):
-            return "event: trouble\ndata: The page can't be brought up to date. Reload it to see why.\n\n"
+            return "event: trouble\ndata: The page can't be updated. Reload it to see why.\n\n"
         text = page_text(self.site, request, shown.template, shown.context, layout=FRAGMENT)
         lines = text.splitlines()
         return "event: main\n" + "".join(f"data: {line}\n" for line in lines) + "\n"

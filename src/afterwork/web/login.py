@@ -56,11 +56,11 @@ async def enter(site: Site, tries: LoginAttempts, request: Request) -> Response:
     if tries.are_too_many(client):
         return _form(site, request, 429, f"Too many wrong tokens. Try again in {WITHIN:.0f} seconds.")
     if not csrf.is_intended(request, meant):
-        return _form(site, request, 403, "This form was too old. Try again.")
+        return _form(site, request, 403, "This form has expired. Try again.")
     identity = site.access.by_token(shown)
     if identity is None:
         tries.note(client)
-        return _form(site, request, 401, "This is not the token.")
+        return _form(site, request, 401, "The token is wrong.")
     request.session.clear()
     request.session["identity"] = [identity.name, identity.may_act]
     return RedirectResponse(local_path(wanted, request.scope.get("root_path", "")), 303)

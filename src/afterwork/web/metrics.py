@@ -48,9 +48,9 @@ def _gauges(current: Gauges) -> Iterator[Metric]:
     lanes = {
         "waiting": GaugeMetricFamily("afterwork_tickets_waiting", "Tickets that are due.", labels=["lane"]),
         "oldest": GaugeMetricFamily(
-            "afterwork_tickets_oldest_seconds", "How long the first ticket has been due.", labels=["lane"]
+            "afterwork_tickets_oldest_seconds", "Seconds since the first ticket was due.", labels=["lane"]
         ),
-        "later": GaugeMetricFamily("afterwork_tickets_later", "Tickets that wait for their time.", labels=["lane"]),
+        "later": GaugeMetricFamily("afterwork_tickets_later", "Tickets whose time has not come.", labels=["lane"]),
     }
     for lane in current.lanes:
         for name, metric in lanes.items():
@@ -58,7 +58,9 @@ def _gauges(current: Gauges) -> Iterator[Metric]:
     yield from lanes.values()
     yield GaugeMetricFamily("afterwork_tickets_expired", "Receipts of tickets that came too late.", current.expired)
     yield GaugeMetricFamily("afterwork_caches_stale", "Caches that are stale.", current.stale)
-    yield GaugeMetricFamily("afterwork_caches_oldest_seconds", "How long the first has been stale.", current.stale_for)
+    yield GaugeMetricFamily(
+        "afterwork_caches_oldest_seconds", "Seconds since the first of them was due.", current.stale_for
+    )
     yield GaugeMetricFamily("afterwork_journal_changes", "Changes that no server has matched.", current.journal)
     yield GaugeMetricFamily("afterwork_journal_oldest_seconds", "The age of the first of them.", current.journal_for)
     yield GaugeMetricFamily("afterwork_servers", "Servers that are running.", current.servers)
@@ -76,7 +78,7 @@ def _gauges(current: Gauges) -> Iterator[Metric]:
 
 def _run_metrics(totals: Sequence[RunTotal]) -> Iterator[Metric]:
     runs = CounterMetricFamily("afterwork_runs", "Runs that have ended.", labels=[*RUN_LABELS, "outcome"])
-    took = HistogramMetricFamily("afterwork_run_seconds", "How long the code of runs took.", labels=RUN_LABELS)
+    took = HistogramMetricFamily("afterwork_run_seconds", "Seconds that the code of runs took.", labels=RUN_LABELS)
     latency = HistogramMetricFamily("afterwork_latency_seconds", "From due to done.", labels=RUN_LABELS)
     for total in totals:
         labels, sums = [total.work, total.source], total.sums

@@ -42,7 +42,7 @@ def act_route(site: Site, act: PageAct) -> Route:
     async def endpoint(request: Request) -> Response:
         async with request.form(max_files=0, max_fields=MAX_FORM_FIELDS) as form:
             if not csrf.is_intended(request, str(form.get(csrf.FIELD, ""))):
-                return PlainTextResponse("This form did not come from this page, or was too old. Go back, reload.", 403)
+                return PlainTextResponse("This form is not of this page, or has expired. Reload the page.", 403)
             act_request = ActRequest(identity_of(request).name, request.path_params, form)
             done, problem = await run_in_threadpool(_outcome, site, act, act_request)
         request.session["said"] = {"text": done or problem, "is_problem": bool(problem)}
