@@ -1,12 +1,12 @@
 """`aw.fresh` and `aw.is_stale`: answers that are right now, whatever the server has still to do."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence, Set
 from dataclasses import dataclass, field
 from datetime import datetime
 from functools import cached_property
 from typing import Any
 
-from sqlalchemy import Connection, select
+from sqlalchemy import Connection, Dialect, select
 from sqlalchemy.orm import InstanceState, QueryableAttribute, Session
 from sqlalchemy.orm.attributes import instance_state, set_committed_value
 
@@ -14,8 +14,9 @@ from afterwork.clock import SystemClock
 from afterwork.derived.compute.assembly import matcher_of
 from afterwork.derived.compute.result_check import checked
 from afterwork.derived.compute.result_column import ResultColumn
-from afterwork.derived.manifest.reads import RowRead, pattern_number, row_number
+from afterwork.derived.manifest.reads import QueryRead, RowRead, pattern_number, row_number, same_row
 from afterwork.derived.matching.matcher import Matcher
+from afterwork.derived.queue.feeders import Feeders
 from afterwork.derived.queue.registered_derivation import RegisteredDerivation
 from afterwork.derived.tracking.hidden_state import ReadListener, recording_to
 from afterwork.derived.tracking.tracked_attributes import instrument
@@ -26,15 +27,20 @@ from afterwork.model.inspection import inspect_model
 from afterwork.saving.later import session as session_of
 from afterwork.settings import Settings
 from afterwork.store.caches.tables import cache as caches
+from afterwork.store.caches.tables import derivation as derivations
 from afterwork.store.caches.tables import due as dues
 from afterwork.store.dialects import database_of
 from afterwork.store.journal.change import Change
+
+MAX_CACHES_OF_ROW = 100
+"""Derived members whose caches may be looked up by the row that they write to."""
 
 
 def is_stale(obj: object, name: str) -> bool:
     """Return whether a derived member of an object, or a view model that is a cache, is out of date.
 
-    It is if something that it read has changed, also through others, or if it has never run. This is answered in the
+    It is if something that it read has changed, also through others, or if it has never run. In doubt it counts as out
+    of date: where its queries ask for derived values by more than one column, or by no integer. This is answered in the
     transaction of the object's session, which is flushed before.
 
     Raises `BadRequest` if the object has no such cache, `NoSession` if it is in no session.
@@ -47,8 +53,8 @@ def fresh(obj: object, name: str) -> Any:
     """Return the value of a derived member that is right now.
 
     That is the stored one, or if it is stale, one that is calculated here, with all stale values that it is made from.
-    Nothing is stored; that is the server's work. This happens in the transaction of the object's session, which is
-    flushed before.
+    Only what a query of the calculation itself reads or compares in SQL is as the database has it. Nothing is stored;
+    that is the server's work. This happens in the transaction of the object's session, which is flushed before.
 
     Raises `BadRequest` if the object has no such member, `NoSession` if it is in no session, `CircularCaches` if it is
     made from itself, `BadValue` if it can't be stored, and what the calculation raises.
@@ -81,6 +87,7 @@ class _Inquiry:
     connection: Connection
     matcher: Matcher
     _known: dict[int, bool] = field(default_factory=dict)
+    _derivations: dict[int, bool] = field(default_factory=dict)
     _values: dict[str, Any] = field(default_factory=dict)
     _going_on: list[str] = field(default_factory=list)
 
@@ -137,7 +144,68 @@ class _Inquiry:
         return not all(self.matcher.manifest_store.is_own_write(tx, wrote) for tx in transactions)
 
     def _has_stale_feeder(self, number: int) -> bool:
-        return any(self.is_stale(derivation, root) for derivation, root in self._feeders(number))
+        return any(map(self._finds_stale, self._read_keys(number)))
+
+    def _finds_stale(self, read_key: int) -> bool:
+        """Return whether a read finds a derived value that is out of date. In doubt, it does."""
+        pattern, key = self.matcher.patterns.pattern(pattern_number(read_key)), row_number(read_key)
+        about = self.matcher.registry.writing(pattern.table_id, self.matcher.patterns.mask(pattern))
+        writers = list(filter(self._may_be_stale, about))
+        match pattern:
+            case _ if not writers:
+                return False
+            case RowRead() if key is not None:
+                return any(self._is_any_stale(writer, writer.roots_of([key], self._dialect)[0]) for writer in writers)
+            case RowRead():
+                return self._is_row_stale(read_key, pattern, {writer.id for writer in writers})
+            case QueryRead(equal=(name,), columns=columns) if key is not None and _write_only(writers, columns):
+                return any(self._is_any_stale(writer, self._matching(writer, name, key)) for writer in writers)
+            case _:
+                return True
+
+    def _may_be_stale(self, derivation: RegisteredDerivation) -> bool:
+        """Return whether any cache of a derivation is out of date, or may be because of what others write."""
+        if derivation.id not in self._derivations:
+            self._derivations[derivation.id] = False  # as above
+            registry = self.matcher.registry
+            self._derivations[derivation.id] = (
+                self._has_due(derivation)
+                or any(registry.knows(derivation.id, [pattern_number(read_key)]) for read_key in self._changed)
+                or any(registry.reads(derivation, feeder) and self._may_be_stale(feeder) for feeder in registry)
+            )
+        return self._derivations[derivation.id]
+
+    def _has_due(self, derivation: RegisteredDerivation) -> bool:
+        due = select(dues.c.derivation).where(dues.c.derivation == derivation.id, dues.c.since.is_not(None))
+        unfinished = select(derivations.c.id).where(derivations.c.id == derivation.id, ~derivations.c.backfilled)
+        return self.connection.execute(due.union_all(unfinished).limit(1)).first() is not None
+
+    def _is_any_stale(self, derivation: RegisteredDerivation, roots: Iterable[str]) -> bool:
+        return any(self.is_stale(derivation, root) for root in roots)
+
+    def _is_row_stale(self, read_key: int, pattern: RowRead, writers: Set[int]) -> bool:
+        """Return whether a row whose key is only known as a hash has a stale value. Its own caches have read it."""
+        own = [
+            same_row(read_key, number)
+            for number, row in self.matcher.patterns.row_reads(pattern.table_id)
+            if row.own_column & pattern.columns
+        ]
+        readers = self.matcher.manifest_store.readers(self.connection, own, MAX_CACHES_OF_ROW)
+        return any(derivation in writers and self._is_stale(number) for number, derivation, _ in readers)
+
+    def _matching(self, derivation: RegisteredDerivation, name: str, key: int) -> Iterator[str]:
+        """Yield the external ids of the objects whose row has this value in a column."""
+        feeders = Feeders(self.matcher.cache_rows, self._dialect)
+        return (root for _, root in feeders.objects_with(self.connection, derivation, [(name, str(key))]))
+
+    @property
+    def _dialect(self) -> Dialect:
+        return self.matcher.dialect
+
+    @cached_property
+    def _changed(self) -> set[int]:
+        """The read keys of all changes that are not matched yet."""
+        return self._touched.union(*(written for _, written in self._overwritten))
 
     @cached_property
     def _touched(self) -> set[int]:
@@ -156,14 +224,10 @@ class _Inquiry:
     def _read_keys(self, number: int) -> set[int]:
         return set(self.matcher.manifest_store.read_keys(self.connection, [number]).get(number, ()))
 
-    def _feeders(self, number: int) -> Iterator[tuple[RegisteredDerivation, str]]:
-        """Yield the caches that write what a cache has read: derivation and external id."""
-        for read_key in self._read_keys(number):
-            pattern, key = self.matcher.patterns.pattern(pattern_number(read_key)), row_number(read_key)
-            if isinstance(pattern, RowRead) and key is not None:
-                for derivation in self.matcher.registry.writing(pattern.table_id, pattern.columns):
-                    for root in derivation.roots_of([key], self.matcher.dialect)[0]:
-                        yield derivation, root
+
+def _write_only(writers: Iterable[RegisteredDerivation], columns: int) -> bool:
+    """Return whether derivations write these columns, and none of those that a query asks by."""
+    return all(writer.target_column is not None and writer.target_column[1] & columns for writer in writers)
 
 
 class _Freshening(ReadListener):

@@ -87,6 +87,11 @@ def pattern_number(read_key: int) -> int:
     return read_key >> KEY_BITS
 
 
+def same_row(read_key: int, pattern_number: int) -> int:
+    """Return the read key of another pattern for the same row."""
+    return pattern_number << KEY_BITS | read_key & ((1 << KEY_BITS) - 1)
+
+
 def row_number(read_key: int) -> int | None:
     """Return the whole number that a read key was made of; None where it was hashed."""
     lower = read_key & ((1 << KEY_BITS) - 1)

@@ -83,11 +83,11 @@ class Feeders:
                     readers[writer.root_of(key, self.dialect, writer.target)].append(run.cache)
             for query in _queries(writer, run.reads):
                 asked[query].append(run.cache)
-        for (name, key), root in self._answers(connection, writer, asked):
+        for (name, key), root in self.objects_with(connection, writer, asked):
             readers[root] += asked[name, key]
         return readers
 
-    def _answers(
+    def objects_with(
         self, connection: Connection, writer: RegisteredDerivation, asked: Iterable[tuple[str, str]]
     ) -> Iterator[tuple[tuple[str, str], str]]:
         """Yield each column and value that was asked for with the objects whose rows have it."""
