@@ -210,12 +210,15 @@ class _Inquiry:
     @cached_property
     def _touched(self) -> set[int]:
         """The read keys of changes that are not matched yet."""
-        return {read_key for change in self._waiting for read_key in self.matcher.patterns.touched_keys(change)}
+        return {read_key for change in self._waiting for read_key, is_own in self._touched_by(change) if not is_own}
 
     @cached_property
     def _overwritten(self) -> list[tuple[int, list[int]]]:
         """The read keys of values written by changes that are not matched yet, with the transaction of each."""
-        return [(change.tx, self.matcher.patterns.overwritten_keys(change)) for change in self._waiting]
+        return [(change.tx, [key for key, is_own in self._touched_by(change) if is_own]) for change in self._waiting]
+
+    def _touched_by(self, change: Change) -> list[tuple[int, bool]]:
+        return self.matcher.patterns.touched(change)
 
     @cached_property
     def _waiting(self) -> Sequence[Change]:

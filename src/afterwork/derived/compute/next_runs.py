@@ -79,7 +79,7 @@ class NextRuns:
         for change in unseen:
             if own_tx is not None and change.tx == own_tx:
                 continue
-            touched = {*self.matcher.patterns.touched_keys(change), *self.matcher.patterns.overwritten_keys(change)}
+            touched = {read_key for read_key, _ in self.matcher.patterns.touched(change)}
             is_truncate = change.kind == "T"
             for cache, keys in complete.items():
                 if cache not in causes and (is_truncate or not touched.isdisjoint(keys)):

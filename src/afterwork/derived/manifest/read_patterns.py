@@ -141,18 +141,20 @@ class ReadPatterns:
 
     # What changes touch.
 
-    def touched_keys(self, change: Change) -> list[int]:
-        """Return the read keys of all reads that a change touches."""
-        touched = self._touched_by(change)
-        read_keys = [read_key(number, key) for key in self._keys(change) for number in touched.rows]
-        for known in touched.queries:
-            read_keys += [read_key(known.number, key) for key in _query_keys(known, change)]
-        return read_keys
+    def touched(self, change: Change) -> list[tuple[int, bool]]:
+        """Return the read keys of all reads that a change touches.
 
-    def overwritten_keys(self, change: Change) -> list[int]:
-        """Return the read keys of row reads of which a change touches only the column that the reader writes."""
-        row_numbers = self._touched_by(change).own_column
-        return [read_key(number, key) for key in self._keys(change) for number in row_numbers]
+        Each comes with whether it is of a row read of which only the column that the reader itself writes is touched.
+        """
+        touched = self._touched_by(change)
+        keys: list[tuple[int, bool]] = []
+        if touched.rows or touched.own_column:
+            for key in self._keys(change):
+                keys += [(read_key(number, key), False) for number in touched.rows]
+                keys += [(read_key(number, key), True) for number in touched.own_column]
+        for known in touched.queries:
+            keys += [(read_key(known.number, key), False) for key in _query_keys(known, change)]
+        return keys
 
     def _keys(self, change: Change) -> Iterator[Key]:
         """Yield the key of a row as it stands in the journal, and as the model reads it, if different."""
@@ -223,10 +225,14 @@ def _pattern(row: Any) -> ReadPattern:
 
 def _query_keys(known: _NumberedQuery, change: Change) -> set[str]:
     """Return the keys of a query read for the values that a row has in the images of a change."""
-    positions = known.positions
+    positions, old, new = known.positions, change.old, change.new
     if not positions:
         return {""}
-    images = [image for image in (change.old, change.new) if image is not None]
+    if len(positions) == 1 and old is not None and new is not None:  # each of thousands of updates comes here
+        position = positions[0]
+        if len(old) > position < len(new) and (value := new[position]) is not None and old[position] == value:
+            return {value}
+    images = [image for image in (old, new) if image is not None]
     if len(positions) == 1 and all(len(image) > positions[0] for image in images):
         (position,) = positions
         return {NULL if image[position] is None else image[position] for image in images}  # type: ignore[misc]

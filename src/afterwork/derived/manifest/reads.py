@@ -102,7 +102,8 @@ def _lower(key: Key) -> int:
     if type(key) is int and 0 <= key < _HASHED:
         return key
     if isinstance(key, str):
-        if not _is_number(key):
+        # A number of the usual form. Each of many changes comes here, so this is no function of its own.
+        if not (key.isdigit() and key.isascii() and len(key) < 19 and (key[0] != "0" or key == "0")):
             return _hashed(spelled(key))
         key = int(key)
     return key if isinstance(key, int) and 0 <= key < _HASHED else _hashed(_as_text(key))
@@ -111,10 +112,6 @@ def _lower(key: Key) -> int:
 def _as_text(key: Any) -> str:
     """Return the journal's text for what SQLite may keep in place of a whole number."""
     return f"X'{key.hex().upper()}'" if isinstance(key, bytes) else str(key)
-
-
-def _is_number(text: str) -> bool:
-    return text.isascii() and text.isdigit() and len(text) < 19 and (text == "0" or text[0] != "0")
 
 
 def _hashed(text: str) -> int:

@@ -138,11 +138,11 @@ class Matcher:
             if alike not in rereads:
                 rereads[alike] = self.rereads(change)
             reread = rereads[alike]
-            touched = {(key, change.tx, reread, False) for key in self.patterns.touched_keys(change)}
-            touched |= {(key, change.tx, reread, True) for key in self.patterns.overwritten_keys(change)}
-            for key, tx, is_reread, is_own_column in touched - known:
-                yield TouchedRead(key, tx, position, is_reread, is_own_column)
-            known |= touched
+            for key, is_own_column in self.patterns.touched(change):
+                read = key, change.tx, reread, is_own_column
+                if read not in known:
+                    known.add(read)
+                    yield TouchedRead(key, change.tx, position, reread, is_own_column)
 
     def _affected_by_truncate(self, connection: Connection, changes: Sequence[Change]) -> list[Affected]:
         """Return all caches that ever read of an emptied table: after a TRUNCATE, nobody knows which rows it had."""

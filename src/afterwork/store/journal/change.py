@@ -85,7 +85,8 @@ def _changes(row: JournalEntry) -> Iterator[Change]:
             return _updates(row, _maker(row))
         case kind:  # here the key may be whatever SQLite keeps in a column for numbers
             key = text_in(row.key if row.key is not None else row.key_text)
-            old, new = _image(row.old), _image(row.new)
+            old = _image(row.old)
+            new = old if row.new == row.old else _image(row.new)  # mostly: no value by which others ask has changed
             return iter(
                 [Change(row.id, _tx(row), moment_of(row.changed_at), row.table_id, kind, key, row.columns, old, new)]
             )
@@ -148,7 +149,8 @@ def _texts(image: str) -> Values:
     """Return the texts of an image by SQLite's triggers, which older versions wrote as JSON."""
     if image.startswith("["):
         return list(json.loads(image))
-    return [None if null else text.replace("''", "'") for text, null in _LITERAL.findall(image)]
+    found = [None if null else text for text, null in _LITERAL.findall(image)]
+    return [text and text.replace("''", "'") for text in found] if "''" in image else found
 
 
 def key_as_bytes(key: str) -> str:
