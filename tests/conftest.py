@@ -9,16 +9,18 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 import pytest
-from sqlalchemy import URL, Engine, create_engine, make_url, text
+from sqlalchemy import URL, Engine, create_engine, text
 from sqlalchemy.orm import Session
 
 import afterwork as aw
 from afterwork.events import Event
 from tests.support import shop, trade
 from tests.support.compilations import Compilations
+from tests.support.databases import KINDS, empty_database
 from tests.support.memory import be_quick_with_files
 from tests.support.postgres import Server, postgres
 from tests.support.prepared import COMPILED, PREPARED, Prepared, begin_with
+from tests.support.processes import Forks, forks
 from tests.support.waiting import eventually
 
 
@@ -59,14 +61,11 @@ def postgres_server() -> Iterator[Server]:
         yield server
 
 
-@pytest.fixture(params=["sqlite", "postgresql"])
+@pytest.fixture(params=KINDS)
 def url(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[URL]:
     """An empty database."""
-    if request.param == "sqlite":
-        yield make_url(f"sqlite:///{tmp_path / 'shop.db'}")
-    else:
-        with request.getfixturevalue("postgres_server").fresh_database() as database:
-            yield database
+    with empty_database(request, tmp_path) as database:
+        yield database
 
 
 @pytest.fixture(scope="session")
@@ -88,6 +87,13 @@ def engine(url: URL, prepared: Prepared, compilations: Compilations) -> Iterator
     made = create_engine(url, execution_options={PREPARED: prepared, COMPILED: compilations})
     yield made
     made.dispose()
+
+
+@pytest.fixture(scope="session")
+def the_forks() -> Iterator[Forks]:
+    """Where the processes of all tests come from."""
+    with forks() as the_forks:
+        yield the_forks
 
 
 @dataclass

@@ -11,14 +11,30 @@ from pathlib import Path
 
 import pytest
 from sqlalchemy import URL, Engine, func, select, update
+from sqlalchemy.orm import Session
 
 from afterwork.store import tables
 from examples import shop
 from examples.shop import Customer
-from tests.support.command_line import APP, ROOT, Afterwork, afterwork, ann, ask, numbered, run, text_of, told
+from tests.support.command_line import (
+    APP,
+    ROOT,
+    Afterwork,
+    Serve,
+    afterwork,
+    ann,
+    ask,
+    numbered,
+    run,
+    serve,
+    text_of,
+    told,
+)
+from tests.support.databases import url
+from tests.support.marks import ONLY_POSTGRESQL
 from tests.support.waiting import eventually
 
-__all__ = ["afterwork", "ann"]
+__all__ = ["afterwork", "ann", "serve", "url"]
 
 # check
 
@@ -171,11 +187,11 @@ def test_a_paused_lane_rests_until_it_is_resumed(engine: Engine, ann: Customer, 
 
 
 @contextmanager
-def server(url: URL, app: str = APP, folder: Path = ROOT, *options: str) -> Iterator[subprocess.Popen[str]]:
-    """`afterwork serve` in a process of its own."""
-    command = [sys.executable, "-m", "afterwork.cli", "serve", app, *options]
+def program(url: URL) -> Iterator[subprocess.Popen[str]]:
+    """`afterwork serve` as somebody starts it."""
+    command = [sys.executable, "-m", "afterwork.cli", "serve", APP]
     environment = {**os.environ, "AFTERWORK_DATABASE": text_of(url)}
-    process = subprocess.Popen(command, cwd=folder, env=environment, stderr=subprocess.PIPE, text=True)
+    process = subprocess.Popen(command, cwd=ROOT, env=environment, stderr=subprocess.PIPE, text=True)
     try:
         yield process
     finally:
@@ -183,12 +199,12 @@ def server(url: URL, app: str = APP, folder: Path = ROOT, *options: str) -> Iter
         process.communicate()
 
 
-@pytest.mark.parametrize("sign", [signal.SIGTERM, signal.SIGINT])
+@pytest.mark.parametrize(("url", "sign"), [("postgresql", signal.SIGTERM), ("sqlite", signal.SIGINT)], indirect=["url"])
 def test_serve_runs_tickets_and_ends_well_when_told_to_stop(
     url: URL, engine: Engine, ann: Customer, sign: signal.Signals
 ) -> None:
     ask(engine, "Customer.assign_number", ann)
-    with server(url) as process:
+    with program(url) as process:
         eventually(lambda: numbered(engine) == 1)
         process.send_signal(sign)
         _, log = process.communicate(timeout=30)
@@ -198,14 +214,14 @@ def test_serve_runs_tickets_and_ends_well_when_told_to_stop(
     assert "server 1 stopped, unfinished runs: 0" in log
 
 
-def test_serve_shows_each_run_when_it_is_asked_for_details(url: URL, engine: Engine, ann: Customer) -> None:
+def test_serve_shows_each_run_when_it_is_asked_for_details(engine: Engine, ann: Customer, serve: Serve) -> None:
     ask(engine, "Customer.assign_number", ann)
-    with server(url, APP, ROOT, "--log-level", "debug", "--workers", "1", "--grace", "5", "--lease", "9") as process:
-        eventually(lambda: numbered(engine) == 1)
-        process.terminate()
-        _, log = process.communicate(timeout=30)
+    process = serve(APP, "--log-level", "debug", "--workers", "1", "--grace", "5", "--lease", "9")
+    eventually(lambda: numbered(engine) == 1)
+    process.send(signal.SIGTERM)
 
-    assert "Customer.assign_number on Customer!1 done" in log
+    assert process.wait(30) == 0
+    assert "Customer.assign_number on Customer!1 done" in process.output.read_text()
 
 
 SLOW = """
@@ -231,25 +247,24 @@ app = aw.Afterwork(Base)
 """
 
 
-def test_serve_ends_with_1_when_a_run_did_not_end_in_time(url: URL, engine: Engine, tmp_path: Path) -> None:
+def test_serve_ends_with_1_when_a_run_did_not_end_in_time(
+    engine: Engine, serve: Serve, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     (tmp_path / "slow.py").write_text(SLOW)
-    prepare = (
-        "import slow, os; from sqlalchemy import *; from sqlalchemy.orm import Session\n"
-        "engine = create_engine(os.environ['AFTERWORK_DATABASE']); slow.Base.metadata.create_all(engine)\n"
-        "slow.app.install(engine)\n"
-        "with Session(engine) as s, s.begin():\n"
-        "    s.add(slow.SysAsyncTicket(view_model='Sleeper.sleep', root_object=slow.Sleeper()))\n"
-    )
-    environment = {**os.environ, "AFTERWORK_DATABASE": text_of(url)}
-    subprocess.run([sys.executable, "-c", prepare], cwd=tmp_path, env=environment, check=True)
+    monkeypatch.syspath_prepend(tmp_path)
+    import slow  # type: ignore[import-not-found]
 
-    with server(url, "slow:app", tmp_path, "--grace", "0.1") as process:
-        eventually(lambda: leases(engine) == 1)
-        process.terminate()
-        _, log = process.communicate(timeout=30)
+    slow.Base.metadata.create_all(engine)
+    slow.app.install(engine)
+    with Session(engine) as session, session.begin():
+        session.add(slow.SysAsyncTicket(view_model="Sleeper.sleep", root_object=slow.Sleeper()))
 
-    assert process.returncode == 1
-    assert "unfinished runs: 1" in log
+    process = serve("slow:app", "--grace", "0.1", folder=tmp_path)
+    eventually(lambda: leases(engine) == 1)
+    process.send(signal.SIGTERM)
+
+    assert process.wait(30) == 1
+    assert "unfinished runs: 1" in process.output.read_text()
 
 
 def leases(engine: Engine) -> int:
@@ -330,20 +345,16 @@ def test_a_server_that_can_not_be_reached_is_told_without_its_password() -> None
         assert "secret" not in said
 
 
+@ONLY_POSTGRESQL
 def test_a_server_is_told_that_its_database_does_not_let_it_in(url: URL) -> None:
-    if url.get_backend_name() == "sqlite":
-        pytest.skip("it has no names of databases")
-
     said = told(run("serve", APP, "--database", text_of(url.set(database="no_such", password="secret"))), exit_code=1)
 
     assert 'database "no_such" does not exist. Waiting would not help. See whether' in said
     assert "secret" not in said
 
 
+@ONLY_POSTGRESQL
 def test_the_usual_short_form_of_a_postgresql_url_is_understood(url: URL, ann: Customer) -> None:
-    if url.get_backend_name() == "sqlite":
-        pytest.skip("it is about PostgreSQL")
-
     told(run("status", APP, "--database", text_of(url.set(drivername="postgresql"))))
 
 

@@ -13,8 +13,11 @@ import afterwork as aw
 from tests.conftest import Trade, begin_trade
 from tests.support import trade
 from tests.support.command_line import Afterwork, run, text_of, told
+from tests.support.databases import ON_BOTH, url
 from tests.support.prepared import begin_with
 from tests.support.trade import Customer, Line, Order, Product
+
+__all__ = ["url"]
 
 APP = "tests.test_cli_caches:app"
 app = aw.Afterwork(trade.Base)
@@ -307,6 +310,7 @@ def test_status_counts_what_is_stale(shop: Trade, afterwork: Afterwork) -> None:
 # check
 
 
+@ON_BOTH
 def test_check_finds_what_is_not_captured_and_repair_puts_all_right(shop: Trade, afterwork: Afterwork) -> None:
     assert "capture on 7 tables" in told(afterwork("check"))
     without_triggers(shop, "UPDATE line SET quantity = 50 WHERE id = 1")

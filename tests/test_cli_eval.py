@@ -5,24 +5,30 @@ from pathlib import Path
 
 import pytest
 from click.testing import CliRunner, Result
-from sqlalchemy import URL, create_engine
+from sqlalchemy import URL, Engine
 from sqlalchemy.orm import Session
 
 import examples.shop
 from afterwork.cli import main, shell
 from examples.shop.model import Customer, Order, create
+from tests.support.databases import ON_BOTH, url
+from tests.support.prepared import begin_with
+
+__all__ = ["url"]
 
 APP = "examples.shop:app"
 
 
-@pytest.fixture
-def address(url: URL) -> str:
-    engine = create_engine(url)
+def ann_has_an_order(engine: Engine) -> None:
     create(engine)
     examples.shop.app.install(engine)
     with Session(engine) as session, session.begin():
         session.add_all([Customer(id=1, name="Ann", number=7, orders=[Order(id=5)]), Customer(id=2, name="Bo")])
-    engine.dispose()
+
+
+@pytest.fixture
+def address(url: URL, engine: Engine) -> str:
+    begin_with(engine, ann_has_an_order)
     return url.render_as_string(hide_password=False)
 
 
@@ -46,6 +52,7 @@ def test_what_is_wrong_is_pointed_at(address: str) -> None:
     assert "^^^^^^" in found.output
 
 
+@ON_BOTH
 def test_nothing_can_be_changed(address: str) -> None:
     assert "This changes the model" in ask(address, "eval", "self.number := 3", "--on", "Customer!2").output
     assert ask(address, "eval", "self.number", "--on", "Customer!2").output == "null\n"

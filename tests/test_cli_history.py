@@ -10,8 +10,9 @@ import afterwork as aw
 from examples import shop
 from examples.shop import Customer, SysAsyncTicket
 from tests.support.command_line import Afterwork, afterwork, ann, told
+from tests.support.databases import url
 
-__all__ = ["afterwork", "ann"]
+__all__ = ["afterwork", "ann", "url"]
 
 
 def test_it_shows_what_ran_and_what_failed(ann: Customer, engine: Engine, afterwork: Afterwork) -> None:

@@ -7,21 +7,23 @@ from xml.etree import ElementTree
 
 import pytest
 from click.testing import CliRunner, Result
-from sqlalchemy import URL, create_engine, text
+from sqlalchemy import URL, Engine, text
 from sqlalchemy.orm import Session
 
 import examples.shop
 from afterwork.cli import main
 from examples.shop.model import Customer, Order, create
+from tests.support.databases import url
+from tests.support.prepared import begin_with
+
+__all__ = ["url"]
 
 APP = "examples.shop:app"
 Ask = Callable[..., Result]
 
 
-@pytest.fixture
-def ask(url: URL, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Ask:
+def one_order_is_lost(engine: Engine) -> None:
     """A shop with two orders, one of which somebody has put into a state that there is not."""
-    engine = create_engine(url)
     create(engine)
     examples.shop.app.install(engine)
     with Session(engine) as session, session.begin():
@@ -29,7 +31,12 @@ def ask(url: URL, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Ask:
     examples.shop.app.run_until_idle(engine)
     with engine.begin() as connection:
         connection.execute(text("UPDATE customer_order SET state = 'lost' WHERE id = 2"))
-    engine.dispose()
+
+
+@pytest.fixture
+def ask(url: URL, engine: Engine, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Ask:
+    """A command about that shop."""
+    begin_with(engine, one_order_is_lost)
     monkeypatch.chdir(tmp_path)
     address = url.render_as_string(hide_password=False)
     return lambda command, *arguments: CliRunner().invoke(main, [command, APP, *arguments, "--database", address])

@@ -1,19 +1,21 @@
 """`afterwork reload`: a server that goes on reads its files of jobs again."""
 
-import os
-import subprocess
+import signal
 import sys
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from click.testing import CliRunner
-from sqlalchemy import URL, create_engine, text
+from sqlalchemy import URL, Engine, text
 from sqlalchemy.orm import Session
 
-import afterwork as aw
-from afterwork.cli import main
+from tests.support.command_line import Serve, run, serve, text_of, told
+from tests.support.databases import url
+from tests.support.marks import ONLY_POSTGRESQL
+from tests.support.processes import Process
 from tests.support.waiting import eventually
+
+__all__ = ["serve", "url"]
 
 MODEL = """
 from pathlib import Path
@@ -37,74 +39,51 @@ JOBS = '[derived."Box.value"]\nvalue = "self.size * {}"\n[methods."Box.send"]\np
 
 
 @pytest.fixture
-def place(tmp_path: Path, url: URL, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
-    """A folder with a model and its file of jobs, and a server in a process of its own."""
+def server(tmp_path: Path, engine: Engine, serve: Serve, monkeypatch: pytest.MonkeyPatch) -> Iterator[Process]:
+    """A server of a model with a file of jobs, which lies in the test's folder."""
     (tmp_path / "boxes.py").write_text(MODEL)
     (tmp_path / "jobs.toml").write_text(JOBS.format(2))
     monkeypatch.chdir(tmp_path)
     monkeypatch.syspath_prepend(str(tmp_path))
     monkeypatch.delitem(sys.modules, "boxes", raising=False)
-    address = url.render_as_string(hide_password=False)
     import boxes  # type: ignore[import-not-found]
 
-    engine = create_engine(url)
     boxes.Base.metadata.create_all(engine)
     with Session(engine) as session, session.begin():
         session.add(boxes.Box(id=1, size=10))
-    aw.Afterwork(boxes.Base).install(engine)
     boxes.app.install(engine)
-    command = [
-        sys.executable,
-        "-c",
-        "from afterwork.cli import main; main()",
-        "serve",
-        "boxes:app",
-        "--database",
-        address,
-        "--log-level",
-        "debug",
-    ]
-    environment = {**os.environ, "PYTHONPATH": os.pathsep.join([str(tmp_path), *sys.path])}
-    with (tmp_path / "server.log").open("w") as log:
-        server = subprocess.Popen(command, cwd=tmp_path, stderr=log, stdout=log, env=environment)
-    yield tmp_path
-    server.terminate()
-    assert server.wait(20) == 0, (tmp_path / "server.log").read_text()
-    engine.dispose()
+    started = serve("boxes:app", "--log-level", "debug", folder=tmp_path)
+    yield started
+    started.send(signal.SIGTERM)
+    assert started.wait(20) == 0, started.output.read_text()
 
 
-def value(url: URL) -> int:
-    engine = create_engine(url)
+def value(engine: Engine) -> int:
     with engine.connect() as connection:
-        value = connection.execute(text("SELECT value FROM box")).scalar_one()
-    engine.dispose()
-    return int(value)
+        return int(connection.execute(text("SELECT value FROM box")).scalar_one())
 
 
 def reload(url: URL) -> str:
-    told = CliRunner().invoke(main, ["reload", "boxes:app", "--database", url.render_as_string(hide_password=False)])
-    assert told.exit_code == 0, told.output
-    return told.output
+    return told(run("reload", "boxes:app", "--database", text_of(url)))
 
 
-def test_a_server_goes_on_with_the_new_jobs(place: Path, url: URL) -> None:
-    eventually(lambda: value(url) == 20)
-    (place / "jobs.toml").write_text(JOBS.format(3))
+@ONLY_POSTGRESQL
+def test_a_server_goes_on_with_the_new_jobs(server: Process, engine: Engine, tmp_path: Path) -> None:
+    eventually(lambda: value(engine) == 20)
+    (tmp_path / "jobs.toml").write_text(JOBS.format(3))
 
-    assert reload(url).startswith("Told 1 servers: ")
+    assert reload(engine.url).startswith("Told 1 servers: ")
 
-    eventually(lambda: value(url) == 30)
+    eventually(lambda: value(engine) == 30)
 
 
-def test_a_file_that_is_wrong_leaves_the_jobs_as_they_are(place: Path, url: URL) -> None:
-    eventually(lambda: value(url) == 20)
-    (place / "jobs.toml").write_text(JOBS.format("nothing"))
+def test_a_file_that_is_wrong_leaves_the_jobs_as_they_are(server: Process, engine: Engine, tmp_path: Path) -> None:
+    eventually(lambda: value(engine) == 20)
+    (tmp_path / "jobs.toml").write_text(JOBS.format("nothing"))
 
-    reload(url)
+    reload(engine.url)
 
-    eventually(lambda: "jobs.toml, line 2: Box.value: " in (place / "server.log").read_text())
-    engine = create_engine(url)
+    eventually(lambda: "jobs.toml, line 2: Box.value: " in server.output.read_text())
     with engine.begin() as connection:
         connection.execute(text("UPDATE box SET size = 11"))
-    engine.dispose()
-    eventually(lambda: value(url) == 22)
+    eventually(lambda: value(engine) == 22)

@@ -3,7 +3,6 @@
 import json
 import subprocess
 import sys
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -13,9 +12,13 @@ from sqlalchemy.orm import Session
 import afterwork as aw
 from examples import shop
 from examples.shop import Customer, SysAsyncTicket
-from tests.support.command_line import APP, ROOT, open_the_example, run, text_of, told
+from tests.support.command_line import APP, ROOT, Serve, open_the_example, run, serve, text_of, told
+from tests.support.databases import url
+from tests.support.marks import ONLY_POSTGRESQL
 from tests.support.prepared import begin_with
 from tests.support.waiting import eventually
+
+__all__ = ["serve", "url"]
 
 
 @pytest.fixture
@@ -40,38 +43,27 @@ def ended(engine: Engine) -> int:
         return len(session.scalars(select(SysAsyncTicket).where(SysAsyncTicket.done.is_not(None))).all())
 
 
-@pytest.fixture
-def servers() -> Iterator[list[subprocess.Popen[str]]]:
-    """Server processes of a test, which end with it."""
-    processes: list[subprocess.Popen[str]] = []
-    yield processes
-    for process in processes:
-        process.terminate()
-        process.communicate(timeout=30)
-
-
-def serve(address: str, *options: str) -> subprocess.Popen[str]:
-    command = [sys.executable, "-c", "from afterwork.cli import main; main()", "serve", APP, "--database", address]
-    return subprocess.Popen([*command, *options], cwd=ROOT, stderr=subprocess.PIPE, text=True)
-
-
-def test_a_server_begins_anew_after_so_many_jobs(
-    engine: Engine, address: str, servers: list[subprocess.Popen[str]]
-) -> None:
+def test_a_server_begins_anew_after_so_many_jobs(engine: Engine, address: str) -> None:
     insight = shop.app.insight(engine)
-    servers.append(serve(address, "--max-jobs", "1"))
-    eventually(lambda: insight.activity().servers, SOON)
-    (first,) = insight.activity().servers
-    ask(engine)
-    eventually(lambda: ended(engine) == 1, SOON)
-    eventually(lambda: {one.id for one in insight.activity().servers} - {first.id}, SOON)
+    command = [sys.executable, "-m", "afterwork.cli", "serve", APP, "--database", address, "--max-jobs", "1"]
+    program = subprocess.Popen(command, cwd=ROOT, stderr=subprocess.DEVNULL)
+    try:
+        eventually(lambda: insight.activity().servers, SOON)
+        (first,) = insight.activity().servers
+        ask(engine)
+        eventually(lambda: ended(engine) == 1, SOON)
+        eventually(lambda: {one.id for one in insight.activity().servers} - {first.id}, SOON)
 
-    (server,) = insight.activity().servers
-    assert server.process == servers[0].pid  # as far as others can tell, the same
+        (server,) = insight.activity().servers
+        assert server.process == program.pid  # as far as others can tell, the same
+    finally:
+        program.terminate()
+        program.wait(30)
 
 
-def test_a_drained_server_leaves(engine: Engine, address: str, servers: list[subprocess.Popen[str]]) -> None:
-    servers.append(serve(address, "--lanes", "mail, main", "--only", "tickets,timers"))
+@ONLY_POSTGRESQL
+def test_a_drained_server_leaves(engine: Engine, address: str, serve: Serve) -> None:
+    process = serve(APP, "--lanes", "mail, main", "--only", "tickets,timers")
     eventually(lambda: shop.app.insight(engine).activity().servers, SOON)
     eventually(lambda: json.loads(told(run("lanes", APP, "--database", address, "--json")))["servers"][0]["knows"])
     (server,) = json.loads(told(run("lanes", APP, "--database", address, "--json")))["servers"]
@@ -81,9 +73,8 @@ def test_a_drained_server_leaves(engine: Engine, address: str, servers: list[sub
     said = told(run("drain", APP, str(server["id"]), "--database", address))
 
     assert said.strip() == f"Server {server['id']} begins nothing more, and leaves when its runs have ended."
-    _, log = servers[0].communicate(timeout=30)
-    assert servers[0].returncode == 0
-    assert "stops as soon as its runs have ended: it was asked to leave" in log
+    assert process.wait(30) == 0
+    assert "stops as soon as its runs have ended: it was asked to leave" in process.output.read_text()
 
 
 @pytest.mark.parametrize(

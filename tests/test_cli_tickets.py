@@ -3,31 +3,26 @@
 import json
 from collections.abc import Callable
 from datetime import timedelta
-from pathlib import Path
-from typing import Any
 
 import pytest
 from click.testing import CliRunner, Result
-from sqlalchemy import Engine, make_url
+from sqlalchemy import Engine
 from sqlalchemy.orm import Session
 
 import afterwork as aw
 from afterwork.cli import main
 from examples import shop
 from examples.shop import Customer, SysAsyncTicket
+from tests.support.databases import url
+from tests.support.prepared import begin_with
+
+__all__ = ["url"]
 
 Afterwork = Callable[..., Result]
 
 
-@pytest.fixture
-def url(tmp_path: Path) -> Any:
-    """One kind of database stands for both: what is asked of it is tested elsewhere."""
-    return make_url(f"sqlite:///{tmp_path / 'shop.db'}")
-
-
-@pytest.fixture
-def afterwork(engine: Engine) -> Afterwork:
-    """A command about a shop with three tickets: 1 has failed, 2 waits, 3 waits for a moment."""
+def three_tickets(engine: Engine) -> None:
+    """Of three tickets, 1 has failed, 2 waits, 3 waits for a moment."""
     shop.create(engine)
     shop.app.install(engine)
     with Session(engine) as session, session.begin():
@@ -42,6 +37,12 @@ def afterwork(engine: Engine) -> Afterwork:
         aw.later(ann.assign_number)
         session.flush()
         aw.later(ann.assign_number, after=timedelta(hours=1))
+
+
+@pytest.fixture
+def afterwork(engine: Engine) -> Afterwork:
+    """A command about a shop with three tickets."""
+    begin_with(engine, three_tickets)
 
     def ask(command: str, *others: str) -> Result:
         arguments = [command, "examples.shop:app", *others, "--database", str(engine.url)]

@@ -10,8 +10,6 @@ MAX_LINES = 400
 
 LONG: set[str] = {
     "compat/test_private_apis.py",
-    "jobs/test_batches.py",
-    "model/test_contract.py",
 }
 """Files that are longer, as long as they are. Split them; add none."""
 

@@ -2,32 +2,26 @@
 
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
-from sqlalchemy import URL
+from sqlalchemy import URL, Engine
 
 from tests.faults.scene import Scene
 from tests.support.journal import Journal
 from tests.support.numbers import JOURNAL
-from tests.support.processes import Forks, Processes, forks, processes
-
-
-@pytest.fixture(scope="session")
-def the_forks() -> Iterator[Forks]:
-    """Where the processes of all tests come from."""
-    with forks() as found:
-        yield found
+from tests.support.processes import Forks, Processes, processes
 
 
 @pytest.fixture
-def scene_on(the_forks: Forks, tmp_path: Path) -> Iterator[Callable[[URL], Scene]]:
-    """Sets the scene on a database that the test chooses."""
+def scene_on(the_forks: Forks, tmp_path: Path) -> Iterator[Callable[..., Scene]]:
+    """Sets the scene on a database that the test chooses, with options of its engine."""
     journal = Journal(tmp_path / "journal.jsonl")
     scenes: list[Scene] = []
     with processes(the_forks, tmp_path, {JOURNAL: str(journal.path)}) as started:
 
-        def make(url: URL) -> Scene:
-            scenes.append(Scene(url, journal, started))
+        def make(url: URL, **options: Any) -> Scene:
+            scenes.append(Scene(url, journal, started, options))
             return scenes[-1]
 
         yield make
@@ -37,9 +31,9 @@ def scene_on(the_forks: Forks, tmp_path: Path) -> Iterator[Callable[[URL], Scene
 
 
 @pytest.fixture
-def scene(scene_on: Callable[[URL], Scene], url: URL) -> Scene:
+def scene(scene_on: Callable[..., Scene], engine: Engine) -> Scene:
     """An installed database, without servers as yet."""
-    return scene_on(url)
+    return scene_on(engine.url, **engine.get_execution_options())
 
 
 @pytest.fixture

@@ -1,14 +1,14 @@
 """What the tests of faults do, and what must be true after each."""
 
 import json
-from collections.abc import Collection
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from itertools import pairwise
 from signal import SIGKILL, SIGTERM
 from typing import Any
 
-from sqlalchemy import URL, create_engine, func, select, text
+from sqlalchemy import URL, Engine, create_engine, func, select, text
 from sqlalchemy.orm import Session
 
 import afterwork as aw
@@ -17,6 +17,7 @@ from afterwork.store.tables import lease as leases
 from tests.support import numbers
 from tests.support.journal import Journal
 from tests.support.numbers import Customer, Effect, SysAsyncTicket
+from tests.support.prepared import begin_with
 from tests.support.processes import Process, Processes
 from tests.support.waiting import eventually
 
@@ -33,18 +34,27 @@ class Fault:
     signal: int = SIGKILL
 
 
+def begin_installed(engine: Engine, model: Any) -> None:
+    """Begin with what a model creates, a module with a `Base` and a `create`, and with Afterwork installed."""
+
+    def install(engine: Engine) -> None:
+        model.create(engine)
+        aw.Afterwork(model.Base).install(engine)
+
+    begin_with(engine, install, model.__name__)
+
+
 class Scene:
     """A database with the model `tests.support.numbers`, and the servers on it."""
 
-    def __init__(self, url: URL, journal: Journal, processes: Processes) -> None:
+    def __init__(self, url: URL, journal: Journal, processes: Processes, options: Mapping[str, Any]) -> None:
         self.url = url
         self.journal = journal
         self.processes = processes
         patient = {"timeout": 30} if url.drivername == "sqlite" else {}
-        self.engine = create_engine(url, connect_args=patient, pool_pre_ping=True)
+        self.engine = create_engine(url, connect_args=patient, pool_pre_ping=True, execution_options=options)
         self.app = aw.Afterwork(numbers.Base)
-        numbers.create(self.engine)
-        self.app.install(self.engine)
+        begin_installed(self.engine, numbers)
         self.servers: list[Process] = []
         eventually(self._is_settled)
 

@@ -6,12 +6,13 @@ from pathlib import Path
 from typing import get_args
 
 import pytest
-from sqlalchemy import URL, Engine, create_engine, text
+from sqlalchemy import URL, Engine, text
 
 import afterwork as aw
 from afterwork.events import Point
 from tests.support import trade
 from tests.support.journal import Journal
+from tests.support.prepared import begin_with
 from tests.support.processes import Process, Processes
 from tests.support.settling import fill, settled
 
@@ -22,6 +23,19 @@ CLAIMING = {"standby_poll": 0.1, "lock_limit": 1.0, "lease": 2.0, "at_once": 0.0
 
 QUICK = CLAIMING | {"at_once": 10.0}
 """With these, whatever has run before is calculated in the transaction that takes the change."""
+
+
+def begin_full(engine: Engine) -> None:
+    """Customers with orders, nothing of which is calculated yet."""
+    trade.create(engine)
+    aw.Afterwork(trade.Base).install(engine)
+    fill(engine)
+
+
+def begin_settled(engine: Engine) -> None:
+    """The same, and all is calculated."""
+    begin_full(engine)
+    aw.Afterwork(trade.Base).run_until_idle(engine)
 
 
 def _start(
@@ -39,14 +53,11 @@ def _start(
 @pytest.mark.parametrize("work", ["journal", "Customer.total", "Badging"])
 @pytest.mark.parametrize("point", get_args(Point))
 def test_a_server_killed_at_any_point_leaves_no_value_wrong(
-    url: URL, started: Processes, point: Point, work: str
+    url: URL, engine: Engine, started: Processes, point: Point, work: str
 ) -> None:
     if work == "journal" and point in ("claimed", "ran"):
         pytest.skip("nothing is claimed to take changes out of the journal")
-    engine = create_engine(url)
-    trade.create(engine)
-    aw.Afterwork(trade.Base).install(engine)
-    fill(engine)
+    begin_with(engine, begin_full)
 
     assert _start(started, url, {"point": point, "time": 1, "work": work, "signal": 9}).wait() == -signal.SIGKILL
     with engine.begin() as connection:
@@ -55,20 +66,14 @@ def test_a_server_killed_at_any_point_leaves_no_value_wrong(
     _start(started, url)
 
     _check_all_is_right(engine)
-    engine.dispose()
 
 
 @pytest.mark.parametrize("work", ["Customer.total"])
 @pytest.mark.parametrize("point", ["ran", "before commit", "after commit"])
 def test_a_server_killed_while_it_calculates_at_once_leaves_no_value_wrong(
-    url: URL, started: Processes, tmp_path: Path, point: Point, work: str
+    url: URL, engine: Engine, started: Processes, tmp_path: Path, point: Point, work: str
 ) -> None:
-    engine = create_engine(url)
-    trade.create(engine)
-    app = aw.Afterwork(trade.Base)
-    app.install(engine)
-    fill(engine)
-    app.run_until_idle(engine)
+    begin_with(engine, begin_settled)
 
     with engine.begin() as connection:
         connection.execute(text("UPDATE line SET quantity = quantity + 30 WHERE id = 2"))
@@ -82,7 +87,6 @@ def test_a_server_killed_while_it_calculates_at_once_leaves_no_value_wrong(
     _start(started, url, settings=QUICK)
 
     _check_all_is_right(engine)
-    engine.dispose()
 
 
 def _check_all_is_right(engine: Engine) -> None:

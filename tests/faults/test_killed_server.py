@@ -62,7 +62,7 @@ def test_a_busy_server_takes_over_what_a_killed_one_had_leased(scene: Scene) -> 
     (guest,) = scene.save(1, "greet_outside", waits=True)
     scene.start(batch=5)
     killed = scene.runner_of(guest)
-    scene.save(200, seconds=0.02)
+    scene.save(100, seconds=0.02)
     eventually(lambda: scene.numbered() >= 1)
     scene.start(batch=5)
     killed.kill()

@@ -2,14 +2,14 @@
 
 import json
 import signal
-from collections.abc import Iterator
 
 import pytest
-from sqlalchemy import URL, Engine, create_engine, select
+from sqlalchemy import URL, Engine, select
 from sqlalchemy.orm import Session
 
 import afterwork as aw
 from afterwork.events import Point
+from tests.faults.scene import begin_installed
 from tests.support import upgraded
 from tests.support.processes import Process, Processes
 from tests.support.upgraded import Mark
@@ -23,12 +23,9 @@ INSIDE, OUTSIDE = ["Inside.first", "Inside.second"], ["Outside.first", "Outside.
 
 
 @pytest.fixture
-def database(url: URL) -> Iterator[Engine]:
-    engine = create_engine(url)
-    upgraded.create(engine)
-    aw.Afterwork(upgraded.Base).install(engine)
-    yield engine
-    engine.dispose()
+def database(engine: Engine) -> Engine:
+    begin_installed(engine, upgraded)
+    return engine
 
 
 def _start(started: Processes, url: URL, fault: dict[str, object] | None = None) -> Process:

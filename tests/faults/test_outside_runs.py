@@ -35,7 +35,7 @@ def test_an_outside_run_of_a_killed_server_is_taken_over_at_once(scene: Scene) -
 
 def test_a_living_outside_run_of_ten_leases_is_never_started_twice(scene: Scene) -> None:
     """Two servers look on, and leave it alone for as long as its process lives."""
-    lease = 0.5
+    lease = 0.25
     (first,) = scene.save(1, "assign_number_outside", seconds=10 * lease)
     scene.save(5, "assign_number_outside")
     for _ in range(3):

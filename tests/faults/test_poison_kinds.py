@@ -7,13 +7,14 @@ from contextlib import suppress
 from pathlib import Path
 
 import pytest
-from sqlalchemy import URL, Engine, create_engine, select, update
+from sqlalchemy import URL, Engine, select, update
 from sqlalchemy.orm import Session
 
 import afterwork as aw
 from afterwork.errors import BadRequest
 from tests.support import poison
 from tests.support.poison import INSIDE_LIMIT, SysAsyncTicket, Thing
+from tests.support.prepared import begin_with
 from tests.support.processes import Process, Processes
 from tests.support.waiting import eventually
 
@@ -33,11 +34,10 @@ def start(started: Processes, url: URL) -> Process:
     return started.start("tests.support.server_main", json.dumps(given))
 
 
-def prepared(url: URL) -> tuple[Engine, aw.Afterwork]:
+def begin(engine: Engine) -> None:
     """One good thing and one bad, each with tickets."""
-    engine, app = create_engine(url), aw.Afterwork(poison.Base)
     poison.create(engine)
-    app.install(engine)
+    aw.Afterwork(poison.Base).install(engine)
     with Session(engine) as session, session.begin():
         for thing in (Thing(id=1, bad=True), Thing(id=2)):
             session.add(thing)
@@ -45,7 +45,13 @@ def prepared(url: URL) -> tuple[Engine, aw.Afterwork]:
             aw.later(thing.work_outside)
     with engine.begin() as connection:  # as another program would, so that only a server moves the machines
         connection.execute(update(Thing).values(may_move=True))
-    return engine, app
+
+
+@pytest.fixture
+def app(engine: Engine) -> aw.Afterwork:
+    """The application, in a database in which its servers have all to do."""
+    begin_with(engine, begin)
+    return aw.Afterwork(poison.Base)
 
 
 def error_of(kind: str, engine: Engine, app: aw.Afterwork) -> str | None:
@@ -72,9 +78,10 @@ def rest_is_done(engine: Engine) -> bool:
 
 
 @pytest.mark.parametrize("kind", KINDS)
-def test_what_ends_its_process_each_time_is_given_up(url: URL, started: Processes, tmp_path: Path, kind: str) -> None:
+def test_what_ends_its_process_each_time_is_given_up(
+    url: URL, engine: Engine, app: aw.Afterwork, started: Processes, tmp_path: Path, kind: str
+) -> None:
     """The first death tells that something is wrong, if it left no trace; the others which one it is."""
-    engine, app = prepared(url)
     (tmp_path / f"kill.{kind}").touch()
 
     deaths = 0
@@ -91,16 +98,14 @@ def test_what_ends_its_process_each_time_is_given_up(url: URL, started: Processe
     told = re.search(r"died (\d+) times", str(error_of(kind, engine, app)))
     assert told is not None
     assert LIMIT <= int(told[1]) <= deaths
-    engine.dispose()
 
 
 @pytest.mark.parametrize("url", ["postgresql"], indirect=True)
 @pytest.mark.parametrize("kind", [kind for kind in KINDS if kind != "outside"])
 def test_what_is_silent_for_too_long_each_time_is_given_up(
-    url: URL, started: Processes, tmp_path: Path, kind: str
+    url: URL, engine: Engine, app: aw.Afterwork, started: Processes, tmp_path: Path, kind: str
 ) -> None:
     """PostgreSQL ends the connection, and the server lives on. What there is elsewhere is done."""
-    engine, app = prepared(url)
     (tmp_path / f"silence.{kind}").touch()
 
     server = start(started, url)
@@ -108,4 +113,3 @@ def test_what_is_silent_for_too_long_each_time_is_given_up(
 
     assert server.lives
     assert f"inside_limit of {INSIDE_LIMIT:g} s: make it external" in str(error_of(kind, engine, app))
-    engine.dispose()

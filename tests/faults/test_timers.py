@@ -2,15 +2,14 @@
 
 import json
 import signal
-from collections.abc import Iterator
 from datetime import timedelta
 
 import pytest
-from sqlalchemy import URL, Engine, create_engine, func, select
+from sqlalchemy import URL, Engine, func, select
 from sqlalchemy.orm import Session
 
-import afterwork as aw
 from afterwork.events import Point
+from tests.faults.scene import begin_installed
 from tests.support import timed
 from tests.support.processes import Process, Processes
 from tests.support.timed import TASKS, Task, Tick, Visit
@@ -22,12 +21,9 @@ SETTINGS = {"standby_poll": 0.1, "lock_limit": 1.0, "lease": 2.0}
 
 
 @pytest.fixture
-def office(url: URL) -> Iterator[Engine]:
-    engine = create_engine(url)
-    timed.create(engine)
-    aw.Afterwork(timed.Base).install(engine)
-    yield engine
-    engine.dispose()
+def office(engine: Engine) -> Engine:
+    begin_installed(engine, timed)
+    return engine
 
 
 def _start(started: Processes, url: URL, fault: dict[str, object] | None = None) -> Process:

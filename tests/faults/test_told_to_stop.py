@@ -43,7 +43,7 @@ def test_a_run_that_takes_longer_than_the_grace_does_not_keep_the_server(scene: 
     """The process ends in time, nothing of the run is saved, and the next server does it."""
     (first,) = scene.save(1, method, waits=True)
     scene.save(5, method)
-    server = scene.start(grace=0.5, lock_limit=10)
+    server = scene.start(grace=0.2, lock_limit=10)
     scene.runner_of(first)
 
     server.send(SIGTERM)

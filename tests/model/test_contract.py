@@ -1,47 +1,31 @@
 """The contract: a class of the name SysAsyncTicket, however it is written and mapped."""
 
-import enum
 import uuid
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
 from sqlalchemy import (
-    JSON,
     Column,
     DateTime,
     Engine,
-    Enum,
     Integer,
     MetaData,
     String,
     Table,
     Text,
-    TypeDecorator,
     Uuid,
     inspect,
     select,
     text,
 )
 from sqlalchemy.ext.automap import automap_base
-from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column, registry
+from sqlalchemy.orm import DeclarativeBase, Mapped, Session, mapped_column, registry
 
 import afterwork as aw
-from afterwork.errors import BadRequest, ModelError
+from afterwork.errors import BadRequest
 from afterwork.insight import TicketFilter
 from tests.support.world import World, everything, the_only
-
-
-class Shade(enum.StrEnum):
-    LIGHT = "light"
-
-
-class Wrapped(TypeDecorator[str]):
-    """A type of the application's own."""
-
-    impl = Enum("no", "yes")
-    cache_ok = True
-
 
 NAIVE = DateTime()
 ZONED = DateTime(timezone=True)
@@ -227,7 +211,7 @@ def test_a_reflected_table_serves(engine: Engine, moment: str) -> None:
     app = aw.Afterwork(base)
     app.install(engine)
 
-    with World.session(_Bare(engine)) as session, session.begin():  # type: ignore[arg-type]
+    with Session(engine) as session, session.begin():
         for _ in range(2):
             customer = made()
             session.add_all([customer, base.classes.SysAsyncTicket(ViewModel="Customer.greet", root_object=customer)])
@@ -237,11 +221,6 @@ def test_a_reflected_table_serves(engine: Engine, moment: str) -> None:
     assert [one.run.work for one in ended] == ["Customer.call", "Customer.greet", "Customer.greet"]
     assert [customer.greeted for customer in everything(engine, made)] == ["hello", "hello"]
     assert [ticket.Error for ticket in everything(engine, base.classes.SysAsyncTicket)] == [None] * 3
-
-
-class _Bare:
-    def __init__(self, engine: Engine) -> None:
-        self.engine = engine
 
 
 def test_an_imperative_mapping_serves(engine: Engine) -> None:
@@ -293,138 +272,6 @@ def test_an_imperative_mapping_serves(engine: Engine) -> None:
     assert [one.run.work for one in ended] == ["Customer.call", "Customer.greet"]
     assert next(customer.greeted for customer in world.all(Customer)) == "hello"
     assert [ticket.rootId for ticket in world.all(SysAsyncTicket)] == ["Customer!1", "Customer!2"]
-
-
-def test_all_that_is_missing_or_mistyped_is_said_at_once() -> None:
-    class Base(DeclarativeBase):
-        pass
-
-    class SysAsyncTicket(Base):
-        __tablename__ = "ticket"
-        one: Mapped[int] = mapped_column(primary_key=True)
-        two: Mapped[int] = mapped_column(primary_key=True)
-        view_model: Mapped[int | None]
-        ViewModel: Mapped[str | None]
-        root_id: Mapped[str]
-        execute_earliest: Mapped[str | None]
-        keep_receipt_minutes: Mapped[bool]
-        done: Mapped[datetime | None]
-        error: Mapped[Any] = mapped_column(JSON, nullable=True)
-        priority: Mapped[str | None]
-
-    with pytest.raises(ModelError) as caught:
-        _ = aw.Afterwork(Base).model
-
-    problems = "\n".join(caught.value.problems)
-    assert "primary key of 2 columns" in problems
-    assert "has view_model and ViewModel, which are the same name" in problems
-    assert "SysAsyncTicket.view_model is Integer(). The contract needs str, null allowed." in problems
-    assert "SysAsyncTicket.root_id can't be null. The contract needs str, null allowed." in problems
-    assert "SysAsyncTicket.execute_earliest is String(). The contract needs datetime, null allowed." in problems
-    assert "SysAsyncTicket.keep_receipt_minutes is Boolean(). The contract needs int." in problems
-    assert (
-        "SysAsyncTicket has no attribute delete_time: datetime, null allowed. DeleteTime would serve, too." in problems
-    )
-    assert "SysAsyncTicket.error is JSON(). The contract needs str, null allowed." in problems
-    assert "SysAsyncTicket.priority is String(). The contract needs int, null allowed." in problems
-    assert len(caught.value.problems) == 9
-    assert "9 things are wrong with the model" in str(caught.value)
-
-
-@pytest.mark.parametrize("kind", [Enum("no", "yes"), Enum(Shade), Uuid(), Uuid(as_uuid=False), Wrapped()], ids=repr)
-def test_an_error_column_that_takes_no_sentence_is_refused(kind: Any) -> None:
-    class Base(DeclarativeBase): ...
-
-    class SysAsyncTicket(aw.AsyncTicket, Base):
-        error: Mapped[Any] = mapped_column(kind, nullable=True)
-
-    with pytest.raises(ModelError, match=r"SysAsyncTicket.error is .*(declare it as Text|needs str)"):
-        _ = aw.Afterwork(Base).model
-
-
-def test_half_of_the_class_is_refused_by_every_way_to_start(engine: Engine) -> None:
-    class Base(DeclarativeBase):
-        pass
-
-    class SysAsyncTicket(Base):
-        __tablename__ = "ticket"
-        id: Mapped[int] = mapped_column(primary_key=True)
-        view_model: Mapped[str | None]
-        root_id: Mapped[str | None]
-
-    Base.metadata.create_all(engine)
-    app = aw.Afterwork(Base)
-
-    with pytest.raises(ModelError, match="5 things are wrong"):
-        app.install(engine)
-    with pytest.raises(ModelError, match="no attribute keep_receipt_minutes"):
-        app.run_until_idle(engine)
-    with pytest.raises(ModelError, match="no attribute error"), app.serving(engine):
-        pass
-
-
-def test_a_model_without_the_class_says_how_to_have_it() -> None:
-    class Base(DeclarativeBase):
-        pass
-
-    class Customer(Greeter, Base):
-        __tablename__ = "customer"
-        id: Mapped[int] = mapped_column(primary_key=True)
-        greeted: Mapped[str | None]
-
-    with pytest.raises(ModelError, match=r"It has no class SysAsyncTicket\. Add one: class SysAsyncTicket"):
-        _ = aw.Afterwork(Base).model
-    with World.session(_Bare(None)) as session:  # type: ignore[arg-type]
-        customer = Customer()
-        session.add(customer)
-        with pytest.raises(ModelError, match="The model of Customer has no class SysAsyncTicket"):
-            aw.later(customer.greet)
-
-
-def test_two_classes_of_the_same_name_are_refused() -> None:
-    """A RootId says the name only."""
-
-    class Base(DeclarativeBase):
-        pass
-
-    class SysAsyncTicket(aw.AsyncTicket, Base):
-        pass
-
-    _both = [
-        type(
-            "Customer",
-            (Base,),
-            {"__tablename__": name, "__module__": name, "id": mapped_column(Integer, primary_key=True)},
-        )
-        for name in ("sales", "support")
-    ]
-
-    with pytest.raises(ModelError, match=r"2 classes are named Customer: sales.Customer and support.Customer"):
-        _ = aw.Afterwork(Base).model
-
-
-def test_two_ticket_classes_are_refused() -> None:
-    class Base(DeclarativeBase):
-        pass
-
-    _both = [
-        type("SysAsyncTicket", (aw.AsyncTicket, Base), {"__tablename__": table, "__module__": table})
-        for table in ("one", "two")
-    ]
-
-    with pytest.raises(ModelError, match="2 classes are named SysAsyncTicket"):
-        _ = aw.Afterwork(Base).model
-
-
-def test_what_is_no_model_is_refused() -> None:
-    with pytest.raises(aw_errors().BadDeclaration, match="no declarative base and no registry"):
-        _ = aw.Afterwork("shop").model
-
-
-def aw_errors() -> Any:
-    import afterwork.errors
-
-    return afterwork.errors
 
 
 def test_the_mixins_table_can_be_named_otherwise(engine: Engine) -> None:

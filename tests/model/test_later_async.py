@@ -1,7 +1,6 @@
 """Asking for work from an AsyncSession, on aiosqlite and on psycopg's own asynchronous connections."""
 
 import asyncio
-import gc
 from collections.abc import Awaitable, Callable
 from datetime import timedelta
 from functools import partial
@@ -14,6 +13,7 @@ from sqlalchemy.orm import Session
 import afterwork as aw
 from afterwork.errors import BadRequest, UnsupportedDatabase
 from tests.conftest import Shop
+from tests.support.garbage import collected
 from tests.support.shop import Customer, SysAsyncTicket, numbers
 from tests.support.world import everything
 
@@ -69,8 +69,8 @@ def test_a_unique_request_asks_the_database_so_it_is_run_in_the_session(the_shop
                     aw.later(ann.send_mail, unique=True)
                 await session.run_sync(partial(ask_uniquely, ann))
 
-    run(url, work)
-    gc.collect()  # here, and not in whatever test runs when Python comes to it
+    with collected():  # here, and not in whatever test runs when Python comes to it
+        run(url, work)
 
     assert len(everything(the_shop.engine, SysAsyncTicket)) == 1
 

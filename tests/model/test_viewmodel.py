@@ -9,6 +9,7 @@ from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column
 
 import afterwork as aw
 from afterwork.errors import BadDeclaration, ModelError
+from tests.support.garbage import collected
 from tests.support.world import World, errors, the_only, works
 
 
@@ -251,12 +252,10 @@ def own_model() -> Any:
 @pytest.fixture
 def passing() -> Iterator[list[Any]]:
     """Classes of one test: gone at its end, so that no other model meets them."""
-    import gc
-
     kept: list[Any] = []
-    yield kept
-    kept.clear()
-    gc.collect()
+    with collected():
+        yield kept
+        kept.clear()
 
 
 def test_a_root_that_is_not_mapped_is_refused(passing: list[Any]) -> None:

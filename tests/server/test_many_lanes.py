@@ -16,6 +16,7 @@ from afterwork.events import Broken, Event, Reached
 from afterwork.jobs import inside
 from afterwork.server import shared_transactions
 from afterwork.server.shared_transactions import QUICK_RUNS_NEEDED
+from tests.support.prepared import begin_with
 from tests.support.waiting import eventually
 from tests.support.world import everything
 
@@ -69,17 +70,22 @@ class Guest(Base):
         Guest.during(self)
 
 
+def build(engine: Engine) -> None:
+    """A hotel with one room."""
+    Base.metadata.create_all(engine)
+    aw.Afterwork(Base).install(engine)
+    with engine.begin() as connection:
+        connection.execute(insert(Room), [{"id": 9999, "last": 0, "only": "taken"}])
+
+
 class Hotel:
     """A database with rooms, and a lane for each."""
 
     def __init__(self, engine: Engine) -> None:
         self.engine = engine
         self.seen: list[Event] = []
-        Base.metadata.create_all(engine)
+        begin_with(engine, build)
         self.app = self.another()
-        self.app.install(engine)
-        with engine.begin() as connection:
-            connection.execute(insert(Room), [{"id": 9999, "last": 0, "only": "taken"}])
 
     def another(self, **settings: Any) -> aw.Afterwork:
         return aw.Afterwork(Base, on_event=self.seen.append, settings=aw.Settings(**settings))

@@ -14,6 +14,7 @@ from sqlalchemy.orm import DeclarativeBase, Mapped, Session, mapped_column
 import afterwork as aw
 from afterwork.errors import AfterworkError
 from afterwork.events import Broken, Event, FellAsleep, Ran, ServerStarted, ServerStopped
+from tests.support.prepared import begin_with
 from tests.support.waiting import eventually
 from tests.support.world import everything, statements
 
@@ -62,17 +63,22 @@ class Guest(Base):
         self.number = 0
 
 
+def build(engine: Engine) -> None:
+    """A place in which nobody has been counted yet."""
+    Base.metadata.create_all(engine)
+    aw.Afterwork(Base).install(engine)
+    with Session(engine) as session, session.begin():
+        session.add(Counter(id=1))
+
+
 class Place:
     """A database in which servers can be started."""
 
     def __init__(self, engine: Engine) -> None:
         self.engine = engine
         self.seen: list[Event] = []
-        Base.metadata.create_all(engine)
+        begin_with(engine, build)
         self.app = self.another()
-        self.app.install(engine)
-        with Session(engine) as session, session.begin():
-            session.add(Counter(id=1))
 
     def another(self, **settings: Any) -> aw.Afterwork:
         return aw.Afterwork(Base, on_event=self.seen.append, settings=aw.Settings(**settings))
@@ -154,7 +160,7 @@ def test_a_ticket_that_is_brought_forward_wakes_it_too(place: Place) -> None:
 
 
 def test_it_wakes_at_the_moment_that_a_ticket_waits_for(place: Place) -> None:
-    due = datetime.now(UTC) + timedelta(seconds=1)
+    due = datetime.now(UTC) + timedelta(seconds=0.5)
     place.ask(at=due)
     with place.app.serving(place.engine):
         eventually(lambda: place.numbers() == [1])
@@ -327,7 +333,7 @@ def test_each_look_of_an_idle_server_takes_three_statements(place: Place) -> Non
 def test_an_idle_server_sends_nothing(place: Place) -> None:
     def is_quiet() -> bool:
         with statements(place.engine) as sent:
-            time.sleep(1)  # the time that is measured
+            time.sleep(0.5)  # the time that is measured
         return not sent
 
     with place.app.serving(place.engine):

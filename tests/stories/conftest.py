@@ -1,21 +1,30 @@
-"""The stories of the shop are told of both: with its jobs in Python, and as data. Those of timers have an office."""
+"""The stories of the shop are told of both: with its jobs in Python, and as data. Those of timers have an office.
+
+A story that is all about the shop is told of one of them on each database; a few are told of both on both."""
 
 from collections.abc import Callable
 from importlib import import_module
 from types import ModuleType
 
 import pytest
-from sqlalchemy import Engine
+from sqlalchemy import URL, Engine
 
 from tests.support.office import Office, an_office
 
 Tell = Callable[[ModuleType, Engine], None]
 
 
-@pytest.fixture(params=["examples.shop", "examples.shop_as_data"], ids=["in_python", "as_data"])
-def model(request: pytest.FixtureRequest) -> ModuleType:
+IN_PYTHON, AS_DATA = "examples.shop", "examples.shop_as_data"
+
+of_both = pytest.mark.parametrize("model", [IN_PYTHON, AS_DATA], ids=["in_python", "as_data"], indirect=True)
+"""For a story that is told of both shops on both databases."""
+
+
+@pytest.fixture
+def model(request: pytest.FixtureRequest, url: URL) -> ModuleType:
     """A shop, with all its classes."""
-    return import_module(request.param)
+    other = IN_PYTHON if url.get_backend_name() == "sqlite" else AS_DATA
+    return import_module(getattr(request, "param", other))
 
 
 @pytest.fixture

@@ -14,20 +14,26 @@ from sqlalchemy.orm import Session
 
 import afterwork as aw
 from examples.shop.bookkeeping import Bookkeeping, Mood, open_for_business
+from tests.stories.conftest import of_both
+from tests.support.prepared import begin_with
 
 BAD_DAY: list[Mood] = ["well", "drops", "error", "slow", "well", "drops", "drops"]
-ORDERS = 25
+ORDERS = 12
 
 
 @pytest.fixture
 def shop(engine: Engine, model: ModuleType) -> Engine:
     """Customers with orders that have their numbers."""
-    model.create(engine)
-    aw.Afterwork(model.Base).install(engine)
-    with Session(engine) as session, session.begin():
-        ann = model.Customer(name="Ann")
-        ann.orders = [model.Order(number=number) for number in range(1, ORDERS + 1)]
-        session.add(ann)
+
+    def begin(engine: Engine) -> None:
+        model.create(engine)
+        aw.Afterwork(model.Base).install(engine)
+        with Session(engine) as session, session.begin():
+            ann = model.Customer(name="Ann")
+            ann.orders = [model.Order(number=number) for number in range(1, ORDERS + 1)]
+            session.add(ann)
+
+    begin_with(engine, begin, f"integration of {model.__name__}")
     return engine
 
 
@@ -44,9 +50,7 @@ def bookkeeping() -> Bookkeeping:
 @pytest.fixture
 def app(shop: Engine, model: ModuleType, clock: aw.ManualClock, bookkeeping: Bookkeeping) -> Iterator[aw.Afterwork]:
     with open_for_business(bookkeeping) as address:
-        made = aw.Afterwork(model.Base, clock=clock, variables={"bookkeeping": address})
-        made.install(shop)
-        yield made
+        yield aw.Afterwork(model.Base, clock=clock, variables={"bookkeeping": address})
 
 
 def left(engine: Engine, model: ModuleType) -> int:
@@ -54,6 +58,13 @@ def left(engine: Engine, model: ModuleType) -> int:
         return session.scalar(select(func.count()).where(model.Order.exported.is_(None))) or 0
 
 
+def export_all(engine: Engine, model: ModuleType) -> None:
+    """Let all orders be such as were exported."""
+    with Session(engine) as session, session.begin():
+        session.execute(update(model.Order).values(exported=func.current_timestamp()))
+
+
+@of_both
 def test_every_order_is_exported_and_what_came_twice_is_known_by_its_key(
     app: aw.Afterwork, shop: Engine, model: ModuleType, clock: aw.ManualClock, bookkeeping: Bookkeeping
 ) -> None:
@@ -72,8 +83,7 @@ def test_every_order_is_exported_and_what_came_twice_is_known_by_its_key(
 def test_an_order_that_was_exported_is_not_exported_again(
     app: aw.Afterwork, shop: Engine, model: ModuleType, clock: aw.ManualClock, bookkeeping: Bookkeeping
 ) -> None:
-    with Session(shop) as session, session.begin():
-        session.execute(update(model.Order).values(exported=func.current_timestamp()))
+    export_all(shop, model)
 
     app.run_until_idle(shop)
 
@@ -82,7 +92,6 @@ def test_an_order_that_was_exported_is_not_exported_again(
 
 def test_nothing_is_sent_where_no_bookkeeping_is_named(shop: Engine, model: ModuleType, clock: aw.ManualClock) -> None:
     app = aw.Afterwork(model.Base, clock=clock)
-    app.install(shop)
 
     ended = app.run_until_idle(shop)
 
@@ -90,7 +99,11 @@ def test_nothing_is_sent_where_no_bookkeeping_is_named(shop: Engine, model: Modu
     assert left(shop, model) == ORDERS
 
 
-def test_rates_are_fetched_each_hour(app: aw.Afterwork, shop: Engine, model: ModuleType, clock: aw.ManualClock) -> None:
+def test_rates_are_fetched_each_hour(
+    app: aw.Afterwork, shop: Engine, model: ModuleType, clock: aw.ManualClock, bookkeeping: Bookkeeping
+) -> None:
+    export_all(shop, model)
+    bookkeeping.mood()  # it was well once: now its bad day begins
     app.run_until_idle(shop)
     with Session(shop) as session:
         assert session.scalars(select(model.ExchangeRate)).all() == []

@@ -10,6 +10,7 @@ import pytest
 from sqlalchemy import Engine, delete
 
 from examples.shop.mail import MOST_TRIES
+from tests.stories.conftest import of_both
 from tests.support.mailbox import Mailbox, Mood, open_mailbox
 from tests.support.world import World, errors, everything, the_only
 
@@ -112,6 +113,7 @@ def test_a_server_that_is_not_there_is_asked_again(engine: Engine, mailbox: Mail
     assert "ConnectionRefusedError" in (story.mail.answer or "")
 
 
+@of_both
 def test_it_is_asked_again_after_pauses_that_grow_until_it_is_given_up(story: MailStory, mailbox: Mailbox) -> None:
     mailbox.be(then="defers")
     story.write()

@@ -9,12 +9,19 @@ from typing import Any
 
 import pytest
 from sqlalchemy import Engine, select, text
+from sqlalchemy.orm import Session
 
 import afterwork as aw
 from afterwork.errors import NotInThisState
 from afterwork.store.tables import transition
 from examples.shop.bookkeeping import Bookkeeping, open_for_business
+from tests.stories.conftest import of_both
 from tests.support.world import World, everything, the_only
+
+
+def order_of(model: Any, product: Any, quantity: int) -> Any:
+    lines = [model.OrderLine(product=product, quantity=quantity, price=product.price)]
+    return model.Order(customer=model.Customer(name="Ann"), lines=lines)
 
 
 @dataclass
@@ -22,17 +29,6 @@ class OrderStory(World):
     """A shop with two teapots in stock and an order of one, in which time passes when the test says so."""
 
     model: Any = None
-
-    def open(self) -> None:
-        self.model.create(self.engine)
-        with self.session() as session, session.begin():
-            deliveries = [self.model.Delivery(quantity=2)]
-            teapot = self.model.Product(name="Teapot", price=Decimal("24.50"), deliveries=deliveries)
-            session.add(self.order_of(teapot, 1))
-
-    def order_of(self, product: Any, quantity: int) -> Any:
-        lines = [self.model.OrderLine(product=product, quantity=quantity, price=product.price)]
-        return self.model.Order(customer=self.model.Customer(name="Ann"), lines=lines)
 
     def order(self) -> Any:
         """The first order, to be looked at."""
@@ -83,6 +79,19 @@ class OrderStory(World):
             return [(row.source, row.target, row.event or row.mover) for row in rows if row.source is not None]
 
 
+def story_of(engine: Engine, model: ModuleType, carrier: str) -> OrderStory:
+    """The story of an order of one teapot of two, at its beginning."""
+
+    def is_in_the_cart(engine: Engine) -> None:
+        model.create(engine)
+        with Session(engine) as session, session.begin():
+            deliveries = [model.Delivery(quantity=2)]
+            teapot = model.Product(name="Teapot", price=Decimal("24.50"), deliveries=deliveries)
+            session.add(order_of(model, teapot, 1))
+
+    return OrderStory(engine, model.Base, variables={"carrier": carrier}, first=is_in_the_cart, model=model)
+
+
 @pytest.fixture
 def carrier() -> Bookkeeping:
     """The carrier. It takes over HTTP what it is given, and knows a parcel that comes twice by its key."""
@@ -92,9 +101,7 @@ def carrier() -> Bookkeeping:
 @pytest.fixture
 def story(engine: Engine, carrier: Bookkeeping, model: ModuleType) -> Iterator[OrderStory]:
     with open_for_business(carrier) as address:
-        made = OrderStory(engine, model.Base, variables={"carrier": address}, model=model)
-        made.open()
-        yield made
+        yield story_of(engine, model, address)
 
 
 def _tickets(story: OrderStory) -> list[str | None]:
@@ -140,7 +147,7 @@ def test_it_waits_for_what_is_not_in_stock(story: OrderStory) -> None:
 
 def test_two_orders_do_not_get_the_same_teapot(story: OrderStory) -> None:
     with story.session() as session, session.begin():
-        session.add(story.order_of(session.get_one(story.model.Product, 1), 2))
+        session.add(order_of(story.model, session.get_one(story.model.Product, 1), 2))
     story.run()
     story.sql("INSERT INTO payment (order_id, amount) VALUES (1, 2450), (2, 4900)")
     story.run()
@@ -170,8 +177,7 @@ def test_a_parcel_that_the_carrier_does_not_confirm_comes_again_with_the_same_ke
 ) -> None:
     carrier = Bookkeeping(["drops", "error", "well"])
     with open_for_business(carrier) as address:
-        story = OrderStory(engine, model.Base, variables={"carrier": address}, model=model)
-        story.open()
+        story = story_of(engine, model, address)
         story.pays("24.50")
         for _ in range(4):
             story.wait(minutes=10)
@@ -251,7 +257,7 @@ def test_what_was_paid_for_an_order_that_is_cancelled_is_paid_back(story: OrderS
 
 def test_what_was_reserved_for_an_order_that_is_cancelled_goes_to_who_waits_for_it(story: OrderStory) -> None:
     with story.session() as session, session.begin():
-        session.add(story.order_of(session.get_one(story.model.Product, 1), 2))
+        session.add(order_of(story.model, session.get_one(story.model.Product, 1), 2))
     story.run()
     story.pays("24.50")
     story.app.control(story.engine).pause("main")  # nobody packs
@@ -292,6 +298,7 @@ def test_a_parcel_that_is_packed_can_not_be_cancelled_any_more(story: OrderStory
         story.takes("cancel")
 
 
+@of_both
 def test_its_history_says_how_it_went_and_by_what(story: OrderStory) -> None:
     _shipped(story)
     story.takes("deliver")

@@ -1,6 +1,6 @@
 """Commands in a test's process, and the example that they are about."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -14,12 +14,15 @@ from afterwork.cli import main
 from examples import shop
 from examples.shop import Customer, SysAsyncTicket
 from tests.support.prepared import begin_with
+from tests.support.processes import Forks, Process, processes
 
 ROOT = Path(__file__).resolve().parents[2]
 
 APP = "examples.shop:app"
 
 Afterwork = Callable[..., Result]
+
+Serve = Callable[..., Process]
 
 
 def run(*arguments: str, **environment: str) -> Result:
@@ -42,6 +45,17 @@ def text_of(url: URL) -> str:
 def afterwork(url: URL) -> Afterwork:
     """A command about the shop in a test's database: `afterwork("retry", "1")`."""
     return lambda command, *others: run(command, APP, *others, "--database", text_of(url))
+
+
+@pytest.fixture
+def serve(url: URL, the_forks: Forks, tmp_path: Path) -> Iterator[Serve]:
+    """`afterwork serve` on a test's database, in processes that end with the test: `serve(APP, "--grace", "1")`."""
+    with processes(the_forks, tmp_path, {"AFTERWORK_DATABASE": text_of(url)}) as started:
+
+        def start(app: str, *options: str, folder: Path = ROOT) -> Process:
+            return started.start("afterwork.cli", "serve", app, *options, folder=folder)
+
+        yield start
 
 
 @pytest.fixture

@@ -3,7 +3,8 @@
 A fork takes some milliseconds, where a new interpreter takes more than a second. What is forked is a process like any
 other: it has its own signals, environment, output and exit code. Reads a request from each line, JSON, and answers it:
 
-- `{"start": {"module", "arguments", "environment", "output"}}`: the process id of one that runs the module's `main`;
+- `{"start": {"module", "arguments", "environment", "folder", "output"}}`: the process id of one that runs the module's
+  `main` in a folder;
 - `{"poll": id}`: its exit code, negative for the signal that has killed it; null while it lives.
 """
 
@@ -18,6 +19,8 @@ from typing import Any
 # What servers need while they run, also that which is imported late.
 PRELOADED = (
     "afterwork",
+    "afterwork.cli",
+    "examples.shop",
     "psycopg",
     "sqlalchemy.dialects.postgresql.psycopg",
     "sqlalchemy.dialects.sqlite.pysqlite",
@@ -57,7 +60,7 @@ def exit_code(process: int) -> int | None:
     return os.waitstatus_to_exitcode(status) if ended else None
 
 
-def run(module: str, arguments: list[str], environment: dict[str, str], output: str) -> int | None:
+def run(module: str, arguments: list[str], environment: dict[str, str], folder: str, output: str) -> int | None:
     """Be a process that was started as `python -m module arguments`."""
     nothing = os.open(os.devnull, os.O_RDONLY)
     written = os.open(output, os.O_WRONLY | os.O_APPEND | os.O_CREAT, 0o644)
@@ -67,6 +70,8 @@ def run(module: str, arguments: list[str], environment: dict[str, str], output: 
     os.close(written)
     os.environ.clear()
     os.environ.update(environment)
+    os.chdir(folder)
+    sys.path[0] = folder
     sys.argv = [module, *arguments]
     code: int | None = importlib.import_module(module).main()
     return code

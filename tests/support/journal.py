@@ -19,6 +19,8 @@ class Journal:
 
     def __init__(self, path: Path) -> None:
         self.path = path
+        self._lines: list[dict[str, Any]] = []
+        self._read = 0
         self._descriptor = os.open(path, os.O_APPEND | os.O_CREAT | os.O_WRONLY, 0o644)
 
     def note(self, what: str, **facts: Any) -> float:
@@ -30,9 +32,17 @@ class Journal:
 
     def lines(self, what: str | None = None, **facts: Any) -> list[dict[str, Any]]:
         """The lines so far, or those that say `what` and have these facts, in the order in which they were written."""
-        written = [json.loads(line[:-1]) for line in self.path.read_text().split("\n") if line.endswith(END)]
+        self._read_on()
         wanted = facts if what is None else {"what": what, **facts}
-        return [line for line in written if all(line.get(name) == value for name, value in wanted.items())]
+        return [line for line in self._lines if all(line.get(name) == value for name, value in wanted.items())]
+
+    def _read_on(self) -> None:
+        with self.path.open("rb") as file:
+            file.seek(self._read)
+            new = file.read()
+        whole = new[: new.rfind(END.encode()) + 1]
+        self._read += len(whole)
+        self._lines += [json.loads(line[:-1]) for line in whole.decode().split("\n") if line.endswith(END)]
 
     def close(self) -> None:
         os.close(self._descriptor)

@@ -163,6 +163,7 @@ def orders(engine: Engine, **how: Any) -> Orders:
 
 
 def in_the_cart(engine: Engine) -> None:
+    """Add an order of one article, which a server has seen."""
     with Session(engine) as session, session.begin():
         session.add_all([Article(id=1), Order(id=1)])
     aw.Afterwork(Base).run_until_idle(engine)

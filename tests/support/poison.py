@@ -15,7 +15,7 @@ from statemachine import State, StateChart
 import afterwork as aw
 from tests.support.numbers import JOURNAL
 
-INSIDE_LIMIT = 0.4
+INSIDE_LIMIT = 0.3
 """Seconds that a transaction may be silent, in the tests with this model."""
 
 
@@ -36,7 +36,7 @@ def suffer(kind: str) -> None:
     if (folder() / f"kill.{kind}").exists():
         os._exit(9)
     if (folder() / f"silence.{kind}").exists():
-        time.sleep(INSIDE_LIMIT * 2)
+        time.sleep(INSIDE_LIMIT * 1.5)
 
 
 class Flow(StateChart[Any]):

@@ -56,7 +56,13 @@ class Process:
     """A Python process that runs a module."""
 
     def __init__(
-        self, forks: Forks, module: str, arguments: list[str], environment: dict[str, str], output: Path
+        self,
+        forks: Forks,
+        module: str,
+        arguments: list[str],
+        environment: dict[str, str],
+        folder: Path,
+        output: Path,
     ) -> None:
         self.output = output
         self.output.touch()
@@ -66,6 +72,7 @@ class Process:
             "module": module,
             "arguments": arguments,
             "environment": os.environ | environment,
+            "folder": str(folder),
             "output": str(output),
         }
         started = forks.ask(start=asked)
@@ -130,9 +137,10 @@ class Processes:
     environment: dict[str, str]
     started: list[Process] = field(default_factory=list)
 
-    def start(self, module: str, *arguments: str) -> Process:
+    def start(self, module: str, *arguments: str, folder: Path = ROOT) -> Process:
+        """Start a module in a folder."""
         output = self.folder / f"process-{len(self.started)}.txt"
-        process = Process(self.forks, module, list(arguments), self.environment, output)
+        process = Process(self.forks, module, list(arguments), self.environment, folder, output)
         self.started.append(process)
         return process
 

@@ -40,7 +40,7 @@ class Work(aw.ViewModel, root=Task):
 
 
 class Tick(aw.ViewModel, model=Base):
-    when = aw.Every(seconds=0.2, lane="ticks")
+    when = aw.Every(seconds=0.1, lane="ticks")
     due: datetime = aw.variable()
 
     @aw.action

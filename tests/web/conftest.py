@@ -8,6 +8,9 @@ from starlette.types import ASGIApp
 
 import afterwork as aw
 from tests.conftest import Shop
+from tests.support.databases import url
+
+__all__ = ["url"]
 
 LOCAL = "http://127.0.0.1"
 

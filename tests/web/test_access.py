@@ -1,10 +1,8 @@
 """Who may come in, and who may act."""
 
 from collections.abc import Iterator
-from pathlib import Path
 
 import pytest
-from sqlalchemy import URL, make_url
 from starlette.applications import Starlette
 from starlette.requests import HTTPConnection
 from starlette.routing import Mount
@@ -14,13 +12,6 @@ import afterwork as aw
 from afterwork.web.login import TRIES, LoginAttempts, local_path
 from tests.conftest import Shop
 from tests.web.conftest import client_of, csrf_of
-
-
-@pytest.fixture
-def url(tmp_path: Path) -> URL:
-    """One kind of database stands for both: none of this asks it."""
-    return make_url(f"sqlite:///{tmp_path / 'shop.db'}")
-
 
 HTML = {"accept": "text/html"}
 

@@ -11,6 +11,7 @@ from sqlalchemy import URL, Engine, create_engine
 import afterwork as aw
 from examples.shop import app, create
 from tests.conftest import Shop
+from tests.support.databases import ON_BOTH
 from tests.web.browser import scenes
 from tests.web.conftest import client_of
 from tests.web.hostile import EVIL, SCRIPT, Seen, crawled, filled, routes, spoil
@@ -85,6 +86,7 @@ KEYS = ("..", "../..", "%2e%2e", "..%2f..%2fetc%2fpasswd", "%2fetc%2fpasswd", "a
         "Customer!99999999999999999999", "Customer!%00")  # fmt: skip
 
 
+@ON_BOTH
 def test_a_key_that_is_none_is_told_so(the_shop: Shop) -> None:
     """Whatever is asked for, nothing breaks, and no file is opened."""
     page = aw.web(the_shop.app, the_shop.engine)
@@ -105,6 +107,7 @@ def said(engine: Engine, log: pytest.LogCaptureFixture) -> str:
     return "\n".join([*(f"{answer.headers} {answer.text}" for answer in answers), log.text])
 
 
+@ON_BOTH
 def test_no_secret_is_shown_or_logged(url: URL, caplog: pytest.LogCaptureFixture) -> None:
     at = url if url.drivername == "sqlite" else url.set(password=PASSWORD)  # which this server does not ask for
     engine = create_engine(at)

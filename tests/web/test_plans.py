@@ -13,6 +13,7 @@ from afterwork.insight import caches, gauges, object_states, status, timers
 from afterwork.store import bounded_count
 from afterwork.store.tickets import walk
 from examples.shop import app, create
+from tests.support.databases import ON_BOTH
 from tests.support.effort import effort
 from tests.web.browser import scenes
 from tests.web.conftest import client_of
@@ -102,6 +103,7 @@ def shop(engine: Engine) -> Engine:
     return engine
 
 
+@ON_BOTH
 def test_no_page_costs_more_because_there_is_more(shop: Engine, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(gauges, "MAX_COUNTED", COUNTED)
     monkeypatch.setattr(walk, "LOOKED_AT", COUNTED)

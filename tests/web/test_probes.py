@@ -18,9 +18,12 @@ from afterwork.store.caches.tables import derivation as derivations
 from afterwork.store.caches.tables import due as dues
 from tests.conftest import Shop, Trade
 from tests.support import trade
+from tests.support.databases import ON_BOTH
 from tests.support.shop import SysAsyncTicket, add_customer
 from tests.support.waiting import eventually
 from tests.web.conftest import client_of
+
+pytestmark = ON_BOTH
 
 HOWTO = Path(__file__).resolve().parents[2] / "docs" / "howto"
 

@@ -1,11 +1,9 @@
 """No act without the right, none that was not meant, and nothing that is too large: for every route that there is."""
 
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any
 
 import pytest
-from sqlalchemy import URL, make_url
 from starlette.applications import Starlette
 from starlette.testclient import TestClient
 
@@ -21,12 +19,6 @@ OPEN = ("/login", "/logout")
 REFUSED = (401, 403)
 
 FORM, JSON = "application/x-www-form-urlencoded", "application/json"
-
-
-@pytest.fixture
-def url(tmp_path: Path) -> URL:
-    """One kind of database stands for both: none of this asks it."""
-    return make_url(f"sqlite:///{tmp_path / 'shop.db'}")
 
 
 @dataclass

@@ -11,6 +11,7 @@ from starlette.testclient import TestClient
 import afterwork as aw
 from afterwork.events import Acted
 from tests.conftest import Shop
+from tests.support.databases import ON_BOTH
 from tests.support.shop import SysAsyncTicket, add_customer
 from tests.web.conftest import Act, client_of
 
@@ -133,6 +134,7 @@ def test_an_act_without_the_token_of_the_form_is_refused(busy: Shop, client: Tes
 # The API
 
 
+@ON_BOTH
 def test_the_api_finds_and_counts_tickets(busy: Shop, client: TestClient) -> None:
     page = client.get("/api/tickets", params={"search": "root:Customer!1", "most": 2}).json()
 

@@ -11,6 +11,7 @@ from starlette.testclient import TestClient
 import afterwork as aw
 from afterwork.events import Acted
 from afterwork.store import tables
+from tests.support.databases import ON_BOTH
 from tests.support.office import Office, an_office
 from tests.web.conftest import Act, client_of
 
@@ -172,6 +173,7 @@ def test_what_runs_once_is_retried_from_the_page_only_if_it_has_failed(client: T
     assert "is no action that runs once and has failed" in act("/once/retry", "/lanes", name="Upgrade.first")
 
 
+@ON_BOTH
 def test_a_lane_in_which_a_transaction_runs_is_seen_to_be_taken(office: Office) -> None:
     if office.engine.dialect.name == "sqlite":
         pytest.skip("SQLite does not tell")

@@ -12,6 +12,7 @@ from playwright.sync_api import Browser, BrowserContext, Page, sync_playwright
 from sqlalchemy import Engine, create_engine
 
 import afterwork as aw
+from afterwork.web import live
 from afterwork.web.serving import served
 from examples.shop import app, create
 from tests.web.browser import scenes
@@ -19,6 +20,9 @@ from tests.web.browser import scenes
 CHROMIUM = os.environ.get("CHROMIUM") or shutil.which("chromium") or shutil.which("chromium-browser")
 
 WIDE, NARROW = 1200, 360
+
+EVERY = 0.5
+"""Seconds after which a page here looks for what is new."""
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
@@ -36,6 +40,12 @@ def browser() -> Iterator[Browser]:
         browser = playwright.chromium.launch(executable_path=CHROMIUM, args=["--no-sandbox", "--disable-gpu"])
         yield browser
         browser.close()
+
+
+@pytest.fixture(autouse=True)
+def soon(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Pages follow soon what goes on."""
+    monkeypatch.setattr(live, "EVERY", EVERY)
 
 
 @dataclass

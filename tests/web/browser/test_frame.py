@@ -135,7 +135,7 @@ def test_light_and_dark_can_be_switched_and_stay(looking: Visitors) -> None:
 
 
 def test_a_page_follows_what_goes_on(acting: Visitors, busy: Engine) -> None:
-    page = acting.visit().to("/?every=1")
+    page = acting.visit().to("/")
     tile = page.locator(".tile", has_text="Oldest ticket").locator(".note")
     expect(tile).to_have_text("2 waiting")
     with Session(busy) as session, session.begin():
@@ -146,7 +146,7 @@ def test_a_page_follows_what_goes_on(acting: Visitors, busy: Engine) -> None:
 
 def watched(acting: Visitors, *paths: str) -> dict[tuple[str, int], Page]:
     """Pages that follow what goes on, in wide and in narrow windows, by path and width."""
-    pages = {(path, width): acting.visit(width=width).to(f"{path}?every=1") for path in paths for width in WIDTHS}
+    pages = {(path, width): acting.visit(width=width).to(f"{path}") for path in paths for width in WIDTHS}
     for page in pages.values():
         expect(page.locator("#live.on")).to_have_count(1)
         page.evaluate(WATCH)
@@ -204,7 +204,7 @@ KEEP_THE_TABLE = """document.addEventListener('DOMContentLoaded', () => {
 def test_what_has_the_focus_keeps_it_while_the_page_follows(acting: Visitors, busy: Engine) -> None:
     visit = acting.visit()
     visit.page.add_init_script(KEEP_THE_TABLE)
-    page = visit.to("/tickets?every=1")
+    page = visit.to("/tickets")
     ticked = page.get_by_label("Select ticket 3", exact=True)
     ticked.check()
     ticked.focus()
@@ -218,7 +218,7 @@ def test_what_has_the_focus_keeps_it_while_the_page_follows(acting: Visitors, bu
 
 
 def test_a_page_can_be_stopped_and_goes_on(acting: Visitors, busy: Engine) -> None:
-    page = acting.visit().to("/?every=1")
+    page = acting.visit().to("/")
     page.get_by_role("button", name="Pause").click()
     expect(page.locator("#live")).to_have_text("paused")
     with Session(busy) as session, session.begin():
