@@ -1,40 +1,21 @@
 """The command line, as somebody meets it who types."""
 
 import json
-import os
-import signal
 import subprocess
 import sys
-from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
-from sqlalchemy import URL, Engine, func, select, update
-from sqlalchemy.orm import Session
+from sqlalchemy import URL, Engine, update
 
 from afterwork.store import tables
 from examples import shop
 from examples.shop import Customer
-from tests.support.command_line import (
-    APP,
-    ROOT,
-    Afterwork,
-    Serve,
-    afterwork,
-    ann,
-    ask,
-    numbered,
-    run,
-    serve,
-    text_of,
-    told,
-)
+from tests.support.command_line import APP, Afterwork, afterwork, ann, ask, numbered, run, text_of, told
 from tests.support.databases import url
 from tests.support.marks import ONLY_POSTGRESQL
-from tests.support.waiting import eventually
 
-__all__ = ["afterwork", "ann", "serve", "url"]
+__all__ = ["afterwork", "ann", "url"]
 
 # check
 
@@ -181,95 +162,6 @@ def test_a_paused_lane_rests_until_it_is_resumed(engine: Engine, ann: Customer, 
     told(afterwork("resume", "main"))
     shop.app.run_until_idle(engine)
     assert numbered(engine) == 1
-
-
-# serve
-
-
-@contextmanager
-def program(url: URL) -> Iterator[subprocess.Popen[str]]:
-    """`afterwork serve` as somebody starts it."""
-    command = [sys.executable, "-m", "afterwork.cli", "serve", APP]
-    environment = {**os.environ, "AFTERWORK_DATABASE": text_of(url)}
-    process = subprocess.Popen(command, cwd=ROOT, env=environment, stderr=subprocess.PIPE, text=True)
-    try:
-        yield process
-    finally:
-        process.kill()
-        process.communicate()
-
-
-@pytest.mark.parametrize(("url", "sign"), [("postgresql", signal.SIGTERM), ("sqlite", signal.SIGINT)], indirect=["url"])
-def test_serve_runs_tickets_and_ends_well_when_told_to_stop(
-    url: URL, engine: Engine, ann: Customer, sign: signal.Signals
-) -> None:
-    ask(engine, "Customer.assign_number", ann)
-    with program(url) as process:
-        eventually(lambda: numbered(engine) == 1)
-        process.send_signal(sign)
-        _, log = process.communicate(timeout=30)
-
-    assert process.returncode == 0
-    assert "server 1 started" in log
-    assert "server 1 stopped, unfinished runs: 0" in log
-
-
-def test_serve_shows_each_run_when_it_is_asked_for_details(engine: Engine, ann: Customer, serve: Serve) -> None:
-    ask(engine, "Customer.assign_number", ann)
-    process = serve(APP, "--log-level", "debug", "--workers", "1", "--grace", "5", "--lease", "9")
-    eventually(lambda: numbered(engine) == 1)
-    process.send(signal.SIGTERM)
-
-    assert process.wait(30) == 0
-    assert "Customer.assign_number on Customer!1 done" in process.output.read_text()
-
-
-SLOW = """
-import time
-from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column
-import afterwork as aw
-
-class Base(DeclarativeBase):
-    pass
-
-class SysAsyncTicket(aw.AsyncTicket, Base):
-    pass
-
-class Sleeper(Base):
-    __tablename__ = "sleeper"
-    id: Mapped[int] = mapped_column(primary_key=True)
-
-    @aw.method(external=True)
-    def sleep(self) -> None:
-        time.sleep(600)
-
-app = aw.Afterwork(Base)
-"""
-
-
-def test_serve_ends_with_1_when_a_run_did_not_end_in_time(
-    engine: Engine, serve: Serve, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    (tmp_path / "slow.py").write_text(SLOW)
-    monkeypatch.syspath_prepend(tmp_path)
-    import slow  # type: ignore[import-not-found]
-
-    slow.Base.metadata.create_all(engine)
-    slow.app.install(engine)
-    with Session(engine) as session, session.begin():
-        session.add(slow.SysAsyncTicket(view_model="Sleeper.sleep", root_object=slow.Sleeper()))
-
-    process = serve("slow:app", "--grace", "0.1", folder=tmp_path)
-    eventually(lambda: leases(engine) == 1)
-    process.send(signal.SIGTERM)
-
-    assert process.wait(30) == 1
-    assert "unfinished runs: 1" in process.output.read_text()
-
-
-def leases(engine: Engine) -> int:
-    with engine.connect() as connection:
-        return connection.execute(select(func.count()).select_from(tables.lease)).scalar_one()
 
 
 # What can't be meant.

@@ -20,6 +20,7 @@ from typing import Any
 PRELOADED = (
     "afterwork",
     "afterwork.cli",
+    "afterwork.store.postgresql.database",
     "examples.shop",
     "psycopg",
     "sqlalchemy.dialects.postgresql.psycopg",
