@@ -149,8 +149,8 @@ def _texts(image: str) -> Values:
     """Return the texts of an image by SQLite's triggers, which older versions wrote as JSON."""
     if image.startswith("["):
         return list(json.loads(image))
-    found = [None if null else text for text, null in _LITERAL.findall(image)]
-    return [text and text.replace("''", "'") for text in found] if "''" in image else found
+    values = [None if null else text for text, null in _LITERAL.findall(image)]
+    return [text and text.replace("''", "'") for text in values] if "''" in image else values
 
 
 def key_as_bytes(key: str) -> str:
