@@ -9,7 +9,7 @@ import pytest
 from sqlalchemy import Connection, Engine, Table, event, inspect, text
 
 from afterwork.derived.capture.install import Installed, install
-from afterwork.insight.check.capture import CaptureProblem, problems
+from afterwork.insight.check.changes import CaptureProblem, problems
 from afterwork.settings import Settings
 from afterwork.store.dialects import database_of
 from afterwork.store.journal import capture

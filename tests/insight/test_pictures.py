@@ -17,9 +17,9 @@ from afterwork.insight import model as views
 from afterwork.insight.dependencies import Dependencies, Dependency, DependencyGroup
 from afterwork.insight.model import EndView
 from afterwork.pictures.class_diagram import class_diagram as of_classes
+from afterwork.pictures.class_diagram import layered
 from afterwork.pictures.dependency_diagram import Hrefs, dependency_diagram
 from afterwork.pictures.drawing import styled
-from afterwork.pictures.layout import layered
 from afterwork.store.bounded_count import Count
 
 SVG = "{http://www.w3.org/2000/svg}"

@@ -43,7 +43,7 @@ def test_runs_are_summed_up_by_minute_work_and_trigger(the_shop: Shop) -> None:
     the_shop.clock.advance(timedelta(seconds=4))
     the_shop.run()
 
-    (minute,) = insight(the_shop).throughput(the_shop.clock.now() - timedelta(hours=1))
+    (minute,) = insight(the_shop).past(the_shop.clock.now() - timedelta(hours=1)).minutes
 
     assert (minute.work, minute.source, minute.done, minute.failed) == ("Customer.send_mail", "ticket", 3, 0)
     assert minute.minute == the_shop.clock.now().replace(second=0, microsecond=0)
@@ -59,14 +59,14 @@ def test_latency_is_counted_from_when_a_ticket_was_due(the_shop: Shop) -> None:
     the_shop.clock.advance(timedelta(seconds=40))
     the_shop.run()
 
-    found = insight(the_shop).latency(the_shop.clock.now() - timedelta(hours=1))
+    found = insight(the_shop).past(the_shop.clock.now() - timedelta(hours=1)).latency
 
     assert found.count == 100
     assert found.p50 is not None
     assert found.p99 is not None
     assert 0.002 <= found.p50 <= 0.005
     assert found.p99 <= 0.005
-    assert insight(the_shop).latency(the_shop.clock.now() - timedelta(hours=1), work="Customer.fail").count == 0
+    assert insight(the_shop).past(the_shop.clock.now() - timedelta(hours=1), work="Customer.fail").latency.count == 0
 
 
 def test_a_failed_run_is_recorded_with_its_traceback(the_shop: Shop) -> None:
@@ -129,7 +129,7 @@ def test_history_is_forgotten_and_totals_stay(the_shop: Shop) -> None:
     the_shop.clock.advance(the_shop.settings.history + timedelta(minutes=1))
     the_shop.run()
 
-    assert insight(the_shop).throughput(the_shop.clock.now() - LONG_AGO) == []
+    assert insight(the_shop).past(the_shop.clock.now() - LONG_AGO).minutes == []
     assert insight(the_shop).runs() == []
     assert insight(the_shop).totals() == before
 
@@ -206,7 +206,7 @@ def test_sums_of_several_servers_and_of_a_minute_that_goes_on_come_together(the_
             history.write(database, connection, server)
     connection.close()
 
-    (minute,) = insight(the_shop).throughput(the_shop.clock.now() - timedelta(minutes=1))
+    (minute,) = insight(the_shop).past(the_shop.clock.now() - timedelta(minutes=1)).minutes
     (total,) = insight(the_shop).totals()
 
     assert minute.done == total.sums.done == total.sums.took.count == 6

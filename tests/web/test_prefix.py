@@ -6,7 +6,7 @@ import click
 import pytest
 
 import afterwork as aw
-from afterwork.cli.web import prefix_of
+from afterwork.cli.serving import prefix_of
 from afterwork.web.serving import served
 from tests.conftest import Shop
 

@@ -8,7 +8,7 @@ from starlette.applications import Starlette
 from starlette.testclient import TestClient
 
 import afterwork as aw
-from afterwork.web.body import MAX_BODY_BYTES
+from afterwork.web.gate import MAX_BODY_BYTES
 from tests.conftest import Shop
 from tests.web.conftest import client_of, csrf_of
 from tests.web.hostile import filled, posted, routes

@@ -5,106 +5,89 @@ from contextlib import contextmanager
 from typing import Any
 
 import click
-from sqlalchemy import URL
 
 from afterwork.app import Afterwork
-from afterwork.cli.arguments import app_argument, as_json, current_user, database_option, engine_at
-from afterwork.cli.printing import print_result
+from afterwork.cli.arguments import OpenedLate, Shown, command, current_user
 from afterwork.cli.tickets import filter_options
 from afterwork.cli.timers import dry_lines
-from afterwork.control import CANCEL, MAX_TICKETS, RETRY, RUN_NOW, Control, Selected, TicketAct, result_lines
+from afterwork.control import (
+    CANCEL,
+    MAX_TICKETS,
+    RETRY,
+    RUN_NOW,
+    Control,
+    Selected,
+    TicketAct,
+    act_on,
+    result_lines,
+)
 from afterwork.errors import BadRequest
 from afterwork.insight import TicketFilter
 
-limit_option = click.option(
+LIMIT = click.option(
     "--most",
     type=click.IntRange(min=1),
     default=MAX_TICKETS,
     show_default=True,
     help="The maximum number of tickets to act on.",
 )
-all_matching_option = click.option("--all-matching", is_flag=True, help="All tickets that match, instead of KEYs.")
+ALL_MATCHING = click.option("--all-matching", is_flag=True, help="All tickets that match, instead of KEYs.")
+TIMER_OR_KEYS = click.argument("names", nargs=-1, metavar="[TIMER | KEY]...")
 
 
-@click.command()
-@app_argument
-@click.argument("keys", nargs=-1, metavar="[KEY]...")
-@database_option()
-@all_matching_option
-@filter_options
-@limit_option
-@as_json
-def retry(app: Afterwork, keys: Sequence[str], url: URL, most: int, as_json: bool, **filtered: Any) -> None:
+@command(click.argument("keys", nargs=-1, metavar="[KEY]..."), ALL_MATCHING, filter_options, LIMIT)
+def retry(app: Afterwork, at: OpenedLate, keys: Sequence[str], most: int, **filtered: Any) -> Shown:
     """Make the tickets KEY due now, even if they have ended, and restore all their attempts.
 
     With --all-matching, apply to all that match: failed ones, or those in the given --state.
     """
     selected = _selected(keys, **filtered)
-    with engine_at(url) as engine:
-        _act(app.control(engine), RETRY, selected, most, as_json)
+    return _act(app.control(at.engine), RETRY, selected, most)
 
 
-@click.command()
-@app_argument
-@click.argument("names", nargs=-1, metavar="[TIMER | KEY]...")
-@database_option()
-@click.option("--dry", is_flag=True, help="Only show which objects TIMER would match. Changes nothing.")
-@all_matching_option
-@filter_options
-@limit_option
-@as_json
-def run(app: Afterwork, names: Sequence[str], url: URL, dry: bool, most: int, as_json: bool, **filtered: Any) -> None:
+@command(
+    TIMER_OR_KEYS,
+    click.option("--dry", is_flag=True, help="Only show which objects TIMER would match. Changes nothing."),
+    ALL_MATCHING,
+    filter_options,
+    LIMIT,
+)
+def run(app: Afterwork, at: OpenedLate, names: Sequence[str], dry: bool, most: int, **filtered: Any) -> Shown:
     """Begin an extra round of TIMER now, or make the scheduled tickets KEY due now. A server runs them.
 
     With --all-matching, apply to all scheduled tickets that match.
     """
     timer = _timer(app, names)
-    if timer is None and dry:
-        raise click.UsageError(f"--dry is for timers. {_known_timers(app, names)}")
-    selected = _selected(names, **filtered) if timer is None else ()
-    with engine_at(url) as engine:
-        control = app.control(engine)
-        if timer is None:
-            with _hint(_known_timers(app, names)):
-                _act(control, RUN_NOW, selected, most, as_json)
-        elif dry:
-            roots = control.dry_run(timer)
-            print_result("\n".join(dry_lines(timer, roots)), {"timer": timer, "would_match": roots}, as_json)
-        else:
-            count = control.run_now(timer, current_user())
-            text = f"{timer} has {count:,} matches. Servers run them now."
-            print_result(text, {"timer": timer, "matches": count}, as_json)
+    if timer is None:
+        hint = _known_timers(app, names)
+        if dry:
+            raise click.UsageError(f"--dry is for timers. {hint}")
+        selected = _selected(names, **filtered)
+        with _hint(hint):
+            return _act(app.control(at.engine), RUN_NOW, selected, most)
+    if dry:
+        roots = app.control(at.engine).dry_run(timer)
+        return Shown(dry_lines(timer, roots), {"timer": timer, "would_match": roots})
+    act = act_on("timer", "run")
+    started = act.perform(app.control(at.engine), timer, current_user())
+    return Shown([act.say(timer, started)], {"timer": timer, "matches": started.matches})
 
 
-@click.command()
-@app_argument
-@click.argument("names", nargs=-1, metavar="[TIMER | KEY]...")
-@database_option()
-@all_matching_option
-@filter_options
-@limit_option
-@as_json
-def cancel(app: Afterwork, names: Sequence[str], url: URL, most: int, as_json: bool, **filtered: Any) -> None:
+@command(TIMER_OR_KEYS, ALL_MATCHING, filter_options, LIMIT)
+def cancel(app: Afterwork, at: OpenedLate, names: Sequence[str], most: int, **filtered: Any) -> Shown:
     """End the rest of the round of TIMER, or the tickets KEY, and ask current runs to stop.
 
     With --all-matching, apply to all matching tickets that have not ended.
     """
     timer = _timer(app, names)
-    selected = _selected(names, **filtered) if timer is None else ()
-    with engine_at(url) as engine:
-        control = app.control(engine)
-        if timer is not None:
-            _cancel_round(control, timer, as_json)
-            return
+    if timer is None:
+        selected = _selected(names, **filtered)
         with _hint(_known_timers(app, names)):
-            _act(control, CANCEL, selected, most, as_json)
-
-
-def _cancel_round(control: Control, timer: str, as_json: bool) -> None:
-    cancelled = control.cancel(timer, current_user())
-    asked = f", and {cancelled.asked_to_stop:,} that run were asked to stop" if cancelled.asked_to_stop else ""
+            return _act(app.control(at.engine), CANCEL, selected, most)
+    act = act_on("timer", "cancel")
+    cancelled = act.perform(app.control(at.engine), timer, current_user())
     data = {"timer": timer, "cancelled": cancelled.ended, "asked_to_stop": cancelled.asked_to_stop}
-    print_result(f"{cancelled.ended:,} matches of {timer} cancelled{asked}.", data, as_json)
+    return Shown([act.say(timer, cancelled)], data)
 
 
 def _timer(app: Afterwork, names: Sequence[str]) -> str | None:
@@ -129,12 +112,11 @@ def _selected(keys: Sequence[str], wanted: TicketFilter, all_matching: bool) -> 
     return wanted if all_matching else keys
 
 
-def _act(control: Control, act: TicketAct, selected: Selected, limit: int, as_json: bool) -> None:
-    """Perform an act and print its result. Exits with 1 if keys were given and no ticket was affected."""
+def _act(control: Control, act: TicketAct, selected: Selected, limit: int) -> Shown:
+    """Perform an act. The command exits with 1 if keys were given and no ticket was affected."""
     result = control.act_on_tickets(act, selected, current_user(), limit)
-    print_result("\n".join(result_lines(act, result)), result, as_json)
-    if not result.changed and not result.asked_to_stop and not isinstance(selected, TicketFilter):
-        raise SystemExit(1)
+    in_vain = not result.changed and not result.asked_to_stop and not isinstance(selected, TicketFilter)
+    return Shown(result_lines(act, result), result, 1 if in_vain else 0)
 
 
 @contextmanager

@@ -1,13 +1,15 @@
 """Arguments and options that commands share: the application and its database."""
 
+import functools
 import getpass
 import importlib
 import os
 import re
 import shlex
 import sys
-from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass
 from datetime import timedelta
 from pathlib import Path
 from types import ModuleType
@@ -20,6 +22,7 @@ from sqlalchemy.exc import ArgumentError
 from sqlalchemy.orm import Session
 
 from afterwork.app import Afterwork
+from afterwork.cli.printing import print_result
 from afterwork.jobs.run import text_of
 from afterwork.model.inspection import from_external_id
 
@@ -187,3 +190,44 @@ def database_option(required: bool = True) -> Callable[[Any], Any]:
         show_envvar=True,
         help="Such as sqlite:///shop.db or postgresql+psycopg://user@host/shop.",
     )
+
+
+@dataclass(frozen=True)
+class Shown:
+    """The result of a command: its lines as text, or the data that --json prints; and the exit code."""
+
+    lines: Iterable[str]
+    data: object
+    exit_code: int = 0
+
+
+class OpenedLate:
+    """A database that is opened when it is first asked for, so that a command is understood before."""
+
+    def __init__(self, url: URL, opened: ExitStack) -> None:
+        self._url, self._opened = url, opened
+
+    @functools.cached_property
+    def engine(self) -> Engine:
+        return self._opened.enter_context(engine_at(self._url))
+
+
+def command(
+    *parameters: Callable[[Any], Any], name: str | None = None
+) -> Callable[[Callable[..., Shown]], click.Command]:
+    """Return the decorator of a function of an application, a database and some parameters, whose result is printed."""
+
+    def made(function: Callable[..., Shown]) -> click.Command:
+        @functools.wraps(function)
+        def run(app: Afterwork, url: URL, as_json: bool, **given: Any) -> None:
+            with ExitStack() as opened:
+                shown = function(app, OpenedLate(url, opened), **given)
+                print_result("\n".join(shown.lines), shown.data, as_json)
+            if shown.exit_code:
+                sys.exit(shown.exit_code)
+
+        decorators = (click.command(name), app_argument, database_option(), *parameters, as_json)
+        decorated: Any = functools.reduce(lambda inner, decorator: decorator(inner), reversed(decorators), run)
+        return decorated  # type: ignore[no-any-return]
+
+    return made

@@ -8,7 +8,7 @@ import click
 from sqlalchemy import URL
 
 from afterwork.app import Afterwork
-from afterwork.cli.arguments import app_argument, as_json, database_option, engine_at
+from afterwork.cli.arguments import OpenedLate, Shown, app_argument, as_json, command, database_option, engine_at
 from afterwork.cli.model import model_lines, model_view
 from afterwork.cli.printing import print_result
 from afterwork.insight import Finding
@@ -16,22 +16,19 @@ from afterwork.insight import Finding
 NO_DATABASE = "No database was given, so none was checked. Add --database URL."
 
 
-@click.command()
-@app_argument
-@database_option()
-@click.option("--grant-to", multiple=True, metavar="ROLE", help="Grant a role of PostgreSQL what a server needs.")
-@click.option("--grant-to-writer", multiple=True, metavar="ROLE", help="Grant a role what it needs to save tickets.")
-@as_json
-def install(
-    app: Afterwork, url: URL, grant_to: tuple[str, ...], grant_to_writer: tuple[str, ...], as_json: bool
-) -> None:
+@command(
+    click.option("--grant-to", multiple=True, metavar="ROLE", help="Grant a role of PostgreSQL what a server needs."),
+    click.option(
+        "--grant-to-writer", multiple=True, metavar="ROLE", help="Grant a role what it needs to save tickets."
+    ),
+)
+def install(app: Afterwork, at: OpenedLate, grant_to: tuple[str, ...], grant_to_writer: tuple[str, ...]) -> Shown:
     """Create or update Afterwork's tables, and its triggers and indexes on the ticket table. Idempotent.
 
     On PostgreSQL, --grant-to grants a role that owns nothing what a server needs; it may be given several times.
     """
-    with engine_at(url) as engine:
-        done = app.install(engine, grant_to=grant_to, grant_to_writers=grant_to_writer)
-    print_result("\n".join(done) or "Everything is installed already.", {"done": done}, as_json)
+    done = app.install(at.engine, grant_to=grant_to, grant_to_writers=grant_to_writer)
+    return Shown(done or ["Everything is installed already."], {"done": done})
 
 
 @click.command()

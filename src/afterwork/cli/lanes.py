@@ -3,36 +3,30 @@
 from collections.abc import Iterator
 
 import click
-from sqlalchemy import URL
 
 from afterwork.app import Afterwork
-from afterwork.cli.arguments import app_argument, as_json, current_user, database_option, engine_at
-from afterwork.cli.printing import print_result, progress_text, table_lines, utc_text
+from afterwork.cli.arguments import OpenedLate, Shown, command, current_user
+from afterwork.cli.printing import progress_text, table_lines, utc_text
+from afterwork.control import Thing, act_on
 from afterwork.insight import Activity, Insight, LaneView, ServerView
 from afterwork.model.lane import MAIN, PARALLEL
 
+LANES_HEAD = ("lane", "rule", "now", "waiting", "matches", "oldest since (UTC)", "scheduled")
+SERVERS_HEAD = ("server", "state", "process", "host", "started (UTC)", "last sign of life (UTC)", "serves", "knows")
 
-@click.command()
-@app_argument
-@database_option()
-@as_json
-def lanes(app: Afterwork, url: URL, as_json: bool) -> None:
+
+@command()
+def lanes(app: Afterwork, at: OpenedLate) -> Shown:
     """Show lanes, servers, and runs outside of transactions."""
-    with engine_at(url) as engine:
-        activity = app.insight(engine).activity()
-    print_result("\n".join(activity_lines(activity)), activity, as_json)
+    activity = app.insight(at.engine).activity()
+    return Shown(_activity_lines(activity), activity)
 
 
-def activity_lines(activity: Activity) -> Iterator[str]:
-    """Yield the activity as text."""
-    head = ("lane", "rule", "now", "waiting", "matches", "oldest since (UTC)", "scheduled")
-    yield from table_lines(head, [_lane_cells(row) for row in activity.lanes])
+def _activity_lines(activity: Activity) -> Iterator[str]:
+    yield from table_lines(LANES_HEAD, [_lane_cells(lane) for lane in activity.lanes])
     yield ""
-    columns = ("server", "state", "process", "host", "started (UTC)", "last sign of life (UTC)", "serves", "knows")
-    yield from (
-        table_lines(columns, [_server_cells(row) for row in activity.servers])
-        if activity.servers
-        else ["No server is running."]
+    yield from table_lines(
+        SERVERS_HEAD, [_server_cells(server) for server in activity.servers], "No server is running."
     )
     for run in activity.running:
         said = "" if run.said is None else f", {progress_text(run.said)}"
@@ -46,16 +40,8 @@ def activity_lines(activity: Activity) -> Iterator[str]:
 
 def _server_cells(server: ServerView) -> tuple[str, ...]:
     mark = f"{server.presence}, draining" if server.draining else server.presence
-    times = utc_text(server.started), utc_text(server.seen)
-    return (
-        str(server.id),
-        mark,
-        str(server.process),
-        server.host,
-        *times,
-        str(server.serves),
-        f"{len(server.knows):,} works",
-    )
+    times, knows = (utc_text(server.started), utc_text(server.seen)), f"{len(server.knows):,} works"
+    return (str(server.id), mark, str(server.process), server.host, *times, str(server.serves), knows)
 
 
 def _lane_cells(lane: LaneView) -> tuple[str, ...]:
@@ -63,56 +49,35 @@ def _lane_cells(lane: LaneView) -> tuple[str, ...]:
     locks = [] if lane.held_by is None else [f"a transaction (process {lane.held_by.process})"]
     rate = [] if lane.free_from is None else [f"its rate is used up until {utc_text(lane.free_from)}"]
     now = ", ".join([*(["paused"] if lane.paused else []), *rate, *busy, *locks]) or "free"
-    return (
-        lane.name,
-        lane.rule,
-        now,
-        str(lane.waiting),
-        str(lane.matches),
-        utc_text(lane.oldest),
-        str(lane.scheduled),
-    )
+    counts = str(lane.waiting), str(lane.matches), utc_text(lane.oldest), str(lane.scheduled)
+    return (lane.name, lane.rule, now, *counts)
 
 
-@click.command()
-@app_argument
-@click.argument("name")
-@database_option()
-@as_json
-def pause(app: Afterwork, name: str, url: URL, as_json: bool) -> None:
+@command(click.argument("name"))
+def pause(app: Afterwork, at: OpenedLate, name: str) -> Shown:
     """Pause the timer NAME, or the lane NAME, over all servers. Current runs go on."""
-    kind = _kind(app, name)
-    with engine_at(url) as engine:
-        unknown = _unknown(app.insight(engine), name) if kind == "lane" else ""
-        app.control(engine).pause(name, current_user())
-    said = f"{kind.capitalize()} {name} is paused. Current runs go on; nothing more begins.{unknown}"
-    print_result(said, {kind: name, "paused": True}, as_json)
+    thing = _thing(app, name)
+    unknown = _unknown(app.insight(at.engine), name) if thing == "lane" else ""
+    act = act_on(thing, "pause")
+    act.perform(app.control(at.engine), name, current_user())
+    return Shown([f"{act.say(name, None)}{unknown}"], {thing: name, "paused": True})
 
 
-@click.command()
-@app_argument
-@click.argument("server", type=int)
-@database_option()
-@as_json
-def drain(app: Afterwork, server: int, url: URL, as_json: bool) -> None:
+@command(click.argument("server", type=int))
+def drain(app: Afterwork, at: OpenedLate, server: int) -> Shown:
     """Drain SERVER: it begins nothing more, and leaves when its current runs have ended, however long that takes."""
-    with engine_at(url) as engine:
-        app.control(engine).drain(server, current_user())
-    said = f"Server {server} begins nothing more, and leaves when its runs have ended."
-    print_result(said, {"server": server, "draining": True}, as_json)
+    act = act_on("server", "drain")
+    act.perform(app.control(at.engine), server, current_user())
+    return Shown([act.say(str(server), None)], {"server": server, "draining": True})
 
 
-@click.command()
-@app_argument
-@click.argument("name")
-@database_option()
-@as_json
-def resume(app: Afterwork, name: str, url: URL, as_json: bool) -> None:
+@command(click.argument("name"))
+def resume(app: Afterwork, at: OpenedLate, name: str) -> Shown:
     """Resume the timer NAME, or the lane NAME."""
-    with engine_at(url) as engine:
-        app.control(engine).resume(name, current_user())
-    kind = _kind(app, name)
-    print_result(f"{kind.capitalize()} {name} is resumed.", {kind: name, "paused": False}, as_json)
+    thing = _thing(app, name)
+    act = act_on(thing, "resume")
+    act.perform(app.control(at.engine), name, current_user())
+    return Shown([act.say(name, None)], {thing: name, "paused": False})
 
 
 def _unknown(insight: Insight, name: str) -> str:
@@ -123,5 +88,5 @@ def _unknown(insight: Insight, name: str) -> str:
     return f" No work declares this lane, and no ticket is in it. There are: {', '.join(sorted(known))}."
 
 
-def _kind(app: Afterwork, name: str) -> str:
+def _thing(app: Afterwork, name: str) -> Thing:
     return "timer" if name in app.model.timers else "lane"

@@ -1,14 +1,25 @@
-"""The command about the model."""
+"""The commands about the model, and those that evaluate expressions in its languages."""
 
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
 import click
+from sqlalchemy import URL
+from sqlalchemy.orm import Session
 
 from afterwork.app import Afterwork
-from afterwork.cli.arguments import app_argument, as_json
-from afterwork.cli.printing import print_result, table_lines
+from afterwork.cli.arguments import (
+    OpenedLate,
+    Shown,
+    app_argument,
+    as_json,
+    command,
+    database_option,
+    engine_at,
+    object_at,
+)
+from afterwork.cli.printing import print_result, table_lines, value_lines, value_view
 from afterwork.insight import model as views
 from afterwork.insight.model import ClassView, ModelView, ViewModelView, WorkView
 from afterwork.model.inspection import ModelInfo
@@ -105,3 +116,27 @@ def _work_lines(work: WorkView, indent: str, after: str) -> Iterator[str]:
     yield f"{indent}{work.name}{after}: {'; '.join(parts)}"
     if work.precondition:
         yield f"{indent}  only if {work.precondition}"
+
+
+@command(
+    click.argument("text"),
+    click.option("--on", "root", metavar="ROOT", help="The object that is self, as its external id: Customer!42."),
+    name="eval",
+)
+def evaluate(app: Afterwork, at: OpenedLate, text: str, root: str | None) -> Shown:
+    """Evaluate TEXT, an expression in OCL: "Customer.allInstances->select(number->isNull)->size". Changes nothing."""
+    with Session(at.engine) as session:
+        itself = None if root is None else object_at(session, root, app)
+        value = value_view(app.evaluate(session, text, itself))
+    return Shown(value_lines(value), value)
+
+
+@click.command("shell")
+@app_argument
+@database_option()
+def open_shell(app: Afterwork, url: URL) -> None:
+    """Evaluate expressions in OCL, one after the other, with completion and a history. Changes nothing."""
+    from afterwork.cli.shell import Shell  # which needs readline, and not every system has it
+
+    with engine_at(url) as engine:
+        Shell(app, engine).run()

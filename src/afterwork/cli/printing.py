@@ -9,6 +9,7 @@ from typing import Any
 import click
 from sqlalchemy.exc import DBAPIError
 
+from afterwork.insight import CacheSummary, OnceView, TimerView
 from afterwork.model.external_id import external_id
 from afterwork.store.progress import ReportedProgress
 
@@ -37,8 +38,11 @@ def _plain(value: object) -> object:
             return str(value)
 
 
-def table_lines(head: Sequence[str], rows: Sequence[Sequence[str]]) -> Iterator[str]:
-    """Yield the lines of a table in plain text."""
+def table_lines(head: Sequence[str], rows: Sequence[Sequence[str]], empty: str | None = None) -> Iterator[str]:
+    """Yield the lines of a table in plain text, or `empty` if it has no rows."""
+    if not rows and empty is not None:
+        yield empty
+        return
     cells = [[_short(cell) for cell in row] for row in (head, *rows)]
     widths = [max(len(row[n]) for row in cells) for n in range(len(head))]
     for row in cells:
@@ -53,6 +57,11 @@ def _short(text: str) -> str:
 def utc_text(moment: datetime | None) -> str:
     """Format a timestamp in UTC, to the second."""
     return "" if moment is None else f"{moment:%Y-%m-%d %H:%M:%S}"
+
+
+def name_text(shown: CacheSummary | TimerView | OnceView) -> str:
+    """Return a name, with a note if the model no longer has it."""
+    return shown.name if shown.known else f"{shown.name} (no longer in the model)"
 
 
 def progress_text(run: ReportedProgress) -> str:

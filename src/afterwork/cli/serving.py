@@ -1,26 +1,91 @@
-"""Commands that run servers."""
+"""Commands that run servers: `afterwork serve` with the options of its web page, reload and demo."""
 
 import importlib
 import logging
 import os
 import sys
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any, get_args
+from typing import TYPE_CHECKING, Any, get_args
 
 import click
 from sqlalchemy import URL, Engine
 
 from afterwork.app import Afterwork
-from afterwork.cli.arguments import app_argument, as_json, database_option, duration_in_seconds, engine_at, names, size
-from afterwork.cli.printing import print_result
+from afterwork.cli.arguments import (
+    OpenedLate,
+    Shown,
+    app_argument,
+    command,
+    database_option,
+    duration_in_seconds,
+    engine_at,
+    names,
+    size,
+)
 from afterwork.cli.systemd import reporting_to_systemd
-from afterwork.cli.web import Address, page_at, web_options
 from afterwork.errors import BadDeclaration
 from afterwork.logs import Layout, log_to_stderr
 from afterwork.store.routing import STARTS, routing_of
+from afterwork.web import web as web_application
+from afterwork.web.access import is_loopback
+
+if TYPE_CHECKING:
+    from starlette.applications import Starlette
+
+TOKEN, READ_TOKEN = "AFTERWORK_WEB_TOKEN", "AFTERWORK_WEB_READ_TOKEN"
+
+DEFAULT_PORT = 8008
+
+
+@dataclass(frozen=True)
+class Address:
+    """A host and a port to listen on."""
+
+    host: str
+    port: int
+
+
+def address_of(text: str) -> Address:
+    """Parse `HOST:PORT`, `HOST`, `:PORT` or `[IPV6]:PORT`."""
+    host, colon, port = text.rpartition(":")
+    if not colon or text.endswith("]"):
+        host, port = text, str(DEFAULT_PORT)
+    if not port.isdigit() or int(port) > 65535:
+        raise click.BadParameter(f"{text!r} is no HOST:PORT. An example: 127.0.0.1:{DEFAULT_PORT}")
+    return Address(host.strip("[]") or "127.0.0.1", int(port))
+
+
+def prefix_of(text: str) -> str:
+    """Parse the path under which a proxy serves the page: `/afterwork`, or nothing."""
+    path = text.rstrip("/")
+    if path and (not path.startswith("/") or path.startswith("//") or any(char in path for char in "?#%\\ ")):
+        raise click.BadParameter(f"{text!r} is no path. An example: /afterwork")
+    return path
+
+
+def page_at(app: Afterwork, engine: Engine, address: Address, read_only: bool) -> "Starlette":
+    """Return the web page, as it may be served at an address."""
+    token, read_token = os.environ.get(TOKEN), os.environ.get(READ_TOKEN)
+    if not (address.host == "localhost" or is_loopback(address.host)) and not (token or read_token):
+        raise click.UsageError(
+            f"Other machines could open the page at {address.host}. Set {TOKEN} to a long random text, with which "
+            f"visitors may read and act, or {READ_TOKEN}, with which they may read."
+        )
+    return web_application(app, engine, token=token, read_token=read_token, read_only=read_only)
+
+
+def web_options(command: Callable[..., Any]) -> Callable[..., Any]:
+    """Add the options --web, --web-prefix and --web-read-only."""
+    help_ = f"Serve the web page there, such as 127.0.0.1:{DEFAULT_PORT}. Any but a loopback address needs {TOKEN}."
+    wanted = click.option("--web", type=address_of, metavar="HOST:PORT", help=help_)
+    reading = click.option("--web-read-only", "read_only", is_flag=True, help="Forbid all acts by the web page.")
+    help_ = "The path at which a proxy serves it. The proxy strips it from the requests that it forwards."
+    below = click.option("--web-prefix", "prefix", type=prefix_of, metavar="/PATH", default="", help=help_)
+    return wanted(below(reading(command)))
+
 
 LEVELS = ("debug", "info", "warning", "error")
 
@@ -94,16 +159,12 @@ def _shown(app: Afterwork, engine: Engine, address: Address | None, read_only: b
         yield
 
 
-@click.command()
-@app_argument
-@database_option()
-@as_json
-def reload(app: Afterwork, url: URL, as_json: bool) -> None:
+@command()
+def reload(app: Afterwork, at: OpenedLate) -> Shown:
     """Make the servers on this machine reload their files of jobs, without a restart."""
-    with engine_at(url) as engine:
-        told = app.control(engine).reload()
+    told = app.control(at.engine).reload()
     text = f"Told {len(told)} servers: {', '.join(map(str, told))}" if told else "No server runs on this machine."
-    print_result(text, {"processes": told}, as_json)
+    return Shown([text], {"processes": told})
 
 
 REPOSITORY = Path(__file__).resolve().parents[3]

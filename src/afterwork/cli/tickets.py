@@ -5,11 +5,10 @@ from collections.abc import Callable, Iterator
 from typing import Any
 
 import click
-from sqlalchemy import URL
 
 from afterwork.app import Afterwork
-from afterwork.cli.arguments import app_argument, as_json, database_option, engine_at
-from afterwork.cli.printing import print_result, progress_text, table_lines, utc_text
+from afterwork.cli.arguments import OpenedLate, Shown, command
+from afterwork.cli.printing import progress_text, table_lines, utc_text
 from afterwork.insight import TicketDetail, TicketFilter, TicketPage, TicketView
 from afterwork.store.tickets.filter import QUALIFIERS, STATES
 
@@ -26,6 +25,8 @@ FILTERS = (
     click.option("--search", metavar="TEXT", help="Only those that match a search: 'root:Customer!42 \"no answer\"'."),
 )
 
+HEAD = ("key", "state", "work", "root", "lane", "tried", "done or due (UTC)", "error or progress")
+
 
 def filter_options(command: Callable[..., Any]) -> Callable[..., Any]:
     """Add the options of a ticket filter to a command, which gets it as `wanted`."""
@@ -38,27 +39,26 @@ def filter_options(command: Callable[..., Any]) -> Callable[..., Any]:
     return functools.reduce(lambda made, option: option(made), reversed(FILTERS), with_filter)
 
 
-@click.command()
-@app_argument
-@database_option()
-@filter_options
-@click.option(
-    "--most", type=click.IntRange(min=1), default=20, show_default=True, help="The maximum number of tickets to show."
+@command(
+    filter_options,
+    click.option(
+        "--most",
+        type=click.IntRange(min=1),
+        default=20,
+        show_default=True,
+        help="The maximum number of tickets to show.",
+    ),
+    click.option("--after", metavar="KEY", help="Continue after this ticket, the last of the previous page."),
 )
-@click.option("--after", metavar="KEY", help="Continue after this ticket, the last of the previous page.")
-@as_json
-def tickets(app: Afterwork, url: URL, wanted: TicketFilter, most: int, after: str | None, as_json: bool) -> None:
+def tickets(app: Afterwork, at: OpenedLate, wanted: TicketFilter, most: int, after: str | None) -> Shown:
     """Show tickets: pending ones in the order in which they run, others newest first."""
-    with engine_at(url) as engine:
-        page = app.insight(engine).tickets(wanted, most, after)
-    print_result("\n".join(page_lines(page)), page.tickets, as_json)
+    page = app.insight(at.engine).tickets(wanted, most, after)
+    return Shown(_page_lines(page), page.tickets)
 
 
-def page_lines(page: TicketPage) -> Iterator[str]:
-    """Yield a page of tickets as text."""
-    head = ("key", "state", "work", "root", "lane", "tried", "done or due (UTC)", "error or progress")
+def _page_lines(page: TicketPage) -> Iterator[str]:
     if page.tickets:
-        yield from table_lines(head, [_cells(ticket) for ticket in page.tickets])
+        yield from table_lines(HEAD, [_cells(ticket) for ticket in page.tickets])
     elif page.looked_at is None:
         yield "There are no such tickets."
     looked = "" if page.looked_at is None else f"{page.looked_at:,} tickets were read. "
@@ -68,28 +68,19 @@ def page_lines(page: TicketPage) -> Iterator[str]:
 
 def _cells(ticket: TicketView) -> tuple[str, ...]:
     when = utc_text(ticket.done or ticket.execute_earliest)
-    work, root, said = (
-        ticket.work or "",
-        ticket.root_id or "",
-        "" if ticket.said is None else progress_text(ticket.said),
-    )
-    return (ticket.key, ticket.state, work, root, ticket.lane, str(ticket.attempts), when, ticket.error or said)
+    said = "" if ticket.said is None else progress_text(ticket.said)
+    names = ticket.key, ticket.state, ticket.work or "", ticket.root_id or "", ticket.lane
+    return (*names, str(ticket.attempts), when, ticket.error or said)
 
 
-@click.command()
-@app_argument
-@click.argument("key")
-@database_option()
-@as_json
-def ticket(app: Afterwork, key: str, url: URL, as_json: bool) -> None:
+@command(click.argument("key"))
+def ticket(app: Afterwork, at: OpenedLate, key: str) -> Shown:
     """Show the ticket KEY: what it asks for, its history so far, and why it is waiting."""
-    with engine_at(url) as engine:
-        detail = app.insight(engine).ticket(key)
-    print_result("\n".join(ticket_lines(detail)), detail, as_json)
+    detail = app.insight(at.engine).ticket(key)
+    return Shown(_ticket_lines(detail), detail)
 
 
-def ticket_lines(detail: TicketDetail) -> Iterator[str]:
-    """Yield one ticket as text."""
+def _ticket_lines(detail: TicketDetail) -> Iterator[str]:
     ticket = detail.ticket
     yield f"{detail.call}  {ticket.state}"
     yield from filter(None, [detail.refused])

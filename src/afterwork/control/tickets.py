@@ -5,8 +5,9 @@ left alone, and the result says so.
 """
 
 from collections.abc import Iterator, Mapping, Sequence, Set
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 from datetime import datetime
+from functools import cached_property
 from typing import Any, Literal
 
 from sqlalchemy import Connection, Row
@@ -116,10 +117,10 @@ class TicketActRunner:
     tickets: Tickets
     now: datetime
     who: str
-    walk: TicketWalk = field(init=False)
 
-    def __post_init__(self) -> None:
-        object.__setattr__(self, "walk", TicketWalk(self.tickets, self.now))
+    @cached_property
+    def walk(self) -> TicketWalk:
+        return TicketWalk(self.tickets, self.now)
 
     def run(self, connection: Connection, act: TicketAct, selected: Selected, limit: int) -> ActResult:
         """Perform an act on at most `limit` tickets. Raises `BadRequest` for a malformed key."""

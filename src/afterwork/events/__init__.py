@@ -3,7 +3,6 @@
 A listener is a function that takes an event.
 """
 
-from afterwork.events.derived import Missed, NotInSql, OtherCode
 from afterwork.events.listeners import (
     Event,
     Events,
@@ -49,7 +48,7 @@ from afterwork.events.servers import (
     ServerStopping,
     WorkerLost,
 )
-from afterwork.events.timers import Fired, RoundFailed, TimerIsGone
+from afterwork.events.sources import Fired, Missed, NotInSql, OtherCode, RoundFailed, TimerIsGone
 
 __all__ = [
     "Abandoned",

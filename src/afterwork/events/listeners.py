@@ -4,11 +4,10 @@ import logging
 from collections.abc import Callable, Sequence
 from threading import Lock
 
-from afterwork.events.derived import DerivedEvent
 from afterwork.events.logged_event import LoggedEvent
 from afterwork.events.runs import RunEvent
 from afterwork.events.servers import ListenerRaised, ServerEvent
-from afterwork.events.timers import TimerEvent
+from afterwork.events.sources import DerivedEvent, TimerEvent
 from afterwork.interruption import ends_the_program
 
 Event = RunEvent | ServerEvent | TimerEvent | DerivedEvent

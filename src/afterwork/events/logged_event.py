@@ -11,9 +11,10 @@ class LoggedEvent:
     message: ClassVar[str]
 
     def words(self) -> Mapping[str, object]:
-        """Return the values for the message by name: the fields of the event, and what is made of them."""
-        return vars(self)
+        """Return the values for the message by name: the fields of the event, and the `kind` of its exception."""
+        return {**vars(self), "kind": type(self.exception()).__name__}
 
     def exception(self) -> BaseException | None:
         """Return the exception whose traceback the log shows, if any."""
-        return None
+        error = vars(self).get("error")
+        return error if isinstance(error, BaseException) else None

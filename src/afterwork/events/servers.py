@@ -140,12 +140,6 @@ class Broken(LoggedEvent):
     where: str
     error: Exception
 
-    def words(self) -> Mapping[str, object]:
-        return {"where": self.where, "kind": type(self.error).__name__}
-
-    def exception(self) -> BaseException | None:
-        return self.error
-
 
 @dataclass(frozen=True)
 class WorkerLost(LoggedEvent):
@@ -157,9 +151,6 @@ class WorkerLost(LoggedEvent):
     thread: str
     error: BaseException | None
 
-    def exception(self) -> BaseException | None:
-        return self.error
-
 
 @dataclass(frozen=True)
 class ListenerRaised(LoggedEvent):
@@ -170,12 +161,6 @@ class ListenerRaised(LoggedEvent):
 
     listener: str
     error: BaseException
-
-    def words(self) -> Mapping[str, object]:
-        return {"listener": self.listener, "kind": type(self.error).__name__}
-
-    def exception(self) -> BaseException | None:
-        return self.error
 
 
 @dataclass(frozen=True)

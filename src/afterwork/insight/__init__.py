@@ -10,11 +10,10 @@ from afterwork.insight.machines import MachineView, StateView
 from afterwork.insight.once import OnceView
 from afterwork.insight.overview import Attention, Overview, OverviewMinute
 from afterwork.insight.page import ListPage
-from afterwork.insight.running import RunningView
+from afterwork.insight.running import RunningView, SuspectView
 from afterwork.insight.servers import ServerView
 from afterwork.insight.service import Insight
 from afterwork.insight.status import Status
-from afterwork.insight.suspects import SuspectView
 from afterwork.insight.ticket import TicketDetail, TimelineStep
 from afterwork.insight.tickets import TicketPage, TicketView
 from afterwork.insight.timers import TimerDetail, TimerView

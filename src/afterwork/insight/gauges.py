@@ -77,7 +77,6 @@ class Gauges:
 
 
 def gauges(database: Database, model: ModelInfo, connection: Connection, now: datetime) -> Gauges:
-    """Return the current gauges."""
     stale, stale_for = _stale(connection, now) if model.derivations else (0, 0.0)
     journal, journal_for = _journal(connection, now) if model.derivations else (0, 0.0)
     return Gauges(

@@ -70,5 +70,4 @@ def past(connection: Connection, since: datetime, work: str | None) -> PastRuns:
 
 
 def totals(connection: Connection) -> list[RunTotal]:
-    """Return the sums of all runs ever."""
     return [RunTotal(*key, sums) for key, sums in history.of_all_time(connection).items()]

@@ -6,9 +6,8 @@ from datetime import datetime
 
 from sqlalchemy import Connection, select
 
-from afterwork.insight.running import RunningView
+from afterwork.insight.running import RunningView, SuspectView
 from afterwork.insight.servers import ServerView
-from afterwork.insight.suspects import SuspectView
 from afterwork.model.inspection import ModelInfo
 from afterwork.model.lane import PARALLEL, Rate
 from afterwork.store import lane_limits, lane_rate, tables

@@ -62,7 +62,6 @@ def machines_in(model: ModelInfo) -> Iterator[tuple[str, Mapper[Any], Machine]]:
 
 
 def views(database: Database, connection: Connection, model: ModelInfo) -> list[MachineView]:
-    """Return all machines, and the counts of their objects by state."""
     return [
         _view(name, ObjectsByState(database, connection, mapper, machine))
         for name, mapper, machine in machines_in(model)

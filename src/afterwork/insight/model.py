@@ -1,7 +1,10 @@
 """The declarations of a model: its classes with members, associations, methods and machines, and its view models."""
 
-from collections.abc import Iterator, Mapping, Sequence
+import ast
+import inspect as python
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from textwrap import dedent
 from typing import Any
 
 from sqlalchemy import ColumnElement, inspect
@@ -9,9 +12,9 @@ from sqlalchemy.orm import Mapper, RelationshipDirection, RelationshipProperty
 from sqlalchemy.types import TypeDecorator
 
 from afterwork.insight.machines import machines_in
-from afterwork.insight.source_text import condition, summary
 from afterwork.model.column_types import python_type
 from afterwork.model.derivation import MemberDerivation
+from afterwork.model.expression import expression_of
 from afterwork.model.inspection import ModelInfo
 from afterwork.model.machine.declaration import EventMethod
 from afterwork.model.timeout import NO_TIMEOUT
@@ -240,3 +243,46 @@ def _is_inherited(model: ModelInfo, work: MethodWork) -> bool:
     above: Mapping[str, Any] = model.works
     mapper = inspect(work.root).inherits if work.root is not None else None
     return mapper is not None and f"{mapper.class_.__name__}.{work.name.partition('.')[2]}" in above
+
+
+ENDINGS = ("", "\ndef _(): ...", "\n    pass", "\nclass _: ...")
+"""Completions that turn the source lines of a lambda into a whole statement."""
+
+
+def condition(function: Callable[..., Any] | None) -> str | None:
+    """Return a condition as text: an expression's text, a lambda's body, or a function's name.
+
+    Returns None if there is no condition.
+    """
+    if function is None:
+        return None
+    expression = expression_of(function)
+    if expression is not None:
+        return expression.text
+    name = getattr(function, "__name__", type(function).__name__)
+    return name if name != "<lambda>" else _body(function) or "a lambda"
+
+
+def summary(declared: object) -> str:
+    """Return the first line of a declaration's docstring, empty if it has none."""
+    text = vars(declared).get("__doc__") or ""
+    return python.cleandoc(text).partition("\n")[0]
+
+
+def _body(function: Callable[..., Any]) -> str | None:
+    """Return the body of a lambda that stands alone in its source lines."""
+    try:
+        text = dedent(python.getsource(function)).strip().rstrip(",")
+    except (OSError, TypeError):  # typed at a prompt, or generated
+        return None
+    for tree in filter(None, (_parsed(text + ending) for ending in ENDINGS)):
+        lambdas = [node for node in ast.walk(tree) if isinstance(node, ast.Lambda)]
+        return ast.unparse(lambdas[0].body) if len(lambdas) == 1 else None
+    return None
+
+
+def _parsed(text: str) -> ast.AST | None:
+    try:
+        return ast.parse(text)
+    except SyntaxError:
+        return None

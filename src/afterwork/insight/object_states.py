@@ -42,7 +42,6 @@ class ObjectsByState:
 
     @property
     def column(self) -> Column[Any]:
-        """Return the column of the state."""
         column = self.mapper.columns[self.machine.member_of(self.mapper)]
         assert isinstance(column, Column)
         return column

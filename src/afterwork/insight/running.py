@@ -1,4 +1,4 @@
-"""Runs outside of a transaction, each of which has a lease."""
+"""Runs outside of a transaction, each with a lease, and work that ran when its process or connection died."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -9,8 +9,13 @@ from sqlalchemy import Connection, Row, select
 
 from afterwork.model.contract import Contract
 from afterwork.model.key import key_text, parse_key
-from afterwork.store import once, progress, tables
+from afterwork.settings import Settings
+from afterwork.store import once, progress, suspects, tables
+from afterwork.store.caches.tables import cache as caches
+from afterwork.store.caches.tables import derivation as derivations
 from afterwork.store.progress import ReportedProgress
+from afterwork.store.suspects import CACHE, ROUND, Cause, Suspect
+from afterwork.store.tables import match as matches
 from afterwork.store.timers import MATCH, MATCHES
 
 Kind = Literal["ticket", "timer", "once"]
@@ -71,3 +76,47 @@ def _asked(connection: Connection, contract: Contract, keys: Sequence[str]) -> d
             continue  # the lease of something else
     columns = select(key, contract.view_model.column, contract.root_id.column).where(key.in_(own))
     return {key_text(value): (work, root) for value, work, root in connection.execute(columns)} if own else {}
+
+
+@dataclass(frozen=True)
+class SuspectView:
+    """Work that may be poison: how often something died during it, what, and when it last did.
+
+    `is_given_up` marks work that is not tried again.
+    """
+
+    what: str
+    times: int
+    cause: Cause
+    at: datetime
+    is_given_up: bool
+
+
+def suspect_views(connection: Connection, settings: Settings) -> Sequence[SuspectView]:
+    return [
+        SuspectView(
+            _what(connection, suspect),
+            suspect.times,
+            suspect.cause,
+            suspect.at,
+            suspect.is_beyond(settings.crash_limit),
+        )
+        for suspect in suspects.every(connection)
+    ]
+
+
+def _what(connection: Connection, suspect: Suspect) -> str:
+    key = suspect.key
+    if key.startswith(ROUND):
+        return f"round of {key.removeprefix(ROUND)}"
+    if key.startswith(once.KEY):
+        return key.removeprefix(once.KEY)
+    if key.startswith(CACHE):
+        named = select(derivations.c.name, caches.c.root).join(caches, caches.c.derivation == derivations.c.id)
+        row = connection.execute(named.where(caches.c.id == int(key.removeprefix(CACHE)))).one_or_none()
+        return key if row is None else f"{row.name} of {row.root}"
+    if key.startswith(MATCH):
+        match = select(matches.c.view_model, matches.c.root_id).where(matches.c.id == key)
+        row = connection.execute(match).one_or_none()
+        return key if row is None else f"{row.view_model} of {row.root_id}"
+    return f"ticket {key}"

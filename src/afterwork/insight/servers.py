@@ -3,7 +3,7 @@
 import json
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, fields
-from datetime import datetime, timedelta
+from datetime import datetime
 from typing import Any, Literal
 
 from sqlalchemy import Connection, Row, select
@@ -43,7 +43,6 @@ class ServerView:
     draining: bool
 
     def is_able(self, work: str) -> bool:
-        """Return whether it knows a work."""
         return folded(base_of(work)) in self.knows
 
     def __str__(self) -> str:
@@ -68,11 +67,9 @@ def _view(
     database: Database, connection: Connection, row: Row[Any], running: Sequence[RunningView], now: datetime
 ) -> ServerView:
     known = ServerRow(*(row._mapping[field.name] for field in fields(ServerRow)))
-    mark = _mark(database, now - row.seen) if database.is_alive(connection, known) else "gone"
+    presence: Presence = "gone"
+    if database.is_alive(connection, known):
+        presence = "alive" if now - row.seen < database.settings.safety_poll + database.settings.lease else "silent"
+    where, times = (row.host, row.process), (row.started, row.seen)
     serves, knows = Routing.read(row.serves), json.loads(row.knows or "[]")
-    return ServerView(row.id, row.host, row.process, row.started, row.seen, mark, running, serves, knows, row.draining)
-
-
-def _mark(database: Database, quiet: timedelta) -> Presence:
-    """Return the presence of a living server, by the time since its last sign of life."""
-    return "alive" if quiet < database.settings.safety_poll + database.settings.lease else "silent"
+    return ServerView(row.id, *where, *times, presence, running, serves, knows, row.draining)

@@ -12,7 +12,7 @@ from afterwork.insight import status as statuses
 from afterwork.insight.cache_views import CacheInsight
 from afterwork.insight.check import DEFAULT_LIMITS, CheckContext, CheckLimits, Finding
 from afterwork.insight.gauges import Gauges, gauges
-from afterwork.insight.history import Latency, PastRuns, RunMinute, RunTotal
+from afterwork.insight.history import PastRuns, RunTotal
 from afterwork.insight.machine_views import MachineInsight
 from afterwork.insight.model import ModelView
 from afterwork.insight.once import OnceView
@@ -62,20 +62,11 @@ class Insight(TicketInsight, CacheInsight, MachineInsight):
         with self._reading() as connection:
             return once.views(connection, self._model)
 
-    def throughput(self, since: datetime, work: str | None = None) -> Sequence[RunMinute]:
-        """Return the runs that ended in each minute since a time, by work and source, oldest first. With `work`, only
-        its runs.
+    def past(self, since: datetime, work: str | None = None) -> PastRuns:
+        """Return the runs that ended in each minute since a time, and their latency. With `work`, only its runs.
 
         Servers write these sums every few seconds.
         """
-        return self.past(since, work).minutes
-
-    def latency(self, since: datetime, work: str | None = None) -> Latency:
-        """Return the time from due to done of runs since a time, of one work or of all."""
-        return self.past(since, work).latency
-
-    def past(self, since: datetime, work: str | None = None) -> PastRuns:
-        """Return the throughput and the latency since a time, read in one transaction."""
         with self._reading() as connection:
             return history.past(connection, since, work)
 

@@ -38,12 +38,10 @@ class Status:
 
     @property
     def waiting_in_all(self) -> Count:
-        """Return the pending tickets of all lanes."""
         return sum(self.waiting.values(), start=NONE)
 
 
 def status(database: Database, connection: Connection, walk: TicketWalk, now: datetime) -> Status:
-    """Return the status."""
     waiting = {lane: walk.count(connection, TicketFilter("pending", lane=lane)) for lane in walk.lanes(connection)}
     running = connection.execute(select(func.count()).select_from(tables.lease)).scalar_one()
     paused = connection.execute(select(tables.lane.c.name).where(tables.lane.c.paused)).scalars().all()

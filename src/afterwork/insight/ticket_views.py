@@ -9,11 +9,9 @@ from afterwork.insight import servers
 from afterwork.insight import tickets as ticket_views
 from afterwork.insight.lanes import Activity, LaneReader, LaneView
 from afterwork.insight.reading import InsightBase
-from afterwork.insight.running import running
-from afterwork.insight.suspects import views as views_of_suspects
-from afterwork.insight.ticket import TicketDetail, TicketReader
+from afterwork.insight.running import running, suspect_views
+from afterwork.insight.ticket import TicketDetail, TicketReader, WaitReasons
 from afterwork.insight.tickets import TicketPage
-from afterwork.insight.wait_reasons import WaitReasons
 from afterwork.store import schema, tables
 from afterwork.store.bounded_count import Count
 from afterwork.store.tickets.filter import ALL, State, TicketFilter
@@ -52,7 +50,7 @@ class TicketInsight(InsightBase):
         """Return lanes, servers, and the runs outside of transactions."""
         with self._reading() as connection:
             now = self._waiting(connection)
-            suspects = views_of_suspects(connection, self._database.settings)
+            suspects = suspect_views(connection, self._database.settings)
             return Activity(now.lanes, now.servers, now.running, suspects)
 
     def lane(self, name: str) -> LaneView:

@@ -56,19 +56,16 @@ def page(connection: Connection, walk: TicketWalk, wanted: TicketFilter, after: 
 
 
 def counts(connection: Connection, walk: TicketWalk, wanted: TicketFilter) -> dict[State, Count]:
-    """Count the matching tickets in each state, ignoring the state of the filter."""
     return {state: walk.count(connection, wanted.of_state(state)) for state in STATES}
 
 
 def views(connection: Connection, walk: TicketWalk, rows: Sequence[Row[Any]]) -> Iterator[TicketView]:
-    """Return the views of the rows of a walk."""
     pending = [key_text(row.key) for row in rows if row.done is None and row.error is None]
     said = walk.said(connection, pending) if pending else {}
     return (view(row, walk.now, said) for row in rows)
 
 
 def view(row: Row[Any], now: datetime, said: Mapping[str, ReportedProgress]) -> TicketView:
-    """Return the view of a row of a walk."""
     key, earliest = key_text(row.key), aware(row.earliest)
     return TicketView(
         key=key,

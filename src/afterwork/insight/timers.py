@@ -68,7 +68,6 @@ class TimerDetail:
 
 
 def detail(connection: Connection, model: ModelInfo, name: str, now: datetime) -> TimerDetail:
-    """Return one timer. Raises `NotThere` if neither the model nor the database knows it."""
     timer = next((view for view in views(connection, model) if view.name == name), None)
     if timer is None:
         known = ", ".join(sorted(model.timers)) or "none"

@@ -25,9 +25,8 @@ from afterwork.language.run.evaluation import (
 from afterwork.language.sql.statement import not_in_sql, select_of, values_of
 from afterwork.language.syntax.parse import ParsedText, parse
 from afterwork.language.syntax.precedence import Dialect
-from afterwork.language.typed.expression import SELF_SLOT, TypedExpression
 from afterwork.language.typed.names import Names
-from afterwork.language.typed.nodes import first_effect
+from afterwork.language.typed.nodes import SELF_SLOT, TypedExpression, first_effect
 from afterwork.language.typed.types import CollectionType, Type
 
 NO_VARIABLES: Mapping[str, Type] = {}

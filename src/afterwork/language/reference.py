@@ -3,7 +3,7 @@
 import sys
 from pathlib import Path
 
-from afterwork.language.check.omitted_operators import OMITTED
+from afterwork.language.check.context import OMITTED
 from afterwork.language.operators.table import CHAPTERS
 from afterwork.language.typed.operator import Operator
 

@@ -4,6 +4,7 @@ import re
 from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass, field
 from functools import partial
+from operator import attrgetter
 from typing import Any
 
 from sqlalchemy import Select, Table, inspect
@@ -180,9 +181,7 @@ def _methods(cls: type) -> Mapping[str, ModelMethod]:
         name: ModelMethod(name, partial(_call, method.name), partial(_may_run, method.name))
         for name, method in _callable_methods(cls).items()
     }
-    queries = {
-        name: ModelMethod(name, partial(_read_property, name), result=ANY, effects=False) for name in _queries(cls)
-    }
+    queries = {name: ModelMethod(name, attrgetter(name), result=ANY, effects=False) for name in _queries(cls)}
     return {"DoAsync": ModelMethod("DoAsync", _do_async, parameters=(STRING,), result=ANY), **methods, **queries}
 
 
@@ -214,10 +213,6 @@ def texts_of(function: object, base: registry) -> str:
                 {named_text for word in re.findall(r"\w+", text) for named_text in texts_by_name.get(folded(word), ())}
             )
     return "\n".join(texts)
-
-
-def _read_property(name: str, obj: Any) -> Any:
-    return getattr(obj, name)
 
 
 def _callable_methods(cls: type) -> dict[str, Method[Any, Any]]:

@@ -15,7 +15,7 @@ from sqlalchemy.orm import InstanceState, Mapper
 
 from afterwork.errors import MalformedExternalId, shown
 from afterwork.model.column_types import python_type
-from afterwork.model.key_codec import encode_key_part, key_part_decoder
+from afterwork.model.key import encode_key_part, key_part_decoder
 
 MAX_LENGTH = 1000
 """Characters of an external id at most. A longer key is none to keep in a ticket."""
@@ -134,15 +134,7 @@ def _read(part: str, column: ColumnElement[Any], text: str) -> Any:
 
 
 def _written(value: Any) -> str:
-    match value:
-        case "" | b"":
-            return "%00"
-        case _:
-            return _quoted(encode_key_part(value))
-
-
-def _quoted(text: str) -> str:
-    return text.replace("%", "%25").replace("!", "%21")
+    return "%00" if value in ("", b"") else encode_key_part(value).replace("%", "%25").replace("!", "%21")
 
 
 def _unquoted(text: str) -> str:

@@ -18,9 +18,8 @@ from afterwork.model.external_id import parse
 from afterwork.model.lane import MAIN, Lane, lanes_by_name
 from afterwork.model.machine.declaration import declared_machines
 from afterwork.model.machine.state_scope import base_of, scope_of
-from afterwork.model.once import OnceAction, once_of
 from afterwork.model.ticket import contract_of, is_ticket_class
-from afterwork.model.timer import TimedWork, timers_of
+from afterwork.model.timer import OnceAction, TimedWork, once_of, timers_of
 from afterwork.model.viewmodel import ViewModel
 from afterwork.model.work import MethodWork, StateScopedWork, ViewModelWork, Work, methods_of
 

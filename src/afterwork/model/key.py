@@ -1,17 +1,177 @@
-"""Keys: a ticket's key as text, by which leases and people name it, and conditions on keys."""
+"""Keys as text, by which leases and people name them, and conditions on keys."""
 
+import datetime as dt
+import enum
+import json
+import re
 import uuid
-from collections.abc import Collection, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
+from decimal import Decimal
+from ipaddress import ip_address, ip_interface, ip_network
 from typing import Any
 
-from sqlalchemy import ColumnElement, Text, bindparam, cast, func, tuple_
+from sqlalchemy import ARRAY, ColumnElement, Text, bindparam, cast, column, func, tuple_
+from sqlalchemy.dialects.postgresql import (
+    CIDR,
+    DATERANGE,
+    INET,
+    INT4RANGE,
+    INT8RANGE,
+    NUMRANGE,
+    TSRANGE,
+    TSTZRANGE,
+    Range,
+)
+from sqlalchemy.engine.default import DefaultDialect
+from sqlalchemy.types import TypeDecorator, TypeEngine
 
 from afterwork.model.column_types import python_type
-from afterwork.model.key_codec import DECODERS
+
+WHOLE_NUMBER = re.compile(r"-?[0-9]{1,19}", re.ASCII)
+INT64_LIMIT = 2**63
+
+DURATION = re.compile(r"P(-?[0-9]+)DT([0-9]+)\.([0-9]{6})S", re.ASCII)
+RANGE = re.compile(r"([\[(])([^,]*),([^,]*)([\])])")
+
+ANY_DATABASE = DefaultDialect()
+
+Decoder = Callable[[str], Any]
+
+
+def encode_key_part(value: Any) -> str:
+    match value:
+        case enum.Enum():
+            return value.name
+        case bytes():
+            return value.hex()
+        case dt.datetime() | dt.date() | dt.time():
+            return value.isoformat()
+        case list() | tuple():
+            return json.dumps([None if item is None else encode_key_part(item) for item in value], ensure_ascii=False)
+        case dt.timedelta() | Range():
+            return (
+                _encode_range(value)
+                if isinstance(value, Range)
+                else f"P{value.days}DT{value.seconds}.{value.microseconds:06}S"
+            )
+        case _:
+            return str(value)
+
+
+def _encode_duration(duration: dt.timedelta) -> str:
+    return f"P{duration.days}DT{duration.seconds}.{duration.microseconds:06}S"
+
+
+def _encode_range(value: Range[Any]) -> str:
+    if value.is_empty:
+        return "empty"
+    lower, upper = ("" if bound is None else encode_key_part(bound) for bound in (value.lower, value.upper))
+    return f"{value.bounds[0]}{lower},{upper}{value.bounds[1]}"
+
+
+def key_part_decoder(column: ColumnElement[Any]) -> Decoder:
+    """Return the inverse of `encode_key_part` for a column.
+
+    It raises `ValueError`, `KeyError` or `InvalidOperation` for a text that no part of a key is written as.
+    """
+    match column.type:
+        case INET():
+            return lambda text: ip_interface(text) if "/" in text else ip_address(text)
+        case CIDR():
+            return ip_network
+        case ARRAY() as kind:
+            return _list_decoder(kind)
+        case kind if type(kind) in RANGE_BOUND_DECODERS:
+            return _range_decoder(RANGE_BOUND_DECODERS[type(kind)])
+        case TypeDecorator() as kind:
+            return _decorated_decoder(kind, _plain_decoder(column))
+        case _:
+            return _plain_decoder(column)
+
+
+def _plain_decoder(column: ColumnElement[Any]) -> Decoder:
+    value_class = python_type(column) or str
+    return value_class.__getitem__ if issubclass(value_class, enum.Enum) else DECODERS.get(value_class, str)
+
+
+def _decorated_decoder(kind: TypeDecorator[Any], read: Decoder) -> Decoder:
+    """Decode to the values of a decorated type, which it makes of what it would write itself."""
+    write, load = kind.bind_processor(ANY_DATABASE), kind.result_processor(ANY_DATABASE, None)
+
+    def decorated(text: str) -> Any:
+        value = read(text)
+        try:
+            bound = value if write is None else write(value)
+            loaded = bound if load is None else load(bound)
+        except Exception:  # of the application's own type
+            return value
+        return loaded if encode_key_part(loaded) == text else value
+
+    return decorated
+
+
+def _list_decoder(kind: ARRAY[Any]) -> Decoder:
+    read: Decoder = key_part_decoder(column("item", kind.item_type))
+
+    def items(text: str) -> Any:
+        values = [None if item is None else read(item) for item in json.loads(text)]
+        return tuple(values) if kind.as_tuple else values
+
+    return items
+
+
+def _range_decoder(read: Decoder) -> Decoder:
+    def bounds(text: str) -> Any:
+        if text == "empty":
+            return Range(empty=True)
+        match = RANGE.fullmatch(text)
+        if match is None:
+            raise ValueError(text)
+        lower, upper = (read(bound) if bound else None for bound in match.group(2, 3))
+        brackets: Any = match[1] + match[4]
+        return Range(lower, upper, bounds=brackets)
+
+    return bounds
+
+
+def _decode_int64(text: str) -> int:
+    if not WHOLE_NUMBER.fullmatch(text) or not -INT64_LIMIT <= int(text) < INT64_LIMIT:
+        raise ValueError(text)
+    return int(text)
+
+
+def _decode_duration(text: str) -> dt.timedelta:
+    match = DURATION.fullmatch(text)
+    if match is None:
+        raise ValueError(text)
+    days, seconds, microseconds = map(int, match.groups())
+    return dt.timedelta(days, seconds, microseconds)
+
+
+DECODERS: Mapping[type, Decoder] = {
+    int: _decode_int64,
+    uuid.UUID: uuid.UUID,
+    Decimal: Decimal,
+    bytes: bytes.fromhex,
+    dt.date: dt.date.fromisoformat,
+    dt.datetime: dt.datetime.fromisoformat,
+    dt.time: dt.time.fromisoformat,
+    dt.timedelta: _decode_duration,
+    bool: {"True": True, "False": False}.__getitem__,
+    float: float,
+}
+
+RANGE_BOUND_DECODERS: Mapping[type[TypeEngine[Any]], Decoder] = {
+    INT4RANGE: _decode_int64,
+    INT8RANGE: _decode_int64,
+    NUMRANGE: Decimal,
+    DATERANGE: dt.date.fromisoformat,
+    TSRANGE: dt.datetime.fromisoformat,
+    TSTZRANGE: dt.datetime.fromisoformat,
+}
 
 
 def key_text(key: object) -> str:
-    """Return a key as text."""
     return key.hex if isinstance(key, uuid.UUID) else str(key)
 
 

@@ -1,4 +1,4 @@
-"""The timers of a model: works that start by the passage of time, and the objects that they run on."""
+"""Works of a model that start by the passage of time, and actions that run once per database."""
 
 import inspect as python
 from collections.abc import Iterable, Mapping
@@ -11,7 +11,8 @@ from sqlalchemy.orm import Mapper
 from afterwork.errors import BadCriteria, shown
 from afterwork.model.expression import expression_of
 from afterwork.model.lane import lane_name
-from afterwork.model.when import DECLARED, Timer
+from afterwork.model.viewmodel import Action
+from afterwork.model.when import DECLARED, Once, Timer
 from afterwork.model.work import MethodWork, ViewModelWork, Work, vars_lookup
 
 
@@ -45,7 +46,7 @@ class TimedWork:
         if (expression := expression_of(query)) is not None:
             query = expression.select(self.root.registry, {name: getattr(variables, name) for name in self.variables})
         elif not isinstance(query, Select):
-            query = query(*([variables] if _takes_argument(query) else []))
+            query = query(*([variables] if python.signature(query).parameters else []))
         if problem := criteria_problem(query, self.root):
             raise BadCriteria(self.name, problem)
         return query  # type: ignore[no-any-return]
@@ -105,5 +106,37 @@ def criteria_problem(criteria: Any, root: Mapper[Any]) -> str:
     return ""
 
 
-def _takes_argument(function: Any) -> bool:
-    return bool(python.signature(function).parameters)
+@dataclass(frozen=True)
+class OnceAction:
+    """One action that runs once. The database remembers it by its `name`."""
+
+    name: str
+    work: ViewModelWork
+    action: Action
+
+
+def once_of(works: Mapping[str, Work], problems: list[str]) -> dict[str, list[OnceAction]]:
+    """Return the actions that run once, from top to bottom, by the names of their view models.
+
+    Adds what is wrong with them to `problems`.
+    """
+    actions: dict[str, list[OnceAction]] = {}
+    for work in works.values():
+        if isinstance(work, ViewModelWork) and isinstance(work.view_model.when, Once):
+            problems += [f"{work.name} has when = aw.Once() {problem}" for problem in _once_problems(work)]
+            actions[work.name] = [
+                OnceAction(f"{work.name}.{name}", work, action) for name, action in work.view_model.actions.items()
+            ]
+    return actions
+
+
+def _once_problems(work: ViewModelWork) -> Iterable[str]:
+    if work.root is not None:
+        yield (
+            f"and a root class. What runs once per database has no root: take root={work.root.__name__} away, and find "
+            "the objects by aw.session(self)."
+        )
+    if work.retry is not None:
+        yield "and a retry. What runs at most once is not tried again: take the retry away."
+    if work.timeout is not None:
+        yield "and a timeout, which tickets and timers know. Take it away, and have the action call aw.progress(…)."

@@ -152,7 +152,9 @@ class ViewModel(Generic[Root]):
         cls.exception_handler = handlers[0] if handlers else cls.exception_handler
         checked_timeout(cls.__name__, cls.timeout)
         if cls.root_class is not None:
-            _publish_name(cls.root_class, cls.__name__)
+            if "ViewModels" not in vars(cls.root_class):
+                cls.root_class.ViewModels = ViewModelNames(cls.root_class)  # type: ignore[attr-defined]
+            cls.root_class.ViewModels._add(cls.__name__)  # type: ignore[attr-defined]
 
     def handle(self, error: Exception, text: str) -> None:
         """Call the view model's `on_exception`, if it has one, with the error that a run raised."""
@@ -168,12 +170,6 @@ def _root_of_base(cls: type) -> type | None:
             (argument,) = typing.get_args(base)
             return argument if isinstance(argument, type) and argument is not type(None) else None
     return None
-
-
-def _publish_name(root: type, name: str) -> None:
-    if "ViewModels" not in vars(root):
-        root.ViewModels = ViewModelNames(root)  # type: ignore[attr-defined]
-    root.ViewModels._add(name)  # type: ignore[attr-defined]
 
 
 def withdraw(view_model: type[ViewModel[Any]]) -> None:

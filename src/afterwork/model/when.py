@@ -149,7 +149,6 @@ class Every(Timer):
         return [due + step * self.interval for step in range(max(0, last - limit + 1), last + 1)]
 
     def words(self) -> str:
-        """Return the interval in words."""
         for name, seconds in SECONDS_BY_UNIT.items():
             count = self.interval / timedelta(seconds=seconds)
             if count >= 1 and count == int(count):
@@ -205,7 +204,6 @@ class Cron(Timer):
         return missed[::-1]
 
     def words(self) -> str:
-        """Return the expression in words, in English."""
         return f"{CronSim(self.expression, _ANY_DAY).explain()} ({self.tz})"
 
     def _next(self, now: datetime) -> datetime:

@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import timedelta
-from typing import Any, Protocol
+from typing import Any
 
 from sqlalchemy.orm import Mapper
 
@@ -14,49 +14,36 @@ from afterwork.model.retry import Retry
 from afterwork.model.viewmodel import ViewModel
 
 
-class _Declared(Protocol):
-    """The declarations that methods and view models have in common."""
-
-    @property
-    def lane(self) -> str | Lane | None: ...
-    @property
-    def external(self) -> bool: ...
-    @property
-    def retry(self) -> Retry | None: ...
-    @property
-    def timeout(self) -> timedelta | None: ...
-
-
 @dataclass(frozen=True)
 class _Work:
     name: str
     root: type | None
 
-    @property
-    def _declared(self) -> _Declared:
+    def _declared(self) -> Method[Any, Any] | type[ViewModel[Any]]:
+        """The method or view model: both declare how it runs."""
         raise NotImplementedError
 
     @property
     def lane(self) -> str:
         """The lane of tickets without one of their own, as a row names it."""
-        return lane_name(self._declared.lane)
+        return lane_name(self._declared().lane)
 
     @property
     def declared_lane(self) -> str | Lane | None:
         """The lane as it is declared."""
-        return self._declared.lane
+        return self._declared().lane
 
     @property
     def external(self) -> bool:
-        return self._declared.external
+        return self._declared().external
 
     @property
     def retry(self) -> Retry | None:
-        return self._declared.retry
+        return self._declared().retry
 
     @property
     def timeout(self) -> timedelta | None:
-        return self._declared.timeout
+        return self._declared().timeout
 
 
 @dataclass(frozen=True)
@@ -65,8 +52,7 @@ class MethodWork(_Work):
 
     method: Method[Any, Any]
 
-    @property
-    def _declared(self) -> _Declared:
+    def _declared(self) -> Method[Any, Any]:
         return self.method
 
 
@@ -84,8 +70,7 @@ class ViewModelWork(_Work):
 
     view_model: type[ViewModel[Any]]
 
-    @property
-    def _declared(self) -> _Declared:
+    def _declared(self) -> type[ViewModel[Any]]:
         return self.view_model
 
 

@@ -87,7 +87,6 @@ class Frame:
         return self.y + self.height / 2
 
     def parts(self) -> Iterator[str]:
-        """Yield the frame as SVG."""
         place = f'x="{self.x:.1f}" y="{self.y:.1f}" width="{self.width:.1f}" height="{self.height:.1f}"'
         yield f'<rect class="{f"frame {self.kind}".strip()}" {place} rx="6"/>'
         yield from _line(self.title, self.x, self.y + 18, "title")
@@ -127,7 +126,6 @@ def stacked(frames: Sequence[Frame], x: float, gap: float, total: float) -> floa
 
 
 def height_of(frames: Sequence[Frame], gap: float) -> float:
-    """Return the height of frames below each other."""
     return sum(frame.height for frame in frames) + gap * max(0, len(frames) - 1)
 
 

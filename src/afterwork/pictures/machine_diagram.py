@@ -51,16 +51,11 @@ def machine_diagram(chart: type[StateChart[Any]], view: MachineView, href: Calla
     """Return the diagram of a machine with the number of objects in each state. `href` links states that objects can
     be in."""
     hrefs = {state.active[-1]: href(state.state) for state in view.states if href and state.state and state.active}
-    return chart_diagram(chart, counts_by_state(view), hrefs)
-
-
-def counts_by_state(view: MachineView) -> dict[str, Count]:
-    """Return the number of objects in each state by its id, outer states included."""
     counts: dict[str, Count] = defaultdict(lambda: Count(0))
     for view_of_state in view.states:
-        for state in view_of_state.active:
+        for state in view_of_state.active:  # outer states included
             counts[state] += view_of_state.count
-    return counts
+    return chart_diagram(chart, counts, hrefs)
 
 
 def chart_diagram(

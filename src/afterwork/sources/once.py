@@ -22,7 +22,7 @@ from afterwork.jobs.quarantine import is_given_up
 from afterwork.jobs.run import Outcome, Raised, Run, Succeeded, Superseded, text_of, trace_of
 from afterwork.jobs.session import OutsideSession, RunSession, ended
 from afterwork.jobs.source import Due, OwnWork, RunOutcomes, Source, SourceContext, WorkerHandle
-from afterwork.model.once import OnceAction
+from afterwork.model.timer import OnceAction
 from afterwork.store import leases
 from afterwork.store import once as log
 from afterwork.store.leases import Lease

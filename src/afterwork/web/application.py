@@ -13,6 +13,7 @@ from starlette.staticfiles import StaticFiles
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 from afterwork.app import Afterwork
+from afterwork.control import NAMED_ACTS
 from afterwork.errors import BadRequest
 from afterwork.pictures.drawing import RULES
 from afterwork.web import login, routes
@@ -20,11 +21,10 @@ from afterwork.web.access import Access
 from afterwork.web.api import api
 from afterwork.web.gate import Gate, path_of
 from afterwork.web.live import Live
-from afterwork.web.page import Page, PageAct
+from afterwork.web.page import Page, PageAct, Site, page_act
 from afterwork.web.pages import caches, lanes, machines, model, overview, tickets, timers
 from afterwork.web.probes import probe_routes
 from afterwork.web.render import STATIC, environment
-from afterwork.web.site import Site
 
 COOKIE, COOKIE_SECONDS = "afterwork", 12 * 3600
 
@@ -37,7 +37,7 @@ PAGES: tuple[Page, ...] = (
     *lanes.PAGES,
     *model.PAGES,
 )
-ACTS: tuple[PageAct, ...] = (*tickets.ACTS, *timers.ACTS, *caches.ACTS, *lanes.ACTS)
+ACTS: tuple[PageAct, ...] = (*tickets.ACTS, *caches.ACTS, *lanes.ACTS, *map(page_act, NAMED_ACTS))
 
 
 def application(app: Afterwork, engine: Engine, access: Access) -> Starlette:

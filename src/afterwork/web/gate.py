@@ -1,11 +1,10 @@
 """The gate that each request passes first: its size, its sender, and whether they may act."""
 
 import inspect
-from collections.abc import Iterable
 from dataclasses import dataclass
 from urllib.parse import quote
 
-from starlette.datastructures import MutableHeaders
+from starlette.datastructures import Headers, MutableHeaders
 from starlette.requests import HTTPConnection, Request
 from starlette.responses import JSONResponse, PlainTextResponse, RedirectResponse, Response
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
@@ -13,7 +12,6 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 from afterwork.errors import TooLarge
 from afterwork.web import csrf
 from afterwork.web.access import Access, Identity
-from afterwork.web.body import read_body
 
 PUBLIC_PATHS = ("/login", "/static/", "/livez", "/readyz")
 """Paths that need no identity. They tell nothing of the data."""
@@ -72,6 +70,7 @@ class Gate:
     async def _refusal(self, connection: HTTPConnection) -> Response | None:
         """Return the response that refuses a request, None if it is let in. Sets its identity."""
         scope, access = connection.scope, self.access
+        is_act = scope["method"] not in READ_METHODS
         client = None if connection.client is None else connection.client.host
         if not access.is_protected and not access.is_local(connection.headers.get("host", ""), client):
             return PlainTextResponse(LOCAL_ONLY, 403)
@@ -81,10 +80,10 @@ class Gate:
             return None
         if identity is None:
             return _ask_who(connection, access)
-        if scope["method"] not in READ_METHODS and (access.read_only or not identity.may_act):
+        if is_act and (access.read_only or not identity.may_act):
             why = "This page only lets you read." if access.read_only else f"{identity.name} may read, but not act."
             return _error(connection, 403, why)
-        if _is_act_of_the_api(scope) and _may_be_forged(connection):
+        if is_act and _is_of_the_api(scope) and _may_be_forged(connection):
             return _error(connection, 403, f"A page must send the token of its forms in the header {csrf.HEADER}.")
         return None
 
@@ -120,10 +119,6 @@ def _error(connection: HTTPConnection, status: int, why: str, headers: dict[str,
     return PlainTextResponse(why, status, headers)
 
 
-def _is_act_of_the_api(scope: Scope) -> bool:
-    return _is_of_the_api(scope) and scope["method"] not in READ_METHODS
-
-
 def _is_of_the_api(scope: Scope) -> bool:
     return path_of(scope).startswith("/api/")
 
@@ -138,18 +133,48 @@ def _with_headers(send: Send) -> Send:
     async def sending(message: Message) -> None:
         if message["type"] == "http.response.start":
             headers = MutableHeaders(scope=message)
-            for name, value in _missing(headers, HEADERS.items()):
-                headers[name] = value
+            for name, value in HEADERS.items():
+                headers.setdefault(name, value)
         await send(message)
 
     return sending
-
-
-def _missing(headers: MutableHeaders, wanted: Iterable[tuple[str, str]]) -> list[tuple[str, str]]:
-    return [(name, value) for name, value in wanted if name not in headers]
 
 
 def identity_of(request: Request) -> Identity:
     """Return the identity of a request that was let in."""
     identity: Identity = request.state.identity
     return identity
+
+
+MAX_BODY_BYTES = 1_000_000
+"""Bytes. A form with ten thousand ticket keys has fewer."""
+
+
+async def read_body(scope: Scope, receive: Receive) -> Receive:
+    """Read the whole body, and return a `receive` that replays it.
+
+    Raises `TooLarge` as soon as there is too much, whatever the headers say.
+    """
+    if _announced(scope) > MAX_BODY_BYTES:
+        raise TooLarge(MAX_BODY_BYTES)
+    messages: list[Message] = []
+    size, goes_on = 0, True
+    while goes_on:
+        message = await receive()
+        messages.append(message)
+        size += len(message.get("body", b""))
+        goes_on = message.get("more_body", False)
+        if size > MAX_BODY_BYTES:
+            raise TooLarge(MAX_BODY_BYTES)
+    waiting = iter(messages)
+
+    async def again() -> Message:
+        message = next(waiting, None)
+        return await receive() if message is None else message
+
+    return again
+
+
+def _announced(scope: Scope) -> int:
+    given = Headers(scope=scope).get("content-length", "")
+    return int(given) if given.isascii() and given.isdigit() else 0

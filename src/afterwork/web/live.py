@@ -11,9 +11,8 @@ from starlette.requests import Request
 from starlette.responses import PlainTextResponse, Response, StreamingResponse
 
 from afterwork.errors import AfterworkError
-from afterwork.web.page import PageContent
+from afterwork.web.page import PageContent, Site
 from afterwork.web.render import FRAGMENT, page_text
-from afterwork.web.site import Site
 
 EVERY = 2.0
 """Seconds between renderings, unless the visitor asks for others: `?every=5`."""

@@ -9,8 +9,8 @@ from starlette.requests import Request
 from starlette.responses import HTMLResponse, RedirectResponse, Response
 
 from afterwork.web import csrf
+from afterwork.web.page import Site
 from afterwork.web.render import render
-from afterwork.web.site import Site
 
 TRIES, WITHIN = 5, 60.0
 """The most wrong tokens of one client within that many seconds."""
@@ -31,7 +31,6 @@ class LoginAttempts:
         return len(recent) >= TRIES
 
     def note(self, client: str) -> None:
-        """Record a wrong token."""
         self._seen[client] = [*self._seen.pop(client, [])[1 - TRIES :], self.now()]
         while len(self._seen) > REMEMBERED:
             self._seen.popitem(last=False)
@@ -44,7 +43,6 @@ def local_path(wanted: str, base: str) -> str:
 
 
 async def ask(site: Site, request: Request) -> Response:
-    """Show the form."""
     return _form(site, request, 200, "")
 
 
@@ -67,7 +65,6 @@ async def enter(site: Site, tries: LoginAttempts, request: Request) -> Response:
 
 
 async def leave(request: Request) -> Response:
-    """End the session."""
     async with request.form(max_files=0) as form:
         if csrf.is_intended(request, str(form.get(csrf.FIELD, ""))):
             request.session.clear()

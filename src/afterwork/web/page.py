@@ -1,13 +1,41 @@
-"""Pages and acts: plain functions that know nothing of HTTP routing."""
+"""The site, with its pages and acts: plain functions that know nothing of HTTP routing."""
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from jinja2 import Environment
+from sqlalchemy import Engine
 from starlette.datastructures import FormData
 from starlette.requests import Request
 
-from afterwork.web.site import Site
+from afterwork.app import Afterwork
+from afterwork.control import Control, NamedAct
+from afterwork.insight import Insight
+from afterwork.web.access import Access
+
+
+@dataclass(frozen=True)
+class Site:
+    """One application on one database, as the web shows it."""
+
+    app: Afterwork
+    engine: Engine
+    access: Access
+    templates: Environment
+
+    @property
+    def insight(self) -> Insight:
+        return self.app.insight(self.engine)
+
+    @property
+    def control(self) -> Control:
+        return self.app.control(self.engine)
+
+    def perform(self, act: NamedAct, name: str | int, who: str) -> Any:
+        """Perform an act on a thing. Raises `NotThere` for an unknown lane, which the command line may pause."""
+        known = self.insight.lane(str(name)).name if act.thing == "lane" else name
+        return act.perform(self.control, known, who)
 
 
 @dataclass(frozen=True)
@@ -57,3 +85,16 @@ class PageAct:
 
     path: str
     do: Callable[[Site, ActRequest], str]
+
+
+def page_act(act: NamedAct) -> PageAct:
+    """Return the act on a thing that its path names."""
+
+    def do(site: Site, request: ActRequest) -> str:
+        name = str(next(iter(request.path.values())))
+        thing: str | int = name
+        if act.thing == "server":
+            thing = int(name) if name.isdecimal() else 0
+        return act.say(name, site.perform(act, thing, request.who))
+
+    return PageAct(act.path, do)

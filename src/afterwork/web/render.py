@@ -1,7 +1,8 @@
-"""Rendering of templates."""
+"""Rendering of templates, with the menu and the links within the page."""
 
 import shlex
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
+from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from functools import partial
 from hashlib import sha256
@@ -15,9 +16,7 @@ from starlette.requests import Request
 from starlette.responses import HTMLResponse
 
 from afterwork.web import csrf
-from afterwork.web.links import part
-from afterwork.web.menu import MENU
-from afterwork.web.site import Site
+from afterwork.web.page import Site
 
 STATIC = Path(__file__).parent / "static"
 
@@ -91,7 +90,6 @@ def command(database: str, words: str) -> str:
 
 
 def count(number: int | None) -> str:
-    """Format a count."""
     return "" if number is None else f"{number:,}"
 
 
@@ -125,3 +123,45 @@ def seconds(number: float | None) -> str:
         if number < until:
             return f"{number / size:.0f} {unit}"
     return f"{number / 86400:,.0f} d"
+
+
+@dataclass(frozen=True)
+class MenuEntry:
+    """An entry of the menu. `key` opens it from the keyboard."""
+
+    name: str
+    path: str
+    key: str
+
+
+MENU = (
+    MenuEntry("Overview", "/", "o"),
+    MenuEntry("Tickets", "/tickets", "t"),
+    MenuEntry("Timers", "/timers", "i"),
+    MenuEntry("Caches", "/caches", "c"),
+    MenuEntry("Machines", "/machines", "m"),
+    MenuEntry("Lanes", "/lanes", "l"),
+    MenuEntry("Model", "/model", "d"),
+)
+
+NOTHING = "nothing"
+"""The value of `open` if all groups are closed."""
+
+
+def href(request: Request, *parts: str, **query: str | Collection[str]) -> str:
+    """Return a path of this application, wherever it is mounted: `href(request, "caches", "Order.total",
+    state="stale")`."""
+    path = "/".join(map(part, parts))
+    given = urlencode({name: value for name, value in query.items() if value}, doseq=True)
+    return f"{request.scope.get('root_path', '')}/{path}" + (f"?{given}" if given else "")
+
+
+def part(text: str) -> str:
+    """Return a text as one segment of a path. The `!` of an external id stays readable."""
+    return quote(text, safe="!")
+
+
+def opened(request: Request) -> set[str] | None:
+    """Return the groups of a diagram that are open, None if the URL does not say."""
+    given = request.query_params.getlist("open")
+    return set(given) - {NOTHING} if given else None

@@ -11,9 +11,8 @@ from afterwork.web import csrf
 from afterwork.web.gate import identity_of
 from afterwork.web.live import Live
 from afterwork.web.login import local_path
-from afterwork.web.page import ActRequest, Page, PageAct
+from afterwork.web.page import ActRequest, Page, PageAct, Site
 from afterwork.web.render import render
-from afterwork.web.site import Site
 
 MAX_FORM_FIELDS = 20_000
 
@@ -55,27 +54,33 @@ def _outcome(site: Site, act: PageAct, act_request: ActRequest) -> tuple[str, st
     """Return the result of an act and an empty text, or an empty text and the reason why it failed."""
     try:
         return act.do(site, act_request), ""
-    except AfterworkError as error:
-        return "", str(error)
-    except SQLAlchemyError as error:
-        return "", f"The database says: {driver_message(error)}"
+    except (AfterworkError, SQLAlchemyError) as error:
+        return "", reason(error)
 
 
 def problem_page(site: Site, request: Request, error: Exception) -> Response:
     """Return the page that says why another one can't be shown."""
     match error:
-        case BadRequest() | MalformedExternalId():
-            return render(site, request, "problem.html", {"title": "Not found", "why": str(error)}, 404)
-        case DataError():
-            why = f"The database can't hold what was asked for: {driver_message(error)}"
-            return render(site, request, "problem.html", {"title": "Not found", "why": why}, 404)
+        case BadRequest() | MalformedExternalId() | DataError():
+            title, status = "Not found", 404
         case AfterworkError():
-            return render(site, request, "problem.html", {"title": "Not ready", "why": str(error)}, 503)
+            title, status = "Not ready", 503
         case _:
-            why = f"The database says: {driver_message(error)}"
-            return render(site, request, "problem.html", {"title": "No database", "why": why}, 503)
+            title, status = "No database", 503
+    return render(site, request, "problem.html", {"title": title, "why": reason(error)}, status)
 
 
-def driver_message(error: Exception) -> str:
+def reason(error: Exception) -> str:
+    """Return why something failed, in words for a visitor."""
+    match error:
+        case DataError():
+            return f"The database can't hold what was asked for: {_driver_message(error)}"
+        case SQLAlchemyError():
+            return f"The database says: {_driver_message(error)}"
+        case _:
+            return str(error)
+
+
+def _driver_message(error: Exception) -> str:
     """Return the driver's message, without the statement and its parameters, which may hold data."""
     return str(getattr(error, "orig", None) or type(error).__name__).strip()

@@ -1,63 +1,51 @@
 """Checks of an installation, each with advice. One file for each topic."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
 
-from afterwork.insight.check import (
-    capture,
-    clocks,
-    connections,
-    indexes,
-    jobs,
-    journal,
-    rights,
-    serving,
-    sqlite,
-    tables,
-    transactions,
-    vacuum,
-)
-from afterwork.insight.check import settings as database_settings
+from afterwork.insight.check import changes, indexes, jobs, postgresql, servers, sqlite, tables
 from afterwork.insight.check.finding import DEFAULT_LIMITS, CheckContext, CheckLimits, Finding
 from afterwork.store import schema
 from afterwork.store.tables import SCHEMA_VERSION
 
 __all__ = ["DEFAULT_LIMITS", "CheckContext", "CheckLimits", "Finding", "findings"]
 
-Look = Callable[[CheckContext], Iterator[Finding]]
+Looks = Sequence[tuple[str, Callable[[CheckContext], Iterator[Finding]]]]
+"""Checks, each with its topic."""
 
-BEFORE: tuple[tuple[str, Look], ...] = (
-    ("tables", tables.look),
-    ("database", database_settings.look),
-    ("connections", connections.look),
-)
+ANYWHERE: Looks = [("tables", tables.look)]
 """Checks that work in any database."""
 
-INSTALLED: tuple[tuple[str, Look], ...] = (
-    ("database", sqlite.look),
-    ("capture", capture.look),
+ON_POSTGRESQL: Looks = [("database", postgresql.look_at_settings), ("connections", postgresql.look_at_connections)]
+
+INSTALLED: Looks = [
+    ("capture", changes.look_at_capture),
     ("indexes", indexes.look),
     ("jobs", jobs.look),
-    ("servers", clocks.look),
-    ("servers", serving.look),
-    ("journal", journal.look),
-    ("transactions", transactions.look),
-    ("vacuum", vacuum.look),
-)
+    ("servers", servers.look),
+    ("journal", changes.look_at_journal),
+]
 """Checks that need Afterwork's own tables of this version."""
+
+INSTALLED_ON_POSTGRESQL: Looks = [
+    ("transactions", postgresql.look_at_transactions),
+    ("vacuum", postgresql.look_at_vacuum),
+]
 
 
 def findings(scene: CheckContext) -> Iterator[Finding]:
-    """Yield all findings by topic."""
-    yield from _of(scene, (("rights", rights.look),))
-    if not rights.may_look(scene):
-        return
-    yield from _of(scene, BEFORE)
+    is_postgresql = scene.database.dialect == "postgresql"
+    if is_postgresql:
+        yield from _of(scene, [("rights", postgresql.look_at_rights)])
+        if not postgresql.may_look(scene):
+            return
+    yield from _of(scene, [*ANYWHERE, *(ON_POSTGRESQL if is_postgresql else ())])
     if schema.version(scene.connection) == SCHEMA_VERSION and tables.has_tickets(scene):
-        yield from _of(scene, INSTALLED)
+        file = [] if is_postgresql else [("database", sqlite.look)]
+        yield from _of(scene, [*file, *INSTALLED, *(INSTALLED_ON_POSTGRESQL if is_postgresql else ())])
 
 
-def _of(scene: CheckContext, looks: tuple[tuple[str, Look], ...]) -> Iterator[Finding]:
+def _of(scene: CheckContext, looks: Looks) -> Iterator[Finding]:
     for topic, look in looks:
         for finding in look(scene):
             yield replace(finding, topic=topic, advice="" if finding.right else finding.advice)

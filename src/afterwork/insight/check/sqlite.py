@@ -14,7 +14,7 @@ NAMES = {0: "OFF", 1: "NORMAL", 2: "FULL", 3: "EXTRA"}
 
 def look(scene: CheckContext) -> Iterator[Finding]:
     """Yield the modes of the file, as the application's own connections have them."""
-    if scene.database.dialect != "sqlite" or scene.database.shares_one_connection:
+    if scene.database.shares_one_connection:
         return
     mode = str(_pragma(scene, "journal_mode"))
     advice = f"Readers block writers. {INSTALL}"

@@ -3,32 +3,17 @@
 from collections.abc import Mapping
 
 from afterwork.errors import BadSyntax
-from afterwork.language.check.assignments import AssignmentChecker
 from afterwork.language.check.call_resolver import CallResolver, OperatorTable
 from afterwork.language.check.context import ExpressionContext, VariableScope
-from afterwork.language.check.conversions import as_expected_collection, flattenable
 from afterwork.language.check.name_resolver import NameResolver
-from afterwork.language.check.type_patterns import flattened_type
+from afterwork.language.check.type_patterns import as_expected_collection, flattenable, flattened_type
 from afterwork.language.syntax import tree
 from afterwork.language.syntax.parse import ParsedText
 from afterwork.language.syntax.spelling import folded
 from afterwork.language.syntax.tree import Node, TextRange
-from afterwork.language.typed import types
-from afterwork.language.typed.expression import SELF_SLOT, TypedExpression
+from afterwork.language.typed import nodes, types
 from afterwork.language.typed.names import Names
-from afterwork.language.typed.nodes import (
-    CollectionConstruction,
-    Comparison,
-    Conditional,
-    IntegerRange,
-    LetBinding,
-    LogicalOperation,
-    TupleConstruction,
-    TypedBlock,
-    TypedConstant,
-    TypedNode,
-    VariableRead,
-)
+from afterwork.language.typed.nodes import SELF_SLOT, TypedConstant, TypedNode, VariableRead
 from afterwork.language.typed.types import CollectionType, ObjectType, TupleType, Type, TypeOf
 
 LOGIC = ("and", "or", "xor", "implies")
@@ -43,7 +28,7 @@ def check(
     self_class: type | None,
     variables: Mapping[str, Type],
     table: OperatorTable,
-) -> TypedExpression:
+) -> nodes.TypedExpression:
     """Check a text whose self is a `self_class`, and whose `variables` get their values when it runs."""
     context = Checker(parsed.text, names, table).context
     nowhere = TextRange(0, 0)
@@ -55,7 +40,7 @@ def check(
         itself = VariableRead(nowhere, self_type, "self", SELF_SLOT)
         scope = scope.with_variable(itself).with_implicit(itself)
     typed = context.check_settled(parsed.tree, scope)
-    return TypedExpression(parsed.text, typed, names, self_type, given, context.slots)
+    return nodes.TypedExpression(parsed.text, typed, names, self_type, given, context.slots)
 
 
 class Checker:
@@ -65,7 +50,6 @@ class Checker:
         self.context = ExpressionContext(text, names, self.check, self._type_named, SELF_SLOT + 1)
         self.calls = CallResolver(self.context, table)
         self.names = NameResolver(self.context, self.calls)
-        self.assignments = AssignmentChecker(self.context)
 
     def check(self, node: Node, scope: VariableScope) -> TypedNode:
         """Return a node with its type. Raises what the module says."""
@@ -77,7 +61,7 @@ class Checker:
             case tree.Name():
                 return self.names.word(node, scope)
             case tree.Dot(source=tree.Node() as target, name=name) if folded(name) == "settonull":
-                return self.assignments.checked(tree.Assign(node.at, target, tree.Literal(node.at, None)), scope)
+                return self._assign(tree.Assign(node.at, target, tree.Literal(node.at, None)), scope)
             case tree.Dot():
                 return self.names.dot(node, scope)
             case tree.Arrow():
@@ -99,10 +83,10 @@ class Checker:
             case tree.TupleLiteral():
                 return self._tuple(node, scope)
             case tree.Assign():
-                return self.assignments.checked(node, scope)
+                return self._assign(node, scope)
             case tree.Block():
                 statements = tuple(self.check(statement, scope) for statement in node.statements)
-                return TypedBlock(node.at, statements[-1].type, statements)
+                return nodes.TypedBlock(node.at, statements[-1].type, statements)
             case _:
                 raise self.context.wrong_type(node, "It can't stand here.")
 
@@ -138,7 +122,7 @@ class Checker:
                     f"{node.operator} takes Booleans, and this is {typed.type}. Comparisons bind weaker than "
                     f"{node.operator} here: (a = 1) {node.operator} (b = 2) needs its brackets.",
                 )
-        return LogicalOperation(node.at, types.BOOLEAN, node.operator, left, right)
+        return nodes.LogicalOperation(node.at, types.BOOLEAN, node.operator, left, right)
 
     def _compare(self, node: tree.Binary, left: TypedNode, right: TypedNode) -> TypedNode:
         if isinstance(left.type, TypeOf) != isinstance(right.type, TypeOf):
@@ -150,9 +134,30 @@ class Checker:
             for side, typed in ((node.left, left), (node.right, right)):
                 if typed.type not in (*SORTABLE, types.NULL, types.ANY):
                     raise self.context.wrong_type(side, f"{node.operator} can't take {typed.type}.")
-        return Comparison(node.at, types.BOOLEAN, node.operator, left, right)
+        return nodes.Comparison(node.at, types.BOOLEAN, node.operator, left, right)
 
     # Forms
+
+    def _assign(self, node: tree.Assign, scope: VariableScope) -> TypedNode:
+        target = self.check(node.target, scope)
+        match target:
+            case nodes.AttributeRead(source=source, member=member) | nodes.Navigation(source=source, member=member):
+                if not member.writable:
+                    raise self.context.wrong_type(node.target, f"{member.key} can't be set.")
+                return nodes.AssignMember(
+                    node.at, target.type, source, member, self._assigned(node, target.type, scope)
+                )
+            case VariableRead(name=name) if name and name != "self":
+                return nodes.AssignVariable(node.at, target.type, target, self._assigned(node, target.type, scope))
+            case _:
+                raise self.context.wrong_type(node.target, "Only members and variables can be set with :=.")
+
+    def _assigned(self, node: tree.Assign, expected: Type, scope: VariableScope) -> TypedNode:
+        value = as_expected_collection(self.context.settled(self.check(node.value, scope), expected), expected)
+        both_numbers = expected == types.DECIMAL and value.type == types.REAL
+        if not (types.conforms(value.type, expected) or both_numbers or _elements_conform(value.type, expected)):
+            raise self.context.wrong_type(node.value, f"{expected} is wanted here, and this is {value.type}.")
+        return value
 
     def _if(self, node: tree.If, scope: VariableScope) -> TypedNode:
         condition = self.check(node.condition, scope)
@@ -161,7 +166,7 @@ class Checker:
         yes = self.check(node.yes, scope)
         no = TypedConstant(node.at, types.NULL, None) if node.no is None else self.check(node.no, scope)
         yes, no = self.context.settled(yes, no.type), self.context.settled(no, yes.type)
-        return Conditional(node.at, types.common_type(yes.type, no.type), condition, yes, no)
+        return nodes.Conditional(node.at, types.common_type(yes.type, no.type), condition, yes, no)
 
     def _let(self, node: tree.Let, scope: VariableScope, index: int) -> TypedNode:
         if index == len(node.variables):
@@ -180,7 +185,7 @@ class Checker:
         value = self.context.settled(value, types.STRING)
         variable = self.context.new_variable(parameter.name, type_, parameter.at)
         body = self._let(node, scope.with_variable(variable), index + 1)
-        return LetBinding(node.at, body.type, variable, value, body)
+        return nodes.LetBinding(node.at, body.type, variable, value, body)
 
     def _collection(self, node: tree.CollectionLiteral, scope: VariableScope) -> TypedNode:
         kind = types.COLLECTION_KINDS.get(node.kind.lower())
@@ -192,7 +197,7 @@ class Checker:
         for item in items:
             element = types.common_type(element, flattened_type(item.type))
         items = tuple(flattenable(self.context.settled(item, element)) for item in items)
-        return CollectionConstruction(
+        return nodes.CollectionConstruction(
             node.at, CollectionType(kind, types.ANY if element == types.NULL else element), items
         )
 
@@ -203,7 +208,7 @@ class Checker:
         for side, typed in ((node.first, first), (node.last, last)):
             if not types.conforms(typed.type, types.INTEGER):
                 raise self.context.wrong_type(side, f"A range goes from Integer to Integer, and this is {typed.type}.")
-        return IntegerRange(node.at, types.INTEGER, first, last)
+        return nodes.IntegerRange(node.at, types.INTEGER, first, last)
 
     def _tuple(self, node: tree.TupleLiteral, scope: VariableScope) -> TypedNode:
         names = [part.name for part in node.parts]
@@ -212,7 +217,14 @@ class Checker:
             raise BadSyntax(self.context.text, double.at.start, f"{double.name} is there twice.", end=double.at.end)
         parts = tuple(self.context.check_settled(part.value, scope) for part in node.parts if part.value is not None)
         tuple_type = TupleType(tuple((name, part.type) for name, part in zip(names, parts, strict=True)))
-        return TupleConstruction(node.at, self.context.limited_type(tuple_type, node), parts)
+        return nodes.TupleConstruction(node.at, self.context.limited_type(tuple_type, node), parts)
+
+
+def _elements_conform(given: Type, expected: Type) -> bool:
+    """Return whether both are collections whose elements fit: an association end takes any kind of collection."""
+    if not (isinstance(given, CollectionType) and isinstance(expected, CollectionType)):
+        return False
+    return types.conforms(given.element, expected.element)
 
 
 def _literal(node: tree.Literal) -> TypedConstant:

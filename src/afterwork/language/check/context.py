@@ -5,7 +5,6 @@ from dataclasses import dataclass, field, replace
 from typing import NoReturn
 
 from afterwork.errors import UnknownName, WrongType
-from afterwork.language.check.omitted_operators import REPLACEMENTS
 from afterwork.language.syntax.spelling import find, folded, nearest
 from afterwork.language.syntax.tree import Node, TextRange
 from afterwork.language.typed import types
@@ -22,7 +21,6 @@ class VariableScope:
     implicit: tuple[VariableRead, ...] = ()
 
     def with_variable(self, variable: VariableRead) -> "VariableScope":
-        """Return the scope with one more named variable."""
         return replace(self, variables={**self.variables, variable.name: variable})
 
     def with_implicit(self, variable: VariableRead) -> "VariableScope":
@@ -30,9 +28,7 @@ class VariableScope:
         return replace(self, implicit=(variable, *self.implicit))
 
     def find_variable(self, name: str) -> VariableRead | None:
-        """Return the variable that a name means; None if there is none."""
-        variable: VariableRead | None = find(self.variables, name)
-        return variable
+        return find(self.variables, name)
 
 
 @dataclass(frozen=True, slots=True)
@@ -108,3 +104,29 @@ class ExpressionContext:
         start = max(self.text.find(name, after), after)
         suggestions = nearest(name, [other for other in known if other != name])
         raise UnknownName(self.text, start, problem, end=start + len(name), nearest=suggestions)
+
+
+REPORTS = "What writes a document is a method of the model, in Python, that an expression calls."
+META = "It is no part of a SQLAlchemy model."
+
+OMITTED: Mapping[str, str] = {
+    "dictionary": "Use groupBy(x | x.key), which gives tuples of key and items, or any(x | x.key = …).",
+    "orderGeneric": "Use orderBy and orderDescending, which take several expressions. Elements that sort alike keep "
+    "their order, so orderDescending(b)->orderBy(a) sorts by a, and then by b in descending order.",
+    "PSEvalTuples": "Collections of tuples don't come from SQL. Use PSEval, and collect tuples of its objects.",
+    "sqlpassthroughobjects": "No SQL text runs within an expression. Use PSEval, or a criterion in Python: "
+    "criteria=select(…).",
+    "evaluateAsOCL": "Texts are checked before they run. Use aw.ocl in Python, or a file of jobs, for what changes.",
+    "allInstancesAtTime": "Former states are not kept. Use allInstances, and an attribute that says when.",
+    "constraints": f"{META} Use the precondition of a method, self.Method?, or a constraint of the database.",
+    "taggedValue": f"{META} Use a method of the model that reads Column.info.",
+    "taggedValueOnFeature": f"{META} Use a method of the model that reads Column.info.",
+    "hashPassword": "A safe hash is slow on purpose, and expressions must not be. Use a method of the model.",
+    "viewModelAsXml": REPORTS,
+    "xHtmlReportAsString": REPORTS,
+    "opendocumentReport": REPORTS,
+}
+"""The original's names of omitted operators, with what to use instead."""
+
+REPLACEMENTS: Mapping[str, str] = {name.lower(): text for name, text in OMITTED.items()}
+"""The same by folded names."""

@@ -6,24 +6,14 @@ from typing import NoReturn
 from afterwork.errors import WrongType
 from afterwork.language.check.call_resolver import CallResolver
 from afterwork.language.check.context import ExpressionContext, NameUse, VariableScope
-from afterwork.language.check.conversions import as_expected_collection, set_of_itself
+from afterwork.language.check.type_patterns import as_expected_collection, set_of_itself
 from afterwork.language.syntax import tree
 from afterwork.language.syntax.spelling import folded
 from afterwork.language.syntax.tree import Node, TextRange, TypeName
-from afterwork.language.typed import types
+from afterwork.language.typed import nodes, types
 from afterwork.language.typed.members import AttributeMember, Member
 from afterwork.language.typed.names import ModelMethod
-from afterwork.language.typed.nodes import (
-    AttributeRead,
-    Fold,
-    MayRunMethod,
-    MethodCall,
-    Navigation,
-    TuplePart,
-    TypedConstant,
-    TypedNode,
-    VariableRead,
-)
+from afterwork.language.typed.nodes import TypedConstant, TypedNode, VariableRead
 from afterwork.language.typed.types import (
     CollectionType,
     EnumType,
@@ -148,7 +138,7 @@ class NameResolver:
                 return None if member is None else _member_access(source, member, at)
             case TupleType(parts=parts):
                 indexes = [index for index, (part, _) in enumerate(parts) if folded(part) == folded(name)]
-                return TuplePart(at, parts[indexes[0]][1], source, indexes[0]) if indexes else None
+                return nodes.TuplePart(at, parts[indexes[0]][1], source, indexes[0]) if indexes else None
             case CollectionType(element=ObjectType() | TupleType() as element):
                 variable = self.context.new_variable("", element, source.at)
                 body = self._member(variable, name, at)
@@ -177,7 +167,7 @@ class NameResolver:
             pairs = zip(arguments, method.parameters, strict=True)
             converted = tuple(as_expected_collection(argument, expected) for argument, expected in pairs)
             if all(map(types.conforms, (argument.type for argument in converted), method.parameters)):
-                return MethodCall(use.at, method.result, source, method, converted)
+                return nodes.MethodCall(use.at, method.result, source, method, converted)
         expected = ", ".join(map(str, method.parameters))
         problem = f"It is written as {method.name}({expected})."
         raise WrongType(self.context.text, use.at.start, problem, end=use.at.end)
@@ -196,7 +186,9 @@ class NameResolver:
                 typed = as_expected_collection(self.context.check(body, inner), declared)
                 if not types.conforms(typed.type, declared):
                     raise self.context.wrong_type(body, f"{result.name} is {declared}, and this is {typed.type}.")
-                return Fold(node.at, declared, source, item, so_far, as_expected_collection(first, declared), typed)
+                return nodes.Fold(
+                    node.at, declared, source, item, so_far, as_expected_collection(first, declared), typed
+                )
         problem = "It is written as Collection(T)->iterate(element; result : U = first | …)."
         raise self.context.wrong_type(node, problem)
 
@@ -206,7 +198,7 @@ class NameResolver:
         """Return the question `self.Method?`; after the name of a type, that type."""
         asked = self._method_asked_for(node.operand, scope)
         if asked is not None:
-            return MayRunMethod(node.at, types.BOOLEAN, *asked)
+            return nodes.MayRunMethod(node.at, types.BOOLEAN, *asked)
         type_ = self.type_named(node.operand) if isinstance(node.operand, tree.Name) else None
         if type_ is None:
             raise self.context.wrong_type(node, "? asks whether a method may run now: self.Method?")
@@ -294,5 +286,5 @@ def _member_of_type(of: Type, name: str, at: TextRange) -> TypedNode | None:
 
 def _member_access(source: TypedNode, member: Member, at: TextRange) -> TypedNode:
     if isinstance(member, AttributeMember):
-        return AttributeRead(at, member.type, source, member)
-    return Navigation(at, member.type, source, member)
+        return nodes.AttributeRead(at, member.type, source, member)
+    return nodes.Navigation(at, member.type, source, member)

@@ -1,1 +1,1 @@
-"""The operators: for each kind of source a table of rows, each with its value and its SQL. `table.py` has them all."""
+"""The operators: for each kind of source a file of functions, declared with their SQL. `table.py` has them all."""

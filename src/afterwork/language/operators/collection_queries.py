@@ -3,234 +3,140 @@
 from decimal import Decimal
 from typing import Any
 
-from afterwork.language.operators.numbers import add
+from afterwork.language.operators.numbers import added
 from afterwork.language.run.evaluation import Evaluation
 from afterwork.language.run.values import SortKey, equality_key, rounded, text_of
-from afterwork.language.sql import aggregates, collection_queries, ordered_access
-from afterwork.language.typed.operator import CallTranslation, EvaluationFunction, Operator, ValueFunction
+from afterwork.language.sql import collection_operations
+from afterwork.language.sql import collection_queries as sql
+from afterwork.language.typed.operator import Declare, EvaluationFunction
 
 Items = list[Any]
 
+SIZE = "The number of elements. `Sequence{3, 1, 2, 1}->size` = `4`"
+NOT_EMPTY = "True if there are elements. `Sequence{3, 1, 2, 1}->notEmpty` = `true`"
 
+size = Declare("Collection(T)->size : Integer", SIZE, call=sql.size)(len)
+
+
+@Declare("Collection(T)->count(T?) : Integer", call=sql.count)
 def count(items: Items, element: Any) -> int:
+    """The number of times that an element occurs; 0 for null. `Sequence{3, 1, 2, 1}->count(1)` = `2`"""
     return sum(equality_key(item) == equality_key(element) for item in items)
 
 
+@Declare("Collection(T)->isNullOrEmpty : Boolean", "As `isEmpty`. `Set{}->isNullOrEmpty` = `true`")
+@Declare("Collection(T)->isEmpty : Boolean", call=sql.is_empty)
+def is_empty(items: Items) -> bool:
+    """True if there are no elements. `Set{}->isEmpty` = `true`"""
+    return not items
+
+
+not_empty = Declare("Collection(T)->notEmpty : Boolean", NOT_EMPTY, call=sql.not_empty)(bool)
+
+
+@Declare("Collection(T)->includes(T?) : Boolean", call=sql.includes)
 def includes(items: Items, element: Any) -> bool:
+    """True if the collection contains an element; false for null. `Sequence{3, 1, 2, 1}->includes(2)` = `true`"""
     return any(equality_key(item) == equality_key(element) for item in items)
 
 
+@Declare("Collection(T)->excludes(T?) : Boolean", call=sql.excludes)
+def excludes(items: Items, element: Any) -> bool:
+    """True if the collection doesn't contain an element. `Sequence{3, 1, 2, 1}->excludes(5)` = `true`"""
+    return all(equality_key(item) != equality_key(element) for item in items)
+
+
+@Declare("Collection(T)->includesAll(Collection(T)) : Boolean", call=sql.includes_all)
 def includes_all(items: Items, others: Items) -> bool:
+    """True if the collection contains all elements of another. `Sequence{3, 1, 2, 1}->includesAll(Set{1, 2})` =
+    `true`"""
     return {equality_key(item) for item in others} <= {equality_key(item) for item in items}
 
 
+@Declare("Collection(T)->excludesAll(Collection(T)) : Boolean", call=sql.excludes_all)
 def excludes_all(items: Items, others: Items) -> bool:
+    """True if the collection contains no element of another. `Sequence{3, 1, 2, 1}->excludesAll(Set{1, 5})` =
+    `false`"""
     return {equality_key(item) for item in others}.isdisjoint(equality_key(item) for item in items)
 
 
+@Declare("Collection(T)->first : T", call=collection_operations.first)
+def first(items: Items) -> Any:
+    """The first element; null if there is none. `Sequence{3, 1, 2, 1}->first` = `3`"""
+    return items[0] if items else None
+
+
+@Declare("Collection(T)->last : T", call=collection_operations.last)
+def last(items: Items) -> Any:
+    """The last element; null if there is none. `Sequence{3, 1, 2, 1}->last` = `1`"""
+    return items[-1] if items else None
+
+
+@Declare("Collection(T)->at(Integer) : T", call=collection_operations.at)
 def at(items: Items, position: int) -> Any:
+    """The element at a position; null if there is none. `Sequence{3, 1, 2, 1}->at(3)` = `2`"""
     return items[position - 1] if 1 <= position <= len(items) else None
 
 
+@Declare("Collection(T)->indexOf(T) : Integer")
 def index_of(items: Items, element: Any) -> int:
+    """The first position of an element; 0 if there is none. `Sequence{3, 1, 2, 1}->indexOf(1)` = `2`"""
     keys = [equality_key(item) for item in items]
     return keys.index(equality_key(element)) + 1 if equality_key(element) in keys else 0
 
 
-def total(items: Items) -> Any:
+def _total(items: Items) -> Any:
     result: Any = 0
     for item in items:
-        result = add(result, item)
+        result = added(result, item)
     return result
 
 
+SUM = "The sum; 0 for an empty collection. `Sequence{3, 1, 2, 1}->sum` = `7`"
+DECIMAL_MEAN = "The mean, of decimals to 10 places; null for an empty collection. `Bag{1.5, 2.5}->avg` = `2.0`"
+
+total = Declare("Collection(N)->sum : N", SUM, call=sql.total)(_total)
+
+
+@Declare("Collection(N)->average : N", "As `avg`. `Bag{1.5, 2.5}->average` = `2.0`")
+@Declare("Collection(Integer)->average : Real", "As `avg`. `Sequence{3, 1, 2, 1}->average` = `7 / 4`")
+@Declare("Collection(N)->avg : N", DECIMAL_MEAN)
+@Declare("Collection(Integer)->avg : Real", call=sql.average)
 def average(items: Items) -> Any:
+    """The mean; null for an empty collection. `Sequence{3, 1, 2, 1}->avg` = `7 / 4`"""
     if not items:
         return None
-    result = total(items)
+    result = _total(items)
     return float(result / len(items)) if not isinstance(result, Decimal) else rounded(result / len(items))
 
 
+@Declare("Collection(T)->max : T", "As `maxValue`; the OMG's name. `Sequence{3, 1, 2, 1}->max` = `3`")
+@Declare("Collection(T)->maxValue : T", call=sql.largest)
 def largest(items: Items) -> Any:
+    """The largest element; null for an empty collection. `Sequence{3, 1, 2, 1}->maxValue` = `3`"""
     return max(items, key=SortKey, default=None)
 
 
+@Declare("Collection(T)->min : T", "As `minValue`; the OMG's name. `Sequence{3, 1, 2, 1}->min` = `1`")
+@Declare("Collection(T)->minValue : T", call=sql.smallest)
 def smallest(items: Items) -> Any:
+    """The smallest element; null for an empty collection. `Sequence{3, 1, 2, 1}->minValue` = `1`"""
     return min(items, key=SortKey, default=None)
 
 
-def separated(evaluation: Evaluation, items: Items, separator: str) -> str:
+def _separated(evaluation: Evaluation, items: Items, separator: str = ", ") -> str:
     written = [text_of(item) for item in items]
     evaluation.check_length(sum(map(len, written)) + len(separator) * len(items))
     return separator.join(written)
 
 
-EXAMPLE = "Sequence{3, 1, 2, 1}"
-
-OPERATORS = (
-    Operator(
-        "Collection(T)->size : Integer",
-        ValueFunction(len),
-        "The number of elements.",
-        (f"{EXAMPLE}->size", "4"),
-        CallTranslation(collection_queries.size),
-    ),
-    Operator(
-        "Collection(T)->count(T?) : Integer",
-        ValueFunction(count),
-        "The number of times that an element occurs; 0 for null.",
-        (f"{EXAMPLE}->count(1)", "2"),
-        CallTranslation(collection_queries.count),
-    ),
-    Operator(
-        "Collection(T)->isEmpty : Boolean",
-        ValueFunction(lambda items: not items),
-        "True if there are no elements.",
-        ("Set{}->isEmpty", "true"),
-        CallTranslation(collection_queries.is_empty),
-    ),
-    Operator(
-        "Collection(T)->notEmpty : Boolean",
-        ValueFunction(bool),
-        "True if there are elements.",
-        (f"{EXAMPLE}->notEmpty", "true"),
-        CallTranslation(collection_queries.not_empty),
-    ),
-    Operator(
-        "Collection(T)->isNullOrEmpty : Boolean",
-        ValueFunction(lambda items: not items),
-        "As `isEmpty`.",
-        ("Set{}->isNullOrEmpty", "true"),
-        CallTranslation(collection_queries.is_empty),
-    ),
-    Operator(
-        "Collection(T)->includes(T?) : Boolean",
-        ValueFunction(includes),
-        "True if the collection contains an element; false for null.",
-        (f"{EXAMPLE}->includes(2)", "true"),
-        CallTranslation(collection_queries.includes),
-    ),
-    Operator(
-        "Collection(T)->excludes(T?) : Boolean",
-        ValueFunction(lambda items, element: not includes(items, element)),
-        "True if the collection doesn't contain an element.",
-        (f"{EXAMPLE}->excludes(5)", "true"),
-        CallTranslation(collection_queries.excludes),
-    ),
-    Operator(
-        "Collection(T)->includesAll(Collection(T)) : Boolean",
-        ValueFunction(includes_all),
-        "True if the collection contains all elements of another.",
-        (f"{EXAMPLE}->includesAll(Set{{1, 2}})", "true"),
-        CallTranslation(collection_queries.includes_all),
-    ),
-    Operator(
-        "Collection(T)->excludesAll(Collection(T)) : Boolean",
-        ValueFunction(excludes_all),
-        "True if the collection contains no element of another.",
-        (f"{EXAMPLE}->excludesAll(Set{{1, 5}})", "false"),
-        CallTranslation(collection_queries.excludes_all),
-    ),
-    Operator(
-        "Collection(T)->first : T",
-        ValueFunction(lambda items: items[0] if items else None),
-        "The first element; null if there is none.",
-        (f"{EXAMPLE}->first", "3"),
-        CallTranslation(ordered_access.first),
-    ),
-    Operator(
-        "Collection(T)->last : T",
-        ValueFunction(lambda items: items[-1] if items else None),
-        "The last element; null if there is none.",
-        (f"{EXAMPLE}->last", "1"),
-        CallTranslation(ordered_access.last),
-    ),
-    Operator(
-        "Collection(T)->at(Integer) : T",
-        ValueFunction(at),
-        "The element at a position; null if there is none.",
-        (f"{EXAMPLE}->at(3)", "2"),
-        CallTranslation(ordered_access.at),
-    ),
-    Operator(
-        "Collection(T)->indexOf(T) : Integer",
-        ValueFunction(index_of),
-        "The first position of an element; 0 if there is none.",
-        (f"{EXAMPLE}->indexOf(1)", "2"),
-    ),
-    Operator(
-        "Collection(N)->sum : N",
-        ValueFunction(total),
-        "The sum; 0 for an empty collection.",
-        (f"{EXAMPLE}->sum", "7"),
-        CallTranslation(aggregates.total),
-    ),
-    Operator(
-        "Collection(Integer)->avg : Real",
-        ValueFunction(average),
-        "The mean; null for an empty collection.",
-        (f"{EXAMPLE}->avg", "7 / 4"),
-        CallTranslation(aggregates.average),
-    ),
-    Operator(
-        "Collection(N)->avg : N",
-        ValueFunction(average),
-        "The mean, of decimals to 10 places; null for an empty collection.",
-        ("Bag{1.5, 2.5}->avg", "2.0"),
-        CallTranslation(aggregates.average),
-    ),
-    Operator(
-        "Collection(Integer)->average : Real",
-        ValueFunction(average),
-        "As `avg`.",
-        (f"{EXAMPLE}->average", "7 / 4"),
-        CallTranslation(aggregates.average),
-    ),
-    Operator(
-        "Collection(N)->average : N",
-        ValueFunction(average),
-        "As `avg`.",
-        ("Bag{1.5, 2.5}->average", "2.0"),
-        CallTranslation(aggregates.average),
-    ),
-    Operator(
-        "Collection(T)->maxValue : T",
-        ValueFunction(largest),
-        "The largest element; null for an empty collection.",
-        (f"{EXAMPLE}->maxValue", "3"),
-        CallTranslation(aggregates.largest),
-    ),
-    Operator(
-        "Collection(T)->minValue : T",
-        ValueFunction(smallest),
-        "The smallest element; null for an empty collection.",
-        (f"{EXAMPLE}->minValue", "1"),
-        CallTranslation(aggregates.smallest),
-    ),
-    Operator(
-        "Collection(T)->max : T",
-        ValueFunction(largest),
-        "As `maxValue`; the OMG's name.",
-        (f"{EXAMPLE}->max", "3"),
-        CallTranslation(aggregates.largest),
-    ),
-    Operator(
-        "Collection(T)->min : T",
-        ValueFunction(smallest),
-        "As `minValue`; the OMG's name.",
-        (f"{EXAMPLE}->min", "1"),
-        CallTranslation(aggregates.smallest),
-    ),
-    Operator(
-        "Collection(T)->asCommaList : String",
-        EvaluationFunction(lambda evaluation, items: separated(evaluation, items, ", ")),
-        "All elements as text, with `, ` between them.",
-        (f"{EXAMPLE}->asCommaList", "'3, 1, 2, 1'"),
-    ),
-    Operator(
-        "Collection(T)->asSeparatedList(String) : String",
-        EvaluationFunction(separated),
-        "All elements as text, with a separator between them.",
-        (f"{EXAMPLE}->asSeparatedList('-')", "'3-1-2-1'"),
-    ),
-)
+as_comma_list = Declare(
+    "Collection(T)->asCommaList : String",
+    "All elements as text, with `, ` between them. `Sequence{3, 1, 2, 1}->asCommaList` = `'3, 1, 2, 1'`",
+    kind=EvaluationFunction,
+)(_separated)
+as_separated_list = Declare(
+    "Collection(T)->asSeparatedList(String) : String",
+    "All elements as text, with a separator between them. `Sequence{3, 1, 2, 1}->asSeparatedList('-')` = `'3-1-2-1'`",
+    kind=EvaluationFunction,
+)(_separated)

@@ -11,14 +11,31 @@ from afterwork.language.run.evaluation import Evaluation
 from afterwork.language.run.number_format import Number, format_number
 from afterwork.language.run.regexp import matches, parse_pattern
 from afterwork.language.run.values import text_of
-from afterwork.language.typed.operator import EvaluationFunction, Operator, ValueFunction
+from afterwork.language.typed.operator import Declare, EvaluationFunction
 
 
-def whole_number(text: str) -> int | None:
+@Declare("String.urlEncode : String")
+def url_encoded(text: str) -> str:
+    """The text encoded as a part of a URL. `'a b&c'.urlEncode` = `'a%20b%26c'`"""
+    return urllib.parse.quote(text, safe="")
+
+
+url_decoded = Declare("String.urlDecode : String", "The text that `urlEncode` encoded. `'a%20b'.urlDecode` = `'a b'`")(
+    urllib.parse.unquote
+)
+html_encoded = Declare("String.htmlEncode : String", "The text escaped for HTML. `'a < b'.htmlEncode` = `'a &lt; b'`")(
+    html.escape
+)
+html_decoded = Declare(
+    "String.htmlDecode : String", "The text that `htmlEncode` escaped. `'a &lt; b'.htmlDecode` = `'a < b'`"
+)(html.unescape)
+
+
+def _whole_number(text: str) -> int | None:
     return int(text) if re.fullmatch(r"\s*[-+]?[0-9]{1,18}\s*", text) else None
 
 
-def decimal_number(text: str) -> Decimal | None:
+def _decimal_number(text: str) -> Decimal | None:
     try:
         number = Decimal(text.strip())
     except InvalidOperation:
@@ -26,25 +43,66 @@ def decimal_number(text: str) -> Decimal | None:
     return number if number.is_finite() and abs(number.adjusted()) < 100 else None
 
 
-def needed(value: Any, text: str, type_: str) -> Any:
+def _needed(value: Any, text: str, type_: str) -> Any:
     if value is None:
         raise ValueError(f"{text[:40]!r} is no {type_}.")
     return value
 
 
+to_integer = Declare(
+    "String.toInteger : Integer",
+    "The whole number that the text denotes; null if it denotes none. `'42'.toInteger` = `42`",
+)(_whole_number)
+to_decimal = Declare(
+    "String.toDecimal : Decimal", "The number that the text denotes; null if it denotes none. `'4.2'.toDecimal` = `4.2`"
+)(_decimal_number)
+
+
+@Declare("N.toString(String) : String", kind=EvaluationFunction)
+def number_as(evaluation: Evaluation, number: Number, pattern: str) -> str:
+    """The number in one of .NET's formats: `D4`, `F2`, `N0`, `P1`, `X`, or a picture such as `000`, `#,##0.00` and
+    `0.0%`. `7.toString('000')` = `'007'`"""
+    evaluation.spend(len(pattern))
+    return format_number(number, pattern)
+
+
+@Declare("Type(Integer).parse(String) : Integer")
+def parsed_integer(type_: object, text: str) -> Any:
+    """The whole number that a text denotes; any other text is an error. `Integer.parse('42')` = `42`"""
+    return _needed(_whole_number(text), text, "Integer")
+
+
+@Declare("Type(Integer).tryParse(String) : Integer")
+def integer_or_null(type_: object, text: str) -> int | None:
+    """As `parse`, but null for any other text. `Integer.tryParse('x')` = `null`"""
+    return _whole_number(text)
+
+
+@Declare("Type(Decimal).parse(String) : Decimal")
+def parsed_decimal(type_: object, text: str) -> Any:
+    """The number that a text denotes; any other text is an error. `Decimal.parse('4.2')` = `4.2`"""
+    return _needed(_decimal_number(text), text, "Decimal")
+
+
+@Declare("Type(Decimal).tryParse(String) : Decimal")
+def decimal_or_null(type_: object, text: str) -> Decimal | None:
+    """As `parse`, but null for any other text. `Decimal.tryParse('x')` = `null`"""
+    return _decimal_number(text)
+
+
+@Declare("String.regExpMatch(String) : Boolean", kind=EvaluationFunction)
 def like_pattern(evaluation: Evaluation, text: str, pattern: str) -> bool:
+    r"""True if a part of the text matches a pattern: `. [a-z] [^a-z] \d \w \s ^ $ ( ) * + ? {m,n}`, and `|` between
+    alternatives. The lengths of both bound the time. `'AB-12'.regExpMatch('^[A-Z]+-[0-9]{2}$')` = `true`"""
     steps = parse_pattern(pattern)
     evaluation.spend(len(text) * len(steps))
     return matches(text, steps)
 
 
-def number_as(evaluation: Evaluation, number: Number, pattern: str) -> str:
-    evaluation.spend(len(pattern))
-    return format_number(number, pattern)
-
-
+@Declare("String.jsonGetProp(String) : String")
 def json_property(text: str, name: str) -> str | None:
-    """Return a property as text, and as JSON if it is no text; null where there is no such property."""
+    """A property of a JSON object as text, objects and arrays as JSON; null if there is none.
+    `'{"id": 7}'.jsonGetProp('id')` = `'7'`"""
     try:
         document: Any = json.loads(text)
     except RecursionError:
@@ -53,87 +111,3 @@ def json_property(text: str, name: str) -> str | None:
         return None
     value = document[name]
     return json.dumps(value, ensure_ascii=False) if isinstance(value, dict | list) else text_of(value)
-
-
-OPERATORS = (
-    Operator(
-        "String.urlEncode : String",
-        ValueFunction(lambda text: urllib.parse.quote(text, safe="")),
-        "The text encoded as a part of a URL.",
-        ("'a b&c'.urlEncode", "'a%20b%26c'"),
-    ),
-    Operator(
-        "String.urlDecode : String",
-        ValueFunction(urllib.parse.unquote),
-        "The text that `urlEncode` encoded.",
-        ("'a%20b'.urlDecode", "'a b'"),
-    ),
-    Operator(
-        "String.htmlEncode : String",
-        ValueFunction(html.escape),
-        "The text escaped for HTML.",
-        ("'a < b'.htmlEncode", "'a &lt; b'"),
-    ),
-    Operator(
-        "String.htmlDecode : String",
-        ValueFunction(html.unescape),
-        "The text that `htmlEncode` escaped.",
-        ("'a &lt; b'.htmlDecode", "'a < b'"),
-    ),
-    Operator(
-        "String.toInteger : Integer",
-        ValueFunction(whole_number),
-        "The whole number that the text denotes; null if it denotes none.",
-        ("'42'.toInteger", "42"),
-    ),
-    Operator(
-        "String.toDecimal : Decimal",
-        ValueFunction(decimal_number),
-        "The number that the text denotes; null if it denotes none.",
-        ("'4.2'.toDecimal", "4.2"),
-    ),
-    Operator(
-        "N.toString(String) : String",
-        EvaluationFunction(number_as),
-        "The number in one of .NET's formats: `D4`, `F2`, `N0`, `P1`, `X`, or a picture such as `000`, `#,##0.00` "
-        "and `0.0%`.",
-        ("7.toString('000')", "'007'"),
-    ),
-    Operator(
-        "Type(Integer).parse(String) : Integer",
-        ValueFunction(lambda type_, text: needed(whole_number(text), text, "Integer")),
-        "The whole number that a text denotes; any other text is an error.",
-        ("Integer.parse('42')", "42"),
-    ),
-    Operator(
-        "Type(Integer).tryParse(String) : Integer",
-        ValueFunction(lambda type_, text: whole_number(text)),
-        "As `parse`, but null for any other text.",
-        ("Integer.tryParse('x')", "null"),
-    ),
-    Operator(
-        "Type(Decimal).parse(String) : Decimal",
-        ValueFunction(lambda type_, text: needed(decimal_number(text), text, "Decimal")),
-        "The number that a text denotes; any other text is an error.",
-        ("Decimal.parse('4.2')", "4.2"),
-    ),
-    Operator(
-        "Type(Decimal).tryParse(String) : Decimal",
-        ValueFunction(lambda type_, text: decimal_number(text)),
-        "As `parse`, but null for any other text.",
-        ("Decimal.tryParse('x')", "null"),
-    ),
-    Operator(
-        "String.regExpMatch(String) : Boolean",
-        EvaluationFunction(like_pattern),
-        "True if a part of the text matches a pattern: `. [a-z] [^a-z] \\d \\w \\s ^ $ ( ) * + ? {m,n}`, and `|` "
-        "between alternatives. The lengths of both bound the time.",
-        ("'AB-12'.regExpMatch('^[A-Z]+-[0-9]{2}$')", "true"),
-    ),
-    Operator(
-        "String.jsonGetProp(String) : String",
-        ValueFunction(json_property),
-        "A property of a JSON object as text, objects and arrays as JSON; null if there is none.",
-        ("'{\"id\": 7}'.jsonGetProp('id')", "'7'"),
-    ),
-)

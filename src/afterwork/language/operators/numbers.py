@@ -5,8 +5,8 @@ from decimal import ROUND_CEILING, ROUND_FLOOR, ROUND_HALF_EVEN, Decimal
 from typing import Any
 
 from afterwork.language.run.values import rounded
-from afterwork.language.sql import columns
-from afterwork.language.typed.operator import ColumnTranslation, Operator, ValueFunction
+from afterwork.language.sql import columns, dialects
+from afterwork.language.typed.operator import Declare
 
 MAX_WHOLE_DIGITS = 100
 """The most digits before the point of a calculated decimal."""
@@ -21,21 +21,6 @@ def _of_one_class(left: Number, right: Number) -> tuple[Number, Number]:
     return left, right
 
 
-def add(left: Number, right: Number) -> Number:
-    left, right = _of_one_class(left, right)
-    return _finite(left + right)
-
-
-def subtract(left: Number, right: Number) -> Number:
-    left, right = _of_one_class(left, right)
-    return _finite(left - right)
-
-
-def multiply(left: Number, right: Number) -> Number:
-    left, right = _of_one_class(left, right)
-    return _finite(left * right)
-
-
 def _finite(number: Number) -> Number:
     too_large = (
         not math.isfinite(number)
@@ -47,15 +32,55 @@ def _finite(number: Number) -> Number:
     return number
 
 
-def divide_floats(left: Number, right: Number) -> float | None:
+def added(left: Number, right: Number) -> Number:
+    """Return the sum of two numbers."""
+    left, right = _of_one_class(left, right)
+    return _finite(left + right)
+
+
+plus = Declare("N + N : N", "The sum. `1 + 2.5` = `3.5`", columns=columns.add)(added)
+
+
+@Declare("N - N : N", columns=columns.subtract)
+def minus(left: Number, right: Number) -> Number:
+    """The difference. `5 - 7` = `-2`"""
+    left, right = _of_one_class(left, right)
+    return _finite(left - right)
+
+
+@Declare("N * N : N", columns=columns.multiply)
+def times(left: Number, right: Number) -> Number:
+    """The product. `3 * 4` = `12`"""
+    left, right = _of_one_class(left, right)
+    return _finite(left * right)
+
+
+def _divided(left: Number, right: Number) -> float | None:
     return None if right == 0 else float(_finite(float(left) / float(right)))
 
 
-def divide_decimals(left: Number, right: Number) -> Decimal | None:
+# Of several that fit, the first is meant: an Integer would fit as a Decimal, and either as a Real.
+
+INTEGERS = "The quotient, a Real even of whole numbers; null for a division by zero. `7 / 2` = `3.5`"
+
+quotient_of_integers = Declare("Integer.divide(Integer) : Real", "As the operator `/`. `7.divide(2)` = `3.5`")(
+    Declare("Integer / Integer : Real", INTEGERS, columns=columns.divide_floats)(_divided)
+)
+
+
+@Declare("Decimal.divide(Decimal) : Decimal", "As the operator `/`. `1.5.divide(3)` = `0.5`")
+@Declare("Decimal / Decimal : Decimal", columns=dialects.quotient)
+def quotient_of_decimals(left: Number, right: Number) -> Decimal | None:
+    """The quotient, to 10 decimal places. `1.00 / 3` = `0.3333333333`"""
     return None if right == 0 else rounded(Decimal(left) / Decimal(right))
 
 
-def whole_quotient(left: int, right: int) -> int | None:
+quotient_of_reals = Declare("Real.divide(Real) : Real", "As the operator `/`. `7.toReal.divide(2)` = `3.5`")(
+    Declare("Real / Real : Real", "The quotient. `7.toReal / 2` = `3.5`", columns=columns.divide_floats)(_divided)
+)
+
+
+def _whole_quotient(left: int, right: int) -> int | None:
     """Round towards zero, as OCL and the databases do; Python's `//` rounds down."""
     if right == 0:
         return None
@@ -63,25 +88,54 @@ def whole_quotient(left: int, right: int) -> int | None:
     return quotient if (left < 0) == (right < 0) else -quotient
 
 
+WHOLE = "The whole quotient, rounded towards zero. `-7 div 2` = `-3`"
+
+whole_quotient = Declare("Integer.div(Integer) : Integer", "As the operator `div`. `7.div(2)` = `3`")(
+    Declare("Integer div Integer : Integer", WHOLE, columns=columns.whole_quotient)(_whole_quotient)
+)
+
+
+@Declare("Integer.mod(Integer) : Integer", "As the operator `mod`. `7.mod(2)` = `1`")
+@Declare("Integer mod Integer : Integer", columns=columns.remainder)
 def remainder(left: int, right: int) -> int | None:
-    quotient = whole_quotient(left, right)
+    """The remainder of `div`, with the sign of the first operand. `-7 mod 2` = `-1`"""
+    quotient = _whole_quotient(left, right)
     return None if quotient is None else left - quotient * right
 
 
-def floor(number: Number) -> int:
+@Declare("- N : N", columns=columns.negative)
+def negative(number: Number) -> Number:
+    """The negated number. `-(3)` = `0 - 3`"""
+    return -number
+
+
+absolute = Declare("N.abs : N", "The absolute value. `(-3).abs` = `3`", columns=columns.absolute)(abs)
+
+
+def _floor(number: Number) -> int:
     return int(number.to_integral_value(ROUND_FLOOR)) if isinstance(number, Decimal) else math.floor(number)
 
 
+FLOOR = "The largest whole number that is not greater. `(-1.5).floor` = `-2`"
+
+floor = Declare("N.floor : Integer", FLOOR, columns=columns.floor)(_floor)
+
+
+@Declare("N.ceiling : Integer", columns=columns.ceiling)
 def ceiling(number: Number) -> int:
+    """The smallest whole number that is not less. `(-1.5).ceiling` = `-1`"""
     return int(number.to_integral_value(ROUND_CEILING)) if isinstance(number, Decimal) else math.ceil(number)
 
 
+@Declare("N.round : Integer", columns=columns.nearest)
 def nearest(number: Number) -> int:
-    """Round halves up (OCL 2.4, 11.5.1)."""
-    return floor(number + (0.5 if isinstance(number, float) else Decimal("0.5")))
+    """The nearest whole number; halves round up. `2.5.round` = `3`"""  # OCL 2.4, 11.5.1
+    return _floor(number + (0.5 if isinstance(number, float) else Decimal("0.5")))
 
 
+@Declare("N.round(Integer) : N")
 def to_places(number: Number, places: int) -> Number:
+    """The number rounded to decimal places; halves round to even. `2.345.round(2)` = `2.34`"""
     if not 0 <= places <= 20:
         raise ValueError("round takes from 0 to 20 places.")
     if isinstance(number, Decimal):
@@ -89,164 +143,28 @@ def to_places(number: Number, places: int) -> Number:
     return round(number, places)
 
 
+@Declare("N.max(N) : N", columns=columns.larger)
 def larger(left: Number, right: Number) -> Number:
+    """The larger of two. `2.max(3)` = `3`"""
     return max(_of_one_class(left, right))
 
 
+@Declare("N.min(N) : N", columns=columns.smaller)
 def smaller(left: Number, right: Number) -> Number:
+    """The smaller of two. `2.min(3)` = `2`"""
     return min(_of_one_class(left, right))
 
 
+@Declare("N.sqrt : Real")
 def square_root(number: Number) -> float | None:
+    """The square root; null for a negative number. `9.sqrt` = `3.toReal`"""
     return None if number < 0 else math.sqrt(number)
 
 
-OPERATORS = (
-    Operator("N + N : N", ValueFunction(add), "The sum.", ("1 + 2.5", "3.5"), ColumnTranslation(columns.add)),
-    Operator(
-        "N - N : N", ValueFunction(subtract), "The difference.", ("5 - 7", "-2"), ColumnTranslation(columns.subtract)
-    ),
-    Operator(
-        "N * N : N", ValueFunction(multiply), "The product.", ("3 * 4", "12"), ColumnTranslation(columns.multiply)
-    ),
-    Operator(
-        "Integer / Integer : Real",
-        ValueFunction(divide_floats),
-        "The quotient, a Real even of whole numbers; null for a division by zero.",
-        ("7 / 2", "3.5"),
-        ColumnTranslation(columns.divide_floats),
-    ),
-    Operator(
-        "Decimal / Decimal : Decimal",
-        ValueFunction(divide_decimals),
-        "The quotient, to 10 decimal places.",
-        ("1.00 / 3", "0.3333333333"),
-        ColumnTranslation(columns.divide_decimals),
-    ),
-    Operator(
-        "Real / Real : Real",
-        ValueFunction(divide_floats),
-        "The quotient.",
-        ("7.toReal / 2", "3.5"),
-        ColumnTranslation(columns.divide_floats),
-    ),
-    Operator(
-        "Integer.divide(Integer) : Real",
-        ValueFunction(divide_floats),
-        "As the operator `/`.",
-        ("7.divide(2)", "3.5"),
-        ColumnTranslation(columns.divide_floats),
-    ),
-    Operator(
-        "Decimal.divide(Decimal) : Decimal",
-        ValueFunction(divide_decimals),
-        "As the operator `/`.",
-        ("1.5.divide(3)", "0.5"),
-        ColumnTranslation(columns.divide_decimals),
-    ),
-    Operator(
-        "Real.divide(Real) : Real",
-        ValueFunction(divide_floats),
-        "As the operator `/`.",
-        ("7.toReal.divide(2)", "3.5"),
-        ColumnTranslation(columns.divide_floats),
-    ),
-    Operator(
-        "Integer div Integer : Integer",
-        ValueFunction(whole_quotient),
-        "The whole quotient, rounded towards zero.",
-        ("-7 div 2", "-3"),
-        ColumnTranslation(columns.whole_quotient),
-    ),
-    Operator(
-        "Integer mod Integer : Integer",
-        ValueFunction(remainder),
-        "The remainder of `div`, with the sign of the first operand.",
-        ("-7 mod 2", "-1"),
-        ColumnTranslation(columns.remainder),
-    ),
-    Operator(
-        "- N : N",
-        ValueFunction(lambda number: -number),
-        "The negated number.",
-        ("-(3)", "0 - 3"),
-        ColumnTranslation(columns.negative),
-    ),
-    Operator(
-        "Integer.div(Integer) : Integer",
-        ValueFunction(whole_quotient),
-        "As the operator `div`.",
-        ("7.div(2)", "3"),
-        ColumnTranslation(columns.whole_quotient),
-    ),
-    Operator(
-        "Integer.mod(Integer) : Integer",
-        ValueFunction(remainder),
-        "As the operator `mod`.",
-        ("7.mod(2)", "1"),
-        ColumnTranslation(columns.remainder),
-    ),
-    Operator(
-        "N.abs : N", ValueFunction(abs), "The absolute value.", ("(-3).abs", "3"), ColumnTranslation(columns.absolute)
-    ),
-    Operator(
-        "N.floor : Integer",
-        ValueFunction(floor),
-        "The largest whole number that is not greater.",
-        ("(-1.5).floor", "-2"),
-        ColumnTranslation(columns.floor),
-    ),
-    Operator(
-        "N.ceiling : Integer",
-        ValueFunction(ceiling),
-        "The smallest whole number that is not less.",
-        ("(-1.5).ceiling", "-1"),
-        ColumnTranslation(columns.ceiling),
-    ),
-    Operator(
-        "N.round : Integer",
-        ValueFunction(nearest),
-        "The nearest whole number; halves round up.",
-        ("2.5.round", "3"),
-        ColumnTranslation(columns.nearest),
-    ),
-    Operator(
-        "N.round(Integer) : N",
-        ValueFunction(to_places),
-        "The number rounded to decimal places; halves round to even.",
-        ("2.345.round(2)", "2.34"),
-    ),
-    Operator(
-        "N.max(N) : N",
-        ValueFunction(larger),
-        "The larger of two.",
-        ("2.max(3)", "3"),
-        ColumnTranslation(columns.larger),
-    ),
-    Operator(
-        "N.min(N) : N",
-        ValueFunction(smaller),
-        "The smaller of two.",
-        ("2.min(3)", "2"),
-        ColumnTranslation(columns.smaller),
-    ),
-    Operator(
-        "N.sqrt : Real",
-        ValueFunction(square_root),
-        "The square root; null for a negative number.",
-        ("9.sqrt", "3.toReal"),
-    ),
-    Operator(
-        "N.toReal : Real",
-        ValueFunction(float),
-        "The number as a Real.",
-        ("1.toReal", "2 / 2"),
-        ColumnTranslation(columns.as_float),
-    ),
-    Operator(
-        "N.toDecimal : Decimal",
-        ValueFunction(lambda number: Decimal(str(number))),
-        "The number as a Decimal.",
-        ("(1 / 2).toDecimal", "0.5"),
-    ),
-)
+as_real = Declare("N.toReal : Real", "The number as a Real. `1.toReal` = `2 / 2`", columns=columns.as_float)(float)
+
+
+@Declare("N.toDecimal : Decimal")
+def as_decimal(number: Number) -> Decimal:
+    """The number as a Decimal. `(1 / 2).toDecimal` = `0.5`"""
+    return Decimal(str(number))

@@ -5,36 +5,113 @@ from typing import Any
 
 from afterwork.language.run.evaluation import Evaluation
 from afterwork.language.run.values import text_of
-from afterwork.language.sql import columns
-from afterwork.language.typed.operator import ColumnTranslation, EvaluationFunction, Operator, ValueFunction
+from afterwork.language.sql import columns, dialects
+from afterwork.language.typed.operator import Declare, EvaluationFunction
 
 ASCII_UPPER = {code: code + 32 for code in range(ord("A"), ord("Z") + 1)}
 
 
-def concatenated(left: Any, right: Any) -> str:
+def _concatenated(left: Any, right: Any) -> str:
     return text_of(left) + text_of(right)
 
 
-def part(text: str, first: int, last: int) -> str:
+AS_TEXTS = "The concatenation; null counts as an empty text. `'a' + null + 'b'` = `'ab'`"
+TEXT_AND_VALUE = "The concatenation of a text with any value as text. `'no ' + 1` = `'no 1'`"
+VALUE_AND_TEXT = "The concatenation of any value as text with a text. `1 + ' of'` = `'1 of'`"
+NULL_AS_NULL = "The concatenation; null if either is null. `'a'.concat('b')` = `'ab'`"
+
+plus = Declare("String? + String? : String", AS_TEXTS, columns=columns.concatenated)(_concatenated)
+plus_value = Declare("Value? + String? : String", VALUE_AND_TEXT)(
+    Declare("String? + Value? : String", TEXT_AND_VALUE)(_concatenated)
+)
+concat = Declare("String.concat(String) : String", NULL_AS_NULL, columns=columns.joined)(_concatenated)
+
+length = Declare("String.size : Integer", "As `length`. `'abc'.size` = `3`")(
+    Declare("String.length : Integer", "The number of characters. `'abc'.length` = `3`", columns=columns.length)(len)
+)
+
+
+def _part(text: str, first: int, last: int) -> str:
     return text[max(first, 1) - 1 : max(last, 0)]
 
 
+PART = "The characters from one position to another, both included. `'hello'.substring(2, 3)` = `'el'`"
+
+part = Declare("String.substring(Integer, Integer) : String", PART, columns=columns.part)(_part)
+
+
+@Declare("String.at(Integer) : String")
+def at(text: str, position: int) -> str | None:
+    """The character at a position; null if there is none. `'abc'.at(2)` = `'b'`"""
+    return _part(text, position, position) or None
+
+
+CHARACTERS = "The characters of the text. `'ab'.characters` = `Sequence{'a', 'b'}`"
+STARTS = "True if the text begins with another. `'abc'.startsWith('ab')` = `true`"
+ENDS = "True if the text ends with another. `'abc'.endsWith('bc')` = `true`"
+
+characters = Declare("String.characters : Sequence(String)", CHARACTERS)(list)
+starts_with = Declare("String.startsWith(String) : Boolean", STARTS, columns=columns.starts_with)(str.startswith)
+ends_with = Declare("String.endsWith(String) : Boolean", ENDS, columns=columns.ends_with)(str.endswith)
+
+
+@Declare("String.contains(String) : Boolean", columns=columns.contains)
+def contains(text: str, part: str) -> bool:
+    """True if the text contains another. `'abc'.contains('b')` = `true`"""
+    return part in text
+
+
+@Declare("String.indexOf(String) : Integer", columns=columns.position_of)
+def position_of(text: str, part: str) -> int:
+    """The first position of another text; 0 if there is none. `'abc'.indexOf('c')` = `3`"""
+    return text.find(part) + 1
+
+
+@Declare("String.replace(String, String) : String", kind=EvaluationFunction, columns=dialects.replaced)
 def replaced(evaluation: Evaluation, text: str, old: str, new: str) -> str:
+    """The text with each occurrence of a part replaced. `'a-b-c'.replace('-', '+')` = `'a+b+c'`"""
     if not old:
         return text
     evaluation.check_length(text.count(old) * len(new))
     return text.replace(old, new)
 
 
-def position_of(text: str, part: str) -> int:
-    return text.find(part) + 1
+@Declare("String.split(String) : Sequence(String)", kind=EvaluationFunction)
+def parts(evaluation: Evaluation, text: str, separator: str) -> list[str]:
+    """The parts between the occurrences of a separator. `'a;b'.split(';')` = `Sequence{'a', 'b'}`"""
+    evaluation.spend(len(text))
+    return text.split(separator) if separator else list(text)
 
 
+@Declare("String.trim : String", columns=columns.trimmed)
+def trimmed(text: str) -> str:
+    """The text without spaces at both ends. `' a '.trim` = `'a'`"""
+    return text.strip(" ")
+
+
+upper = Declare("String.toUpperCase : String", "As `toUpper`; the OMG's name. `'a'.toUpperCase` = `'A'`")(
+    Declare("String.toUpper : String", "The text in upper case. `'aé'.toUpper` = `'AÉ'`")(str.upper)
+)
+lower = Declare("String.toLowerCase : String", "As `toLower`; the OMG's name. `'A'.toLowerCase` = `'a'`")(
+    Declare("String.toLower : String", "The text in lower case. `'AÉ'.toLower` = `'aé'`")(str.lower)
+)
+
+
+@Declare("String.equalsIgnoreCase(String) : Boolean")
+def equals_ignoring_case(left: str, right: str) -> bool:
+    """True if the texts differ at most in case. `'Aé'.equalsIgnoreCase('aÉ')` = `true`"""
+    return left.casefold() == right.casefold()
+
+
+@Declare("String.padLeft(Integer, [String]) : String", kind=EvaluationFunction)
 def padded_left(evaluation: Evaluation, text: str, width: int, fill: str = " ") -> str:
+    """The text padded on the left to a length, with spaces or another character. `'7'.padLeft(3, '0')` = `'007'`"""
     return text.rjust(_width(evaluation, width), _single_character(fill))
 
 
+@Declare("String.padRight(Integer, [String]) : String", kind=EvaluationFunction)
 def padded_right(evaluation: Evaluation, text: str, width: int, fill: str = " ") -> str:
+    """As `padLeft`, on the right. `'7'.padRight(3, '0')` = `'700'`"""
     return text.ljust(_width(evaluation, width), _single_character(fill))
 
 
@@ -49,13 +126,22 @@ def _single_character(fill: str) -> str:
     return fill
 
 
-def parts(evaluation: Evaluation, text: str, separator: str) -> list[str]:
-    evaluation.spend(len(text))
-    return text.split(separator) if separator else list(text)
+@Declare("String.sqlLike(String) : Boolean", kind=EvaluationFunction, columns=columns.like)
+def sql_like(evaluation: Evaluation, text: str, pattern: str) -> bool:
+    """True if the text matches a pattern: `%` for any text, `_` for one character. `'hello'.sqlLike('h_l%')` =
+    `true`"""
+    return _like(evaluation, text, pattern)
 
 
-def like(text: str, pattern: str) -> bool:
+@Declare("String.sqlLikeCaseInsensitive(String) : Boolean", kind=EvaluationFunction, columns=columns.like_without_case)
+def sql_like_without_case(evaluation: Evaluation, text: str, pattern: str) -> bool:
+    """As `sqlLike`, ignoring the case of the letters a to z. `'Hello'.sqlLikeCaseInsensitive('hELL%')` = `true`"""
+    return _like(evaluation, text.translate(ASCII_UPPER), pattern.translate(ASCII_UPPER))
+
+
+def _like(evaluation: Evaluation, text: str, pattern: str) -> bool:
     """Match a pattern as LIKE does: % is any text, _ one character. The lengths bound the time."""
+    evaluation.spend(len(text) * (pattern.count("%") + 1))
     index, at, star, retry = 0, 0, -1, 0
     while index < len(text):
         if at < len(pattern) and pattern[at] == "%":
@@ -70,16 +156,9 @@ def like(text: str, pattern: str) -> bool:
     return not pattern[at:].strip("%")
 
 
-def sql_like(evaluation: Evaluation, text: str, pattern: str) -> bool:
-    evaluation.spend(len(text) * (pattern.count("%") + 1))
-    return like(text, pattern)
-
-
-def sql_like_without_case(evaluation: Evaluation, text: str, pattern: str) -> bool:
-    return sql_like(evaluation, text.translate(ASCII_UPPER), pattern.translate(ASCII_UPPER))
-
-
+@Declare("Type(String).format(String, Value?...) : String", kind=EvaluationFunction)
 def formatted(evaluation: Evaluation, type_: object, pattern: str, *values: Any) -> str:
+    """The text with values in place of `{0}`, `{1}` … `String.format('{0} of {1}', 1, 2)` = `'1 of 2'`"""
     texts = [text_of(value) for value in values]
     remaining = evaluation.budget.length
 
@@ -96,170 +175,7 @@ def formatted(evaluation: Evaluation, type_: object, pattern: str, *values: Any)
     return re.sub(r"\{([0-9]{1,3})\}", filled, pattern)
 
 
-OPERATORS = (
-    Operator(
-        "String? + String? : String",
-        ValueFunction(concatenated),
-        "The concatenation; null counts as an empty text.",
-        ("'a' + null + 'b'", "'ab'"),
-        ColumnTranslation(columns.concatenated),
-    ),
-    Operator(
-        "String? + Value? : String",
-        ValueFunction(concatenated),
-        "The concatenation of a text with any value as text.",
-        ("'no ' + 1", "'no 1'"),
-    ),
-    Operator(
-        "Value? + String? : String",
-        ValueFunction(concatenated),
-        "The concatenation of any value as text with a text.",
-        ("1 + ' of'", "'1 of'"),
-    ),
-    Operator(
-        "String.concat(String) : String",
-        ValueFunction(concatenated),
-        "The concatenation; null if either is null.",
-        ("'a'.concat('b')", "'ab'"),
-        ColumnTranslation(columns.joined),
-    ),
-    Operator(
-        "String.length : Integer",
-        ValueFunction(len),
-        "The number of characters.",
-        ("'abc'.length", "3"),
-        ColumnTranslation(columns.length),
-    ),
-    Operator(
-        "String.size : Integer",
-        ValueFunction(len),
-        "As `length`.",
-        ("'abc'.size", "3"),
-        ColumnTranslation(columns.length),
-    ),
-    Operator(
-        "String.substring(Integer, Integer) : String",
-        ValueFunction(part),
-        "The characters from one position to another, both included.",
-        ("'hello'.substring(2, 3)", "'el'"),
-        ColumnTranslation(columns.part),
-    ),
-    Operator(
-        "String.at(Integer) : String",
-        ValueFunction(lambda text, position: part(text, position, position) or None),
-        "The character at a position; null if there is none.",
-        ("'abc'.at(2)", "'b'"),
-    ),
-    Operator(
-        "String.characters : Sequence(String)",
-        ValueFunction(list),
-        "The characters of the text.",
-        ("'ab'.characters", "Sequence{'a', 'b'}"),
-    ),
-    Operator(
-        "String.startsWith(String) : Boolean",
-        ValueFunction(str.startswith),
-        "True if the text begins with another.",
-        ("'abc'.startsWith('ab')", "true"),
-        ColumnTranslation(columns.starts_with),
-    ),
-    Operator(
-        "String.endsWith(String) : Boolean",
-        ValueFunction(str.endswith),
-        "True if the text ends with another.",
-        ("'abc'.endsWith('bc')", "true"),
-        ColumnTranslation(columns.ends_with),
-    ),
-    Operator(
-        "String.contains(String) : Boolean",
-        ValueFunction(lambda text, part: part in text),
-        "True if the text contains another.",
-        ("'abc'.contains('b')", "true"),
-        ColumnTranslation(columns.contains),
-    ),
-    Operator(
-        "String.indexOf(String) : Integer",
-        ValueFunction(position_of),
-        "The first position of another text; 0 if there is none.",
-        ("'abc'.indexOf('c')", "3"),
-        ColumnTranslation(columns.position_of),
-    ),
-    Operator(
-        "String.replace(String, String) : String",
-        EvaluationFunction(replaced),
-        "The text with each occurrence of a part replaced.",
-        ("'a-b-c'.replace('-', '+')", "'a+b+c'"),
-        ColumnTranslation(columns.replaced),
-    ),
-    Operator(
-        "String.split(String) : Sequence(String)",
-        EvaluationFunction(parts),
-        "The parts between the occurrences of a separator.",
-        ("'a;b'.split(';')", "Sequence{'a', 'b'}"),
-    ),
-    Operator(
-        "String.trim : String",
-        ValueFunction(lambda text: text.strip(" ")),
-        "The text without spaces at both ends.",
-        ("' a '.trim", "'a'"),
-        ColumnTranslation(columns.trimmed),
-    ),
-    Operator("String.toUpper : String", ValueFunction(str.upper), "The text in upper case.", ("'aé'.toUpper", "'AÉ'")),
-    Operator("String.toLower : String", ValueFunction(str.lower), "The text in lower case.", ("'AÉ'.toLower", "'aé'")),
-    Operator(
-        "String.toUpperCase : String",
-        ValueFunction(str.upper),
-        "As `toUpper`; the OMG's name.",
-        ("'a'.toUpperCase", "'A'"),
-    ),
-    Operator(
-        "String.toLowerCase : String",
-        ValueFunction(str.lower),
-        "As `toLower`; the OMG's name.",
-        ("'A'.toLowerCase", "'a'"),
-    ),
-    Operator(
-        "String.equalsIgnoreCase(String) : Boolean",
-        ValueFunction(lambda left, right: left.casefold() == right.casefold()),
-        "True if the texts differ at most in case.",
-        ("'Aé'.equalsIgnoreCase('aÉ')", "true"),
-    ),
-    Operator(
-        "String.padLeft(Integer, [String]) : String",
-        EvaluationFunction(padded_left),
-        "The text padded on the left to a length, with spaces or another character.",
-        ("'7'.padLeft(3, '0')", "'007'"),
-    ),
-    Operator(
-        "String.padRight(Integer, [String]) : String",
-        EvaluationFunction(padded_right),
-        "As `padLeft`, on the right.",
-        ("'7'.padRight(3, '0')", "'700'"),
-    ),
-    Operator(
-        "String.sqlLike(String) : Boolean",
-        EvaluationFunction(sql_like),
-        "True if the text matches a pattern: `%` for any text, `_` for one character.",
-        ("'hello'.sqlLike('h_l%')", "true"),
-        ColumnTranslation(columns.like),
-    ),
-    Operator(
-        "String.sqlLikeCaseInsensitive(String) : Boolean",
-        EvaluationFunction(sql_like_without_case),
-        "As `sqlLike`, ignoring the case of the letters a to z.",
-        ("'Hello'.sqlLikeCaseInsensitive('hELL%')", "true"),
-        ColumnTranslation(columns.like_without_case),
-    ),
-    Operator(
-        "Type(String).format(String, Value?...) : String",
-        EvaluationFunction(formatted),
-        "The text with values in place of `{0}`, `{1}` …",
-        ("String.format('{0} of {1}', 1, 2)", "'1 of 2'"),
-    ),
-    Operator(
-        "Type(String).isNullOrEmpty(String?) : Boolean",
-        ValueFunction(lambda type_, text: not text),
-        "True if the text is null or empty.",
-        ("String.isNullOrEmpty(null)", "true"),
-    ),
-)
+@Declare("Type(String).isNullOrEmpty(String?) : Boolean")
+def is_null_or_empty(type_: object, text: str | None) -> bool:
+    """True if the text is null or empty. `String.isNullOrEmpty(null)` = `true`"""
+    return not text

@@ -1,15 +1,12 @@
 """All operators, by name."""
 
 import functools
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping, Sequence
 
 from afterwork.language.operators import (
-    class_metadata,
     classes,
     collection_operations,
     collection_queries,
-    database_queries,
-    durations,
     formats,
     iterators,
     numbers,
@@ -18,17 +15,17 @@ from afterwork.language.operators import (
     timestamps,
 )
 from afterwork.language.syntax.spelling import folded
-from afterwork.language.typed.operator import Operator
+from afterwork.language.typed.operator import Operator, declared_in
 
-CHAPTERS: Mapping[str, Iterable[Operator]] = {
-    "Numbers": numbers.OPERATORS,
-    "Texts": (*strings.OPERATORS, *formats.OPERATORS),
-    "Timestamps, dates and durations": (*timestamps.OPERATORS, *durations.OPERATORS),
-    "Queries of collections": collection_queries.OPERATORS,
-    "Iterators": iterators.OPERATORS,
-    "Collections of collections": collection_operations.OPERATORS,
-    "Values and objects": objects.OPERATORS,
-    "Classes and changes": (*class_metadata.OPERATORS, *database_queries.OPERATORS, *classes.OPERATORS),
+CHAPTERS: Mapping[str, Sequence[Operator]] = {
+    "Numbers": declared_in(numbers),
+    "Texts": declared_in(strings, formats),
+    "Timestamps, dates and durations": declared_in(timestamps),
+    "Queries of collections": declared_in(collection_queries),
+    "Iterators": declared_in(iterators),
+    "Collections of collections": declared_in(collection_operations),
+    "Values and objects": declared_in(objects),
+    "Classes and changes": declared_in(classes),
 }
 """The operators in the order of the reference."""
 
@@ -37,7 +34,7 @@ CHAPTERS: Mapping[str, Iterable[Operator]] = {
 def table() -> Mapping[str, tuple[Operator, ...]]:
     """Return the operators by their folded names. Of several that fit, the first is meant."""
     by_name: dict[str, list[Operator]] = {}
-    for rows in CHAPTERS.values():
-        for operator in rows:
+    for chapter in CHAPTERS.values():
+        for operator in chapter:
             by_name.setdefault(folded(operator.name), []).append(operator)
     return {name: tuple(operators) for name, operators in by_name.items()}

@@ -1,22 +1,18 @@
-"""Timestamps and dates. Timestamps are in UTC; one without a time zone is meant in UTC."""
+"""Timestamps, dates and durations. Timestamps are in UTC; one without a time zone is meant in UTC."""
 
 import re
-from datetime import date, datetime
+from datetime import date, datetime, timedelta
+from functools import partial
+from typing import Any
 
 from afterwork.clock import passed
-from afterwork.language.run.timestamps import (
-    MICROSECONDS_PER_DAY,
-    MICROSECONDS_PER_SECOND,
-    difference,
-    duration,
-    earlier,
-    later,
-    months_later,
-    time_of_day,
-)
+from afterwork.language.run import timestamps as run
+from afterwork.language.run.evaluation import Evaluation
+from afterwork.language.run.timestamps import MICROSECONDS_PER_DAY, MICROSECONDS_PER_SECOND
 from afterwork.language.run.values import as_timestamp
-from afterwork.language.sql import columns, timestamp_arithmetic
-from afterwork.language.typed.operator import ColumnTranslation, EvaluationFunction, Operator, ValueFunction
+from afterwork.language.sql import columns
+from afterwork.language.sql import timestamp_arithmetic as sql
+from afterwork.language.typed.operator import Declare, EvaluationFunction
 
 PYTHON_FORMATS = {
     "yyyy": "%Y",
@@ -37,9 +33,163 @@ PYTHON_FORMATS = {
 """The parts of .NET's formats, with those of Python."""
 
 FORMAT_PART = re.compile("|".join(sorted(PYTHON_FORMATS, key=len, reverse=True)))
-MICROSECONDS, MILLISECONDS = 6, 3
+MILLISECONDS = 3
+UNITS = {
+    "Days": MICROSECONDS_PER_DAY,
+    "Hours": 3_600 * MICROSECONDS_PER_SECOND,
+    "Minutes": 60 * MICROSECONDS_PER_SECOND,
+    "Seconds": MICROSECONDS_PER_SECOND,
+    "Milliseconds": MICROSECONDS_PER_SECOND // 1_000,
+}
+EXAMPLE = "DateTime.parse('2024-02-29 13:45:10')"
+
+later = Declare("DateTime.add(TimeSpan) : DateTime", f"As `+`. `{EXAMPLE}.add(TimeSpan.fromHours(1)).hour` = `14`")(
+    Declare(
+        "DateTime + TimeSpan : DateTime",
+        "The timestamp a duration later. "
+        f"`{EXAMPLE} + TimeSpan.fromHours(1)` = `DateTime.parse('2024-02-29 14:45:10')`",
+        columns=sql.later,
+    )(run.later)
+)
+earlier = Declare(
+    "DateTime.subtract(TimeSpan) : DateTime", f"As `-`. `{EXAMPLE}.subtract(TimeSpan.fromHours(1)).hour` = `12`"
+)(
+    Declare(
+        "DateTime - TimeSpan : DateTime",
+        "The timestamp a duration earlier. "
+        f"`{EXAMPLE} - TimeSpan.fromHours(1)` = `DateTime.parse('2024-02-29 12:45:10')`",
+        columns=sql.earlier,
+    )(run.earlier)
+)
+difference = Declare(
+    "DateTime.subtract(DateTime) : TimeSpan", f"As `-`. `{EXAMPLE}.subtract({EXAMPLE}).totalDays` = `0.toReal`"
+)(
+    Declare(
+        "DateTime - DateTime : TimeSpan",
+        f"The duration between two timestamps. `({EXAMPLE} - {EXAMPLE}.date).totalHours.floor` = `13`",
+        columns=sql.difference,
+    )(run.difference)
+)
 
 
+@Declare(
+    "Type(DateTime).utcNow : DateTime", "As `now`: all timestamps are in UTC. `DateTime.utcNow = DateTime.now` = `true`"
+)
+@Declare("Type(DateTime).now : DateTime", kind=EvaluationFunction)
+def now(evaluation: Evaluation, type_: object) -> datetime:
+    """The current time, which stands still while an expression is evaluated. `DateTime.now = DateTime.now` = `true`"""
+    return evaluation.now
+
+
+@Declare("Type(Date).today : Date", "The current date, in UTC. `Date.today = DateTime.today` = `true`")
+@Declare("Type(DateTime).today : Date", kind=EvaluationFunction)
+def today(evaluation: Evaluation, type_: object) -> date:
+    """The current date, in UTC. `DateTime.today = DateTime.now.date` = `true`"""
+    return as_timestamp(evaluation.now).date()  # type: ignore[no-any-return]
+
+
+@Declare("DateTime.passed : Boolean", kind=EvaluationFunction)
+def has_passed(evaluation: Evaluation, value: date) -> bool:
+    """True if the time has passed. A value derived from it is computed again at that time.
+    `DateTime.parse('2024-02-29').passed` = `true`"""
+    return passed(as_timestamp(value), evaluation.names.clock)
+
+
+def _read(text: str) -> datetime:
+    return as_timestamp(datetime.fromisoformat(text.strip()))  # type: ignore[no-any-return]
+
+
+@Declare("Type(DateTime).parse(String) : DateTime")
+def parsed(type_: object, text: str) -> datetime:
+    """The timestamp that a text in ISO 8601 denotes; any other text is an error.
+    `DateTime.parse('2024-02-29').year` = `2024`"""
+    return _read(text)
+
+
+@Declare("Type(DateTime).tryParse(String) : DateTime")
+def parsed_or_null(type_: object, text: str) -> datetime | None:
+    """As `parse`, but null for any other text. `DateTime.tryParse('soon')` = `null`"""
+    try:
+        return _read(text)
+    except ValueError:
+        return None
+
+
+@Declare("Type(Date).parse(String) : Date")
+def parsed_date(type_: object, text: str) -> date:
+    """The date that a text in ISO 8601 denotes. `Date.parse('2024-02-29').day` = `29`"""
+    return _read(text).date()
+
+
+def _adding(units: str, example: str) -> Any:
+    unit = UNITS[units]
+    return Declare(
+        f"DateTime.add{units}(N) : DateTime",
+        f"The timestamp a number of {units.lower()} later; earlier for a negative number. "
+        f"`{EXAMPLE}.add{units}(1)` = `DateTime.parse('{example}')`",
+        columns=sql.adding(unit),
+    )(lambda value, count: run.later(value, run.duration(count, unit)))
+
+
+add_days = _adding("Days", "2024-03-01 13:45:10")
+add_hours = _adding("Hours", "2024-02-29 14:45:10")
+add_minutes = _adding("Minutes", "2024-02-29 13:46:10")
+add_seconds = _adding("Seconds", "2024-02-29 13:45:11")
+add_milliseconds = _adding("Milliseconds", "2024-02-29 13:45:10.001")
+add_months = Declare(
+    "DateTime.addMonths(Integer) : DateTime",
+    f"The same day a number of months later, or the last day of that month. `{EXAMPLE}.addMonths(12).day` = `28`",
+    columns=sql.months_later,
+)(run.months_later)
+add_years = Declare(
+    "DateTime.addYears(Integer) : DateTime",
+    f"The same day a number of years later, or the last day of that month. `{EXAMPLE}.addYears(4).year` = `2028`",
+    columns=partial(sql.months_later, months=12),
+)(lambda value, years: run.months_later(value, years * 12))
+date_part = Declare(
+    "DateTime.date : Date",
+    f"The date of the timestamp. `{EXAMPLE}.date` = `Date.parse('2024-02-29')`",
+    columns=sql.date_of,
+)(lambda value: as_timestamp(value).date())
+time_part = Declare(
+    "DateTime.timeOfDay : TimeSpan",
+    f"The duration since midnight. `{EXAMPLE}.timeOfDay.totalHours.floor` = `13`",
+    columns=sql.time_of_day,
+)(run.time_of_day)
+
+
+def _reading(name: str, explained: str, example: int, column: Any = None) -> Any:
+    """Declare an operator that returns a part of a timestamp."""
+    text, doc = f"DateTime.{name} : Integer", f"{explained} `{EXAMPLE}.{name}` = `{example}`"
+    return Declare(text, doc, columns=column or columns.part_of_timestamp(name))(
+        lambda value: getattr(as_timestamp(value), name)
+    )
+
+
+year = _reading("year", "The year.", 2024)
+month = _reading("month", "The month, from 1.", 2)
+day = _reading("day", "The day of the month.", 29)
+hour = _reading("hour", "The hour.", 13)
+minute = _reading("minute", "The minute.", 45)
+second = _reading("second", "The second.", 10, sql.second)
+day_of_week = Declare(
+    "DateTime.dayOfWeek : Integer",
+    f"The day of the week, from 0 for Sunday. `{EXAMPLE}.dayOfWeek` = `4`",
+    columns=sql.day_of_week,
+)(lambda value: as_timestamp(value).isoweekday() % 7)
+day_of_year = Declare(
+    "DateTime.dayOfYear : Integer",
+    f"The day of the year, from 1. `{EXAMPLE}.dayOfYear` = `60`",
+    columns=columns.part_of_timestamp("doy"),
+)(lambda value: as_timestamp(value).timetuple().tm_yday)
+
+
+@Declare("DateTime.toString(String) : String", f"As `formatDateTime`. `{EXAMPLE}.toString('yyyyMMdd')` = `'20240229'`")
+@Declare(
+    "DateTime.formatDateTime(String) : String",
+    "The timestamp in a format of .NET's: `yyyy-MM-dd HH:mm:ss`. "
+    f"`{EXAMPLE}.formatDateTime('dd/MM yyyy HH:mm')` = `'29/02 2024 13:45'`",
+)
 def formatted(value: date, pattern: str) -> str:
     """Format a timestamp as .NET does."""
     timestamp: datetime = as_timestamp(value)
@@ -51,190 +201,37 @@ def formatted(value: date, pattern: str) -> str:
     return FORMAT_PART.sub(part, pattern)
 
 
-def read(text: str) -> datetime:
-    return as_timestamp(datetime.fromisoformat(text.strip()))  # type: ignore[no-any-return]
+@Declare("TimeSpan + TimeSpan : TimeSpan", columns=sql.sum_of_durations)
+def sum_of_durations(left: timedelta, right: timedelta) -> timedelta | None:
+    """The sum of the durations. `(TimeSpan.fromHours(1) + TimeSpan.fromHours(2)).totalHours` = `3.toReal`"""
+    return run.bounded(left + right)
 
 
-def read_or_null(text: str) -> datetime | None:
-    try:
-        return read(text)
-    except ValueError:
-        return None
+@Declare("TimeSpan - TimeSpan : TimeSpan", columns=sql.difference_of_durations)
+def difference_of_durations(left: timedelta, right: timedelta) -> timedelta | None:
+    """The difference of the durations. `(TimeSpan.fromHours(3) - TimeSpan.fromHours(2)).totalHours` = `1.toReal`"""
+    return run.bounded(left - right)
 
 
-EXAMPLE = "DateTime.parse('2024-02-29 13:45:10')"
+def _from_units(units: str) -> Any:
+    unit = UNITS[units]
+    return Declare(
+        f"Type(TimeSpan).from{units}(N) : TimeSpan",
+        f"The duration of a number of {units.lower()}. `TimeSpan.from{units}(2).total{units}` = `2.toReal`",
+        call=sql.from_units(unit),
+    )(lambda type_, count: run.duration(count, unit))
 
 
-def _adding(name: str, unit: int, example: str) -> Operator:
-    units = name.removeprefix("add").lower()
-    return Operator(
-        f"DateTime.{name}(N) : DateTime",
-        ValueFunction(lambda value, count: later(value, duration(count, unit))),
-        f"The timestamp a number of {units} later; earlier for a negative number.",
-        (f"{EXAMPLE}.{name}(1)", f"DateTime.parse('{example}')"),
-        ColumnTranslation(timestamp_arithmetic.adding(unit)),
-    )
+def _in_units(units: str) -> Any:
+    unit = UNITS[units]
+    return Declare(
+        f"TimeSpan.total{units} : Real",
+        f"The whole duration in {units.lower()}. `TimeSpan.from{units}(2).total{units}` = `2.toReal`",
+        columns=sql.in_units(unit),
+    )(lambda value: value / timedelta(microseconds=unit))
 
 
-def _reading(name: str, doc: str, example: int, sql: ColumnTranslation) -> Operator:
-    value = ValueFunction(lambda value: getattr(as_timestamp(value), name))
-    return Operator(f"DateTime.{name} : Integer", value, doc, (f"{EXAMPLE}.{name}", str(example)), sql)
-
-
-OPERATORS = (
-    Operator(
-        "DateTime + TimeSpan : DateTime",
-        ValueFunction(later),
-        "The timestamp a duration later.",
-        (f"{EXAMPLE} + TimeSpan.fromHours(1)", "DateTime.parse('2024-02-29 14:45:10')"),
-        ColumnTranslation(timestamp_arithmetic.later),
-    ),
-    Operator(
-        "DateTime - TimeSpan : DateTime",
-        ValueFunction(earlier),
-        "The timestamp a duration earlier.",
-        (f"{EXAMPLE} - TimeSpan.fromHours(1)", "DateTime.parse('2024-02-29 12:45:10')"),
-        ColumnTranslation(timestamp_arithmetic.earlier),
-    ),
-    Operator(
-        "DateTime - DateTime : TimeSpan",
-        ValueFunction(difference),
-        "The duration between two timestamps.",
-        (f"({EXAMPLE} - {EXAMPLE}.date).totalHours.floor", "13"),
-        ColumnTranslation(timestamp_arithmetic.difference),
-    ),
-    Operator(
-        "Type(DateTime).now : DateTime",
-        EvaluationFunction(lambda evaluation, type_: evaluation.now),
-        "The current time, which stands still while an expression is evaluated.",
-        ("DateTime.now = DateTime.now", "true"),
-    ),
-    Operator(
-        "Type(DateTime).utcNow : DateTime",
-        EvaluationFunction(lambda evaluation, type_: evaluation.now),
-        "As `now`: all timestamps are in UTC.",
-        ("DateTime.utcNow = DateTime.now", "true"),
-    ),
-    Operator(
-        "Type(DateTime).today : Date",
-        EvaluationFunction(lambda evaluation, type_: as_timestamp(evaluation.now).date()),
-        "The current date, in UTC.",
-        ("DateTime.today = DateTime.now.date", "true"),
-    ),
-    Operator(
-        "Type(Date).today : Date",
-        EvaluationFunction(lambda evaluation, type_: as_timestamp(evaluation.now).date()),
-        "The current date, in UTC.",
-        ("Date.today = DateTime.today", "true"),
-    ),
-    Operator(
-        "DateTime.passed : Boolean",
-        EvaluationFunction(lambda evaluation, value: passed(as_timestamp(value), evaluation.names.clock)),
-        "True if the time has passed. A value derived from it is computed again at that time.",
-        ("DateTime.parse('2024-02-29').passed", "true"),
-    ),
-    Operator(
-        "Type(DateTime).parse(String) : DateTime",
-        ValueFunction(lambda type_, text: read(text)),
-        "The timestamp that a text in ISO 8601 denotes; any other text is an error.",
-        ("DateTime.parse('2024-02-29').year", "2024"),
-    ),
-    Operator(
-        "Type(DateTime).tryParse(String) : DateTime",
-        ValueFunction(lambda type_, text: read_or_null(text)),
-        "As `parse`, but null for any other text.",
-        ("DateTime.tryParse('soon')", "null"),
-    ),
-    Operator(
-        "Type(Date).parse(String) : Date",
-        ValueFunction(lambda type_, text: read(text).date()),
-        "The date that a text in ISO 8601 denotes.",
-        ("Date.parse('2024-02-29').day", "29"),
-    ),
-    _adding("addDays", MICROSECONDS_PER_DAY, "2024-03-01 13:45:10"),
-    _adding("addHours", 3_600 * MICROSECONDS_PER_SECOND, "2024-02-29 14:45:10"),
-    _adding("addMinutes", 60 * MICROSECONDS_PER_SECOND, "2024-02-29 13:46:10"),
-    _adding("addSeconds", MICROSECONDS_PER_SECOND, "2024-02-29 13:45:11"),
-    _adding("addMilliseconds", MICROSECONDS_PER_SECOND // 1_000, "2024-02-29 13:45:10.001"),
-    Operator(
-        "DateTime.addMonths(Integer) : DateTime",
-        ValueFunction(months_later),
-        "The same day a number of months later, or the last day of that month.",
-        (f"{EXAMPLE}.addMonths(12).day", "28"),
-        ColumnTranslation(timestamp_arithmetic.months_later),
-    ),
-    Operator(
-        "DateTime.addYears(Integer) : DateTime",
-        ValueFunction(lambda value, years: months_later(value, years * 12)),
-        "The same day a number of years later, or the last day of that month.",
-        (f"{EXAMPLE}.addYears(4).year", "2028"),
-        ColumnTranslation(timestamp_arithmetic.years_later),
-    ),
-    Operator(
-        "DateTime.add(TimeSpan) : DateTime",
-        ValueFunction(later),
-        "As `+`.",
-        (f"{EXAMPLE}.add(TimeSpan.fromHours(1)).hour", "14"),
-        ColumnTranslation(timestamp_arithmetic.later),
-    ),
-    Operator(
-        "DateTime.subtract(TimeSpan) : DateTime",
-        ValueFunction(earlier),
-        "As `-`.",
-        (f"{EXAMPLE}.subtract(TimeSpan.fromHours(1)).hour", "12"),
-        ColumnTranslation(timestamp_arithmetic.earlier),
-    ),
-    Operator(
-        "DateTime.subtract(DateTime) : TimeSpan",
-        ValueFunction(difference),
-        "As `-`.",
-        (f"{EXAMPLE}.subtract({EXAMPLE}).totalDays", "0.toReal"),
-        ColumnTranslation(timestamp_arithmetic.difference),
-    ),
-    Operator(
-        "DateTime.date : Date",
-        ValueFunction(lambda value: as_timestamp(value).date()),
-        "The date of the timestamp.",
-        (f"{EXAMPLE}.date", "Date.parse('2024-02-29')"),
-        ColumnTranslation(timestamp_arithmetic.date_of),
-    ),
-    Operator(
-        "DateTime.timeOfDay : TimeSpan",
-        ValueFunction(time_of_day),
-        "The duration since midnight.",
-        (f"{EXAMPLE}.timeOfDay.totalHours.floor", "13"),
-        ColumnTranslation(timestamp_arithmetic.time_of_day),
-    ),
-    _reading("year", "The year.", 2024, ColumnTranslation(columns.part_of_timestamp("year"))),
-    _reading("month", "The month, from 1.", 2, ColumnTranslation(columns.part_of_timestamp("month"))),
-    _reading("day", "The day of the month.", 29, ColumnTranslation(columns.part_of_timestamp("day"))),
-    _reading("hour", "The hour.", 13, ColumnTranslation(columns.part_of_timestamp("hour"))),
-    _reading("minute", "The minute.", 45, ColumnTranslation(columns.part_of_timestamp("minute"))),
-    _reading("second", "The second.", 10, ColumnTranslation(timestamp_arithmetic.second)),
-    Operator(
-        "DateTime.dayOfWeek : Integer",
-        ValueFunction(lambda value: as_timestamp(value).isoweekday() % 7),
-        "The day of the week, from 0 for Sunday.",
-        (f"{EXAMPLE}.dayOfWeek", "4"),
-        ColumnTranslation(timestamp_arithmetic.day_of_week),
-    ),
-    Operator(
-        "DateTime.dayOfYear : Integer",
-        ValueFunction(lambda value: as_timestamp(value).timetuple().tm_yday),
-        "The day of the year, from 1.",
-        (f"{EXAMPLE}.dayOfYear", "60"),
-        ColumnTranslation(columns.part_of_timestamp("doy")),
-    ),
-    Operator(
-        "DateTime.formatDateTime(String) : String",
-        ValueFunction(formatted),
-        "The timestamp in a format of .NET's: `yyyy-MM-dd HH:mm:ss`.",
-        (f"{EXAMPLE}.formatDateTime('dd/MM yyyy HH:mm')", "'29/02 2024 13:45'"),
-    ),
-    Operator(
-        "DateTime.toString(String) : String",
-        ValueFunction(formatted),
-        "As `formatDateTime`.",
-        (f"{EXAMPLE}.toString('yyyyMMdd')", "'20240229'"),
-    ),
-)
+from_days, total_days = _from_units("Days"), _in_units("Days")
+from_hours, total_hours = _from_units("Hours"), _in_units("Hours")
+from_minutes, total_minutes = _from_units("Minutes"), _in_units("Minutes")
+from_seconds, total_seconds = _from_units("Seconds"), _in_units("Seconds")

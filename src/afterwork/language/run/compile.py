@@ -14,61 +14,38 @@ from afterwork.language.run.compile_change import assigned, invoked
 from afterwork.language.run.compile_comparison import compared
 from afterwork.language.run.evaluation import Closure, Evaluation, Frame, LocatedError
 from afterwork.language.run.values import as_elements, as_timestamp, unique
-from afterwork.language.typed import types
+from afterwork.language.typed import nodes, types
 from afterwork.language.typed.members import AssociationEnd, AttributeMember
-from afterwork.language.typed.nodes import (
-    AsSet,
-    AssignMember,
-    AssignVariable,
-    AttributeRead,
-    CollectionConstruction,
-    Comparison,
-    Conditional,
-    Fold,
-    IntegerRange,
-    LetBinding,
-    LogicalOperation,
-    MayRunMethod,
-    MethodCall,
-    Navigation,
-    OperatorCall,
-    TupleConstruction,
-    TuplePart,
-    TypedBlock,
-    TypedConstant,
-    TypedLambda,
-    TypedNode,
-    VariableRead,
-)
+from afterwork.language.typed.nodes import TypedNode
 from afterwork.language.typed.types import CollectionType, TupleType
 
 
 def compiled(node: TypedNode) -> Closure:
-    """Return the closure of a node."""
     match node:
-        case TypedConstant(value=value):
+        case nodes.TypedConstant(value=value):
             return lambda frame: value
-        case VariableRead(slot=slot):
+        case nodes.VariableRead(slot=slot):
             return lambda frame: frame[slot]
-        case AttributeRead(source=source, member=member):
+        case nodes.AttributeRead(source=source, member=member):
             return _read(compiled(source), source, member)
-        case Navigation(source=source, member=end):
+        case nodes.Navigation(source=source, member=end):
             return _navigate(compiled(source), source, end)
-        case OperatorCall():
+        case nodes.OperatorCall():
             return called(node, compiled)
-        case Comparison():
+        case nodes.Comparison():
             return compared(node, compiled)
-        case LogicalOperation():
+        case nodes.LogicalOperation():
             return _logic(node.operator, compiled(node.left), compiled(node.right))
-        case Conditional():
-            return _conditional(compiled(node.condition), compiled(node.yes), compiled(node.no))
-        case LetBinding(variable=variable):
+        case nodes.Conditional():
+            condition, yes, no = compiled(node.condition), compiled(node.yes), compiled(node.no)
+            return lambda frame: yes(frame) if condition(frame) else no(frame)
+        case nodes.LetBinding(variable=variable):
             return _store(variable.slot, compiled(node.value), compiled(node.body))
-        case AssignVariable(variable=variable, value=value):
+        case nodes.AssignVariable(variable=variable, value=value):
             return _store(variable.slot, compiled(value), compiled(variable))
-        case AssignMember():
+        case nodes.AssignMember():
             return assigned(node, compiled)
-        case MethodCall() | MayRunMethod():
+        case nodes.MethodCall() | nodes.MayRunMethod():
             return invoked(node, compiled)
         case _:
             return _compound(node)
@@ -76,21 +53,22 @@ def compiled(node: TypedNode) -> Closure:
 
 def _compound(node: TypedNode) -> Closure:
     match node:
-        case TypedBlock(statements=statements):
+        case nodes.TypedBlock(statements=statements):
             return _block([compiled(statement) for statement in statements])
-        case CollectionConstruction():
+        case nodes.CollectionConstruction():
             return _collection(node)
-        case IntegerRange(first=first, last=last):
+        case nodes.IntegerRange(first=first, last=last):
             return _integer_range(compiled(first), compiled(last), node)
-        case TupleConstruction():
+        case nodes.TupleConstruction():
             return _tuple(node)
-        case TuplePart(source=source, index=index):
+        case nodes.TuplePart(source=source, index=index):
             return _part(compiled(source), index)
-        case AsSet(source=source):
-            return _elements(compiled(source)) if source.type == types.ANY else _set_of_itself(compiled(source))
-        case Fold():
+        case nodes.AsSet(source=source):
+            value = compiled(source)
+            return (lambda frame: as_elements(value(frame))) if source.type == types.ANY else _set_of_itself(value)
+        case nodes.Fold():
             return _fold(node)
-        case TypedLambda(body=body):
+        case nodes.TypedLambda(body=body):
             return compiled(body)
         case _:
             raise AssertionError(f"{type(node).__name__} can't be compiled")
@@ -109,7 +87,7 @@ def _read(source: Closure, node: TypedNode, member: AttributeMember) -> Closure:
 
 def _of_object(source: Closure, node: TypedNode, get: Callable[[Any], Any]) -> Closure:
     """Return a closure that gets something of an object; null for null."""
-    if isinstance(node, VariableRead):  # which spares a call in the most frequent case
+    if isinstance(node, nodes.VariableRead):  # which spares a call in the most frequent case
         slot = node.slot
 
         def get_of_variable(frame: Frame) -> Any:
@@ -156,10 +134,6 @@ def _logic(operator: str, left: Closure, right: Closure) -> Closure:
             return lambda frame: bool(not left(frame) or right(frame))
 
 
-def _conditional(condition: Closure, yes: Closure, no: Closure) -> Closure:
-    return lambda frame: yes(frame) if condition(frame) else no(frame)
-
-
 def _store(slot: int, value: Closure, body: Closure) -> Closure:
     def store(frame: Frame) -> Any:
         frame[slot] = value(frame)
@@ -178,7 +152,7 @@ def _block(statements: list[Closure]) -> Closure:
     return block
 
 
-def _collection(node: CollectionConstruction) -> Closure:
+def _collection(node: nodes.CollectionConstruction) -> Closure:
     items = [compiled(item) for item in node.items]
     is_set = isinstance(node.type, CollectionType) and node.type.kind in types.UNIQUE_KINDS
 
@@ -196,7 +170,7 @@ def _collection(node: CollectionConstruction) -> Closure:
     return collection
 
 
-def _integer_range(first: Closure, last: Closure, node: IntegerRange) -> Closure:
+def _integer_range(first: Closure, last: Closure, node: nodes.IntegerRange) -> Closure:
     def integer_range(frame: Frame) -> list[int]:
         low, high = first(frame), last(frame)
         if low is None or high is None:
@@ -208,7 +182,7 @@ def _integer_range(first: Closure, last: Closure, node: IntegerRange) -> Closure
     return integer_range
 
 
-def _tuple(node: TupleConstruction) -> Closure:
+def _tuple(node: nodes.TupleConstruction) -> Closure:
     assert isinstance(node.type, TupleType)
     parts = [compiled(part) for part in node.parts]
     make = tuple_class(node.type)
@@ -236,11 +210,7 @@ def _set_of_itself(source: Closure) -> Closure:
     return set_of_itself
 
 
-def _elements(source: Closure) -> Closure:
-    return lambda frame: as_elements(source(frame))
-
-
-def _fold(node: Fold) -> Closure:
+def _fold(node: nodes.Fold) -> Closure:
     source, first, body = compiled(node.source), compiled(node.first), compiled(node.body)
     element, result = node.element.slot, node.result.slot
 

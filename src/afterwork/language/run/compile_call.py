@@ -1,13 +1,15 @@
 """Calls of operators as closures. They pass null through, count what takes long, and refuse what is too large."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
+from itertools import islice
 from typing import Any
 
-from afterwork.language.run.compile_database import in_database
+from sqlalchemy import Select
+
 from afterwork.language.run.evaluation import Closure, Compiler, Frame, LocatedError, checked_integer
 from afterwork.language.syntax.tree import TextRange
 from afterwork.language.typed import types
-from afterwork.language.typed.nodes import Navigation, OperatorCall, TypedLambda, TypedNode
+from afterwork.language.typed.nodes import Navigation, OperatorCall, TypedLambda, TypedNode, first_effect
 from afterwork.language.typed.operator import (
     AssociationFunction,
     DatabaseQuery,
@@ -15,22 +17,23 @@ from afterwork.language.typed.operator import (
     FrameFunction,
     ValueFunction,
 )
-from afterwork.language.typed.signature import TypePattern
 from afterwork.language.typed.types import CollectionType
 
 EVALUATION_ERRORS = (LocatedError, TypeError, ValueError, ArithmeticError, LookupError)
 """The language's own errors, and Python's where operands don't fit."""
 
+LIMITS = slice(2, 4)
+"""The operands of `PSEval` that hold the limit and the offset."""
+
 
 def called(node: OperatorCall, compiled: Compiler) -> Closure:
-    """Return the closure of a call."""
     match node.operator.value:
         case FrameFunction(function=function) if isinstance(node.arguments[0].type, CollectionType):
             return _checked(_loop(function, node, compiled), node)
         case FrameFunction(function=function):
             closure = _lazy(function, node, compiled)
         case DatabaseQuery(function=function):
-            closure = in_database(function, node, compiled)
+            closure = _in_database(function, node, compiled)
         case AssociationFunction(function=function):
             closure = _on_end(function, node, compiled)
         case EvaluationFunction(function=function):
@@ -109,6 +112,32 @@ def _lazy(function: Callable[..., Any], node: OperatorCall, compiled: Compiler) 
     return lambda frame: function(frame, source(frame), *lazy)
 
 
+def _in_database(statement_of: Callable[..., Select[Any]], node: OperatorCall, compiled: Compiler) -> Closure:
+    """Return a query of the database: its SELECT is made when the expression runs, with the values known then."""
+    query = node.arguments[1]
+
+    def statement(frame: Frame, *section: int | None) -> Select[Any]:
+        if first_effect(query) is not None:
+            raise LocatedError("This changes the model, which a query of the database can't do.", query.at)
+        return statement_of(query, frame, *section)
+
+    if not isinstance(query.type, CollectionType):
+        return lambda frame: frame[0].session.scalars(statement(frame)).first()
+    limits = [compiled(limit) for limit in node.arguments[LIMITS]]
+
+    def elements(frame: Frame) -> list[Any]:
+        section = [limit(frame) for limit in limits]
+        if any(number is not None and number < 0 for number in section):
+            raise LocatedError("How many, and after how many, are no negative numbers.")
+        evaluation = frame[0]
+        rows = evaluation.session.scalars(statement(frame, *section))
+        items = [item for item in islice(rows, evaluation.budget.size + 1) if item is not None]
+        evaluation.spend(len(items))
+        return items
+
+    return elements
+
+
 def _on_end(function: Callable[..., Any], node: OperatorCall, compiled: Compiler) -> Closure:
     end = node.arguments[0]
     assert isinstance(end, Navigation)  # the check says so
@@ -167,6 +196,5 @@ def _checked(closure: Closure, node: OperatorCall) -> Closure:
 
 def nullables(node: OperatorCall) -> list[bool]:
     """Return for each operand whether the operator takes null itself."""
-    signature = node.operator.signature
-    patterns: Sequence[TypePattern] = [signature.source, *(parameter.pattern for parameter in signature.parameters)]
+    patterns = node.operator.signature.patterns
     return [patterns[min(index, len(patterns) - 1)].nullable for index in range(len(node.arguments))]

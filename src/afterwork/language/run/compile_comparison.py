@@ -5,7 +5,7 @@ from collections.abc import Callable
 from typing import Any
 
 from afterwork.language.run.evaluation import Closure, Compiler, Frame, LocatedError
-from afterwork.language.run.values import as_timestamp, comparison_kind, equal, equal_collections
+from afterwork.language.run.values import as_timestamp, equal, equal_collections
 from afterwork.language.typed import types
 from afterwork.language.typed.nodes import Comparison, TypedConstant, TypedNode
 from afterwork.language.typed.types import BasicType, CollectionType, ObjectType
@@ -19,7 +19,6 @@ ORDERS: dict[str, Callable[[Any, Any], Any]] = {
 
 
 def compared(node: Comparison, compiled: Compiler) -> Closure:
-    """Return the closure of a comparison."""
     left, right = _same_kind(node, compiled)
     if node.operator == "=":
         return _equal(node, left, right)
@@ -32,11 +31,11 @@ def compared(node: Comparison, compiled: Compiler) -> Closure:
 def _same_kind(node: Comparison, compiled: Compiler) -> tuple[Closure, Closure]:
     """Return both sides converted to what Python can compare."""
     left, right = compiled(node.left), compiled(node.right)
-    match comparison_kind(node.left.type, node.right.type):
-        case "timestamps":
-            return _converted(node.left, left, as_timestamp), _converted(node.right, right, as_timestamp)
-        case "floats":
-            return _converted(node.left, left, float), _converted(node.right, right, float)
+    kinds = {node.left.type, node.right.type}
+    if types.DATETIME in kinds and types.ANY not in kinds:
+        return _converted(node.left, left, as_timestamp), _converted(node.right, right, as_timestamp)
+    if kinds == {types.REAL, types.DECIMAL}:
+        return _converted(node.left, left, float), _converted(node.right, right, float)
     return left, right
 
 

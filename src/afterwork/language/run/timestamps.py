@@ -34,7 +34,6 @@ def microseconds(count: int | float | Decimal, microseconds_per_unit: int) -> in
 
 
 def duration(count: int | float | Decimal, microseconds_per_unit: int) -> timedelta | None:
-    """Return the duration of a number of units."""
     number = microseconds(count, microseconds_per_unit)
     return None if number is None else timedelta(microseconds=number)
 
@@ -76,6 +75,5 @@ def months_later(value: date, months: int) -> datetime | None:
 
 
 def time_of_day(value: date) -> timedelta:
-    """Return the duration since midnight."""
     timestamp: Any = as_timestamp(value)
     return timestamp - timestamp.replace(hour=0, minute=0, second=0, microsecond=0)  # type: ignore[no-any-return]

@@ -14,7 +14,6 @@ from sqlalchemy import inspect
 from sqlalchemy.types import TypeDecorator, TypeEngine
 
 from afterwork.language.typed import types
-from afterwork.language.typed.types import Type
 
 DECIMAL_QUANTUM = Decimal(1).scaleb(-10)
 """The precision of divided decimals. Databases that keep them as floats compare this many places."""
@@ -120,7 +119,6 @@ class SortKey:
 
 
 def text_of(value: Any) -> str:
-    """Return a value as text."""
     match value:
         case None:
             return ""
@@ -137,13 +135,3 @@ def text_of(value: Any) -> str:
         case list():
             return ", ".join(text_of(item) for item in value)
     return type(value).__name__ if inspect(type(value), raiseerr=False) is not None else str(value)
-
-
-def comparison_kind(left: Type, right: Type) -> str:
-    """Return how values of two types are compared."""
-    kinds = {left, right}
-    if types.DATETIME in kinds or types.ANY in kinds:
-        return "timestamps" if types.ANY not in kinds else "any"
-    if types.REAL in kinds and types.DECIMAL in kinds:
-        return "floats"
-    return "plain"

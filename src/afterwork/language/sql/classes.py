@@ -1,16 +1,20 @@
-"""The SQL of classes: all their objects, and tests of an object's class."""
+"""The SQL of classes: all their objects, and tests of the class and the state of an object."""
 
 from collections.abc import Callable
+from functools import partial
 from typing import Any
 
-from sqlalchemy import and_, false, inspect, not_, true
+from sqlalchemy import and_, false, func, inspect, literal, not_, or_, true
 from sqlalchemy.orm import Mapper, aliased
 
+from afterwork.language.run.evaluation import LocatedError
+from afterwork.language.sql import columns
 from afterwork.language.sql.comparisons import is_missing
-from afterwork.language.sql.rowset import Column, Entity, RowSet, RowSource, Term, all_rows, keys, same_object
+from afterwork.language.sql.rowset import Column, Entity, RowSet, RowSource, Term, all_rows, boolean, keys, same_object
 from afterwork.language.sql.translator import Translator
-from afterwork.language.typed import types
+from afterwork.language.typed.names import Names
 from afterwork.language.typed.nodes import OperatorCall, TypedConstant
+from afterwork.language.typed.states import AnyState, MachineStates, StateAttribute
 
 
 def all_instances(translator: Translator, call: OperatorCall) -> RowSet:
@@ -41,14 +45,10 @@ def _of_class(rows: RowSet, element: Entity, cls: type) -> RowSet:
     return narrower
 
 
-def _boolean(condition: Column) -> Term:
-    return Term(condition, types.BOOLEAN, False)
-
-
 def is_kind_of(translator: Translator, call: OperatorCall) -> Term:
     """Ask if the class has a row of the same key: right for each way to map inheritance."""
     entity, cls = _object_and_class(translator, call)
-    return _boolean(is_of(entity, cls))
+    return boolean(is_of(entity, cls))
 
 
 def is_type_of(translator: Translator, call: OperatorCall) -> Term:
@@ -56,7 +56,7 @@ def is_type_of(translator: Translator, call: OperatorCall) -> Term:
     mapper: Mapper[Any] = inspect(cls)
     subclasses = [narrower.class_ for narrower in mapper.self_and_descendants if narrower is not mapper]
     of_none = [not_(is_of(entity, subclass)) for subclass in subclasses]
-    return _boolean(and_(is_of(entity, cls), *of_none))
+    return boolean(and_(is_of(entity, cls), *of_none))
 
 
 def _object_and_class(translator: Translator, call: OperatorCall) -> tuple[Entity, type]:
@@ -67,7 +67,6 @@ def _object_and_class(translator: Translator, call: OperatorCall) -> tuple[Entit
 
 
 def is_of(entity: Entity, cls: type) -> Column:
-    """Return the condition that an object is of a class."""
     if not issubclass(cls, entity.cls) and not issubclass(entity.cls, cls):
         return false()
     if issubclass(entity.cls, cls):
@@ -83,3 +82,41 @@ def narrowed(entity: Entity, cls: type, condition: Callable[[Entity], Column]) -
     pairs = zip(keys(alias, cls), keys(entity.alias, entity.cls), strict=True)
     same_key = [left == entity.column(right) for left, right in pairs]
     return RowSet(narrower, [source], "Set").exists(*same_key, condition(narrower))
+
+
+def in_state(translator: Translator, call: OperatorCall) -> Term:
+    """Translate `oclIsInState`: ask each class that the object may be of, as each may have states of its own."""
+    source, state = call.arguments
+    entity, names = translator.entity(source), translator.frame[0].names
+    if not isinstance(entity, Entity) or not translator.is_known(state):
+        translator.refuse(call, "the object is known beforehand")
+    text = translator.value(state)
+    if text is None:
+        return translator.parameter(call, None)
+    if not names.has_state(entity.cls, text):
+        raise LocatedError(f"{entity.cls.__name__} has no state {text[:40]}.", state.at)
+    conditions = or_(false(), *_conditions(names, entity, text))
+    return boolean(func.coalesce(conditions, false()))
+
+
+def _conditions(names: Names, entity: Entity, text: str) -> list[Column]:
+    own = names.states(entity.cls)
+    conditions = [_holds(attribute, text, entity) for attribute in own]
+    for cls in names.subclasses(entity.cls):
+        own_of_subclass = [attribute for attribute in names.states(cls) if attribute not in own]
+        conditions += [narrowed(entity, cls, partial(_holds, attribute, text)) for attribute in own_of_subclass]
+    return conditions
+
+
+def _holds(attribute: StateAttribute, text: str, entity: Entity) -> Column:
+    """Return the condition that the value of an attribute means a state."""
+    column = entity.column(getattr(entity.alias, attribute.key))
+    match attribute:
+        case AnyState():
+            return func.replace(func.lower(column), "_", "").in_(attribute.spellings(text))
+        case MachineStates(between=None):
+            return column.in_(attribute.stored_values(text))
+        case MachineStates(between=between):
+            padded = literal(between) + column + literal(between)
+            values = [literal(f"{between}{value}{between}") for value in attribute.stored_values(text)]
+            return or_(false(), *[columns.contains(padded, value) for value in values])

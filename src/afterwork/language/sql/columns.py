@@ -46,10 +46,6 @@ def divide_floats(left: Column, right: Column) -> Column:
     return as_float(left).op("/", return_type=Double())(func.nullif(as_float(right), 0.0)).self_group()
 
 
-def divide_decimals(left: Column, right: Column) -> Column:
-    return dialects.quotient(left, right)
-
-
 def whole_quotient(left: Column, right: Column) -> Column:
     return wide(left).op("/", return_type=BigInteger())(func.nullif(wide(right), 0)).self_group()
 
@@ -133,10 +129,6 @@ def contains(column: Column, part: Column) -> Column:
 
 def position_of(column: Column, part: Column) -> Column:
     return cast(dialects.position_of(column, part), BigInteger)
-
-
-def replaced(column: Column, old: Column, new: Column) -> Column:
-    return dialects.replaced(column, old, new)
 
 
 def trimmed(column: Column) -> Column:

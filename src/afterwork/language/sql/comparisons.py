@@ -1,12 +1,10 @@
 """Comparisons in SQL, which are never null in the language."""
 
-import operator
-from collections.abc import Callable
 from dataclasses import replace
-from typing import Any
 
 from sqlalchemy import and_, case, false, not_, or_, true
 
+from afterwork.language.run.compile_comparison import ORDERS
 from afterwork.language.sql import dialects
 from afterwork.language.sql.columns import as_float
 from afterwork.language.sql.rowset import Column, Entity, KnownObject, Term, is_object, keys, same_object
@@ -16,19 +14,10 @@ from afterwork.language.typed import types
 from afterwork.language.typed.nodes import Comparison, TypedNode
 from afterwork.language.typed.types import CollectionType, ObjectType, TupleType
 
-ORDERS: dict[str, Callable[[Any, Any], Any]] = {
-    "<": operator.lt,
-    ">": operator.gt,
-    "<=": operator.le,
-    ">=": operator.ge,
-}
-
-
 TEMPORAL_TYPES = (types.DATETIME, types.DATE, types.TIMESPAN)
 
 
 def compared(translator: Translator, node: Comparison) -> Column:
-    """Return the condition that a comparison means."""
     if isinstance(node.left.type, CollectionType | TupleType) or isinstance(
         node.right.type, CollectionType | TupleType
     ):
@@ -60,7 +49,7 @@ def sides(translator: Translator, node: TypedNode, left: TypedNode, right: Typed
 
 def _beside(translator: Translator, node: TypedNode, beside: TypedNode) -> tuple[Term, Term]:
     term = translator.term(node)
-    if translator.is_known(beside) and (term.encoded or not _is_number(term)):
+    if translator.is_known(beside) and (term.encoded or term.type not in types.NUMBERS):
         value = translator.value(beside)
         return term, translator.parameter(_typed_as(beside, term), value, term)
     return term, translator.term(beside)
@@ -69,10 +58,6 @@ def _beside(translator: Translator, node: TypedNode, beside: TypedNode) -> tuple
 def _typed_as(node: TypedNode, term: Term) -> TypedNode:
     """Return a known date as a timestamp if it is compared with one."""
     return replace(node, type=types.DATETIME) if term.type == types.DATETIME else node
-
-
-def _is_number(term: Term) -> bool:
-    return term.type in types.NUMBERS
 
 
 def _of_one_form(left: Term, right: Term) -> tuple[Term, Term]:
@@ -138,7 +123,6 @@ def same_objects(left: Entity | KnownObject, right: Entity | KnownObject) -> Col
 
 
 def is_missing(entity: Entity) -> Column:
-    """Return the condition that an object is null."""
     if not entity.nullable and entity.picked is None:
         return false()
     return entity.column(keys(entity.alias, entity.cls)[0]).is_(None)

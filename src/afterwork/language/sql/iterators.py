@@ -7,20 +7,11 @@ from sqlalchemy.sql.visitors import iterate
 
 from afterwork.language.sql import dialects
 from afterwork.language.sql.comparisons import is_missing
-from afterwork.language.sql.rowset import Column, Entity, KnownObject, RowSet, Term
+from afterwork.language.sql.rowset import Column, Entity, KnownObject, RowSet, Term, boolean
 from afterwork.language.sql.single_values import refuse_if_several
 from afterwork.language.sql.translator import Translator
-from afterwork.language.typed import types
-from afterwork.language.typed.nodes import (
-    AsSet,
-    LetBinding,
-    OperatorCall,
-    TupleConstruction,
-    TypedLambda,
-    TypedNode,
-    VariableRead,
-    walk,
-)
+from afterwork.language.typed import nodes, types
+from afterwork.language.typed.nodes import OperatorCall, TypedNode
 from afterwork.language.typed.types import CollectionType, EnumType
 
 Direction = Callable[[Column], Column]
@@ -40,18 +31,18 @@ def reject(translator: Translator, call: OperatorCall) -> RowSet:
 
 def exists(translator: Translator, call: OperatorCall) -> Term:
     rows, condition = _with_condition(translator, call)
-    return Term(rows.exists(condition), types.BOOLEAN, False)
+    return boolean(rows.exists(condition))
 
 
 def for_all(translator: Translator, call: OperatorCall) -> Term:
     rows, condition = _with_condition(translator, call)
-    return Term(not_(rows.exists(not_(condition))), types.BOOLEAN, False)
+    return boolean(not_(rows.exists(not_(condition))))
 
 
 def one(translator: Translator, call: OperatorCall) -> Term:
     rows, condition = _with_condition(translator, call)
     rows.where.append(condition)
-    return Term(rows.count() == 1, types.BOOLEAN, False)
+    return boolean(rows.count() == 1)
 
 
 def _with_condition(translator: Translator, call: OperatorCall) -> tuple[RowSet, Column]:
@@ -60,24 +51,24 @@ def _with_condition(translator: Translator, call: OperatorCall) -> tuple[RowSet,
 
 
 def _body(translator: Translator, rows: RowSet, each: TypedNode) -> TypedNode:
-    assert isinstance(each, TypedLambda)
+    assert isinstance(each, nodes.TypedLambda)
     translator.bind(each.variables[0].slot, rows.element)
     return each.body
 
 
 def _mentions_other_rows(translator: Translator, node: TypedNode, each: TypedNode) -> bool:
     """Return whether an expression about each row mentions rows other than that one."""
-    mentioned = {part.slot for part in walk(node) if isinstance(part, VariableRead)}
-    inside = {variable.slot for part in (each, *walk(node)) for variable in _introduced_by(part)}
+    mentioned = {part.slot for part in nodes.walk(node) if isinstance(part, nodes.VariableRead)}
+    inside = {variable.slot for part in (each, *nodes.walk(node)) for variable in _introduced_by(part)}
     return any(slot in translator.variables for slot in mentioned - inside)
 
 
-def _introduced_by(node: TypedNode) -> Sequence[VariableRead]:
+def _introduced_by(node: TypedNode) -> Sequence[nodes.VariableRead]:
     """Return the variables that a node introduces for its descendants."""
     match node:
-        case TypedLambda(variables=variables):
+        case nodes.TypedLambda(variables=variables):
             return variables
-        case LetBinding(variable=variable):
+        case nodes.LetBinding(variable=variable):
             return (variable,)
     return ()
 
@@ -88,7 +79,7 @@ def collect(translator: Translator, call: OperatorCall) -> RowSet:
     if rows.distinct:
         translator.refuse(call, "nothing can be collected of a Set of values")
     body = _body(translator, rows, call.arguments[1])
-    if isinstance(body, AsSet):  # nulls are left out in any case
+    if isinstance(body, nodes.AsSet):  # nulls are left out in any case
         refuse_if_several(translator, body)
         body = body.source
     if translator.is_known(body):
@@ -135,7 +126,7 @@ def _sorted(translator: Translator, call: OperatorCall, direction: Direction) ->
         translator.refuse(call, "a Set of values can't be sorted there")
     each = call.arguments[1]
     body = _body(translator, rows, each)
-    parts = body.parts if isinstance(body, TupleConstruction) else (body,)
+    parts = body.parts if isinstance(body, nodes.TupleConstruction) else (body,)
     by = [direction(_sorting(translator, part, each)) for part in parts]
     rows.order, rows.kind = [*by, *(rows.order or [])], "Sequence"
     return rows

@@ -7,26 +7,21 @@ from sqlalchemy import and_, or_
 from sqlalchemy.sql.visitors import iterate
 
 from afterwork.language.sql.comparisons import compared
-from afterwork.language.sql.parameters import null_parameter
-from afterwork.language.sql.rowset import Column, Entity, KnownObject, RowSet, Term, association_rows, known_rows
-from afterwork.language.sql.single_values import single_row
-from afterwork.language.sql.translator import MAX_NODES, Translated, Translator
-from afterwork.language.typed import types
-from afterwork.language.typed.members import AttributeMember
-from afterwork.language.typed.nodes import (
-    AsSet,
-    AttributeRead,
-    Comparison,
-    Conditional,
-    LetBinding,
-    LogicalOperation,
-    MayRunMethod,
-    MethodCall,
-    Navigation,
-    OperatorCall,
-    TypedNode,
-    VariableRead,
+from afterwork.language.sql.rowset import (
+    Column,
+    Entity,
+    KnownObject,
+    RowSet,
+    Term,
+    association_rows,
+    boolean,
+    known_rows,
 )
+from afterwork.language.sql.single_values import single_row
+from afterwork.language.sql.translator import MAX_NODES, Translated, Translator, null_parameter
+from afterwork.language.typed import nodes
+from afterwork.language.typed.members import AttributeMember
+from afterwork.language.typed.nodes import OperatorCall, TypedNode
 from afterwork.language.typed.operator import CallTranslation, ColumnTranslation, Operator
 from afterwork.language.typed.types import CollectionType, ObjectType
 
@@ -50,20 +45,20 @@ class NodeTranslator(Translator):
         if self.is_known(node):
             return self.parameter(node, self.value(node))
         match node:
-            case AttributeRead(source=source, member=member):
+            case nodes.AttributeRead(source=source, member=member):
                 return self._attribute(node, self.entity(source), member)
-            case Comparison():
-                return Term(compared(self, node), types.BOOLEAN, False)
-            case LogicalOperation():
-                return Term(self._logic(node), types.BOOLEAN, False)
-            case Conditional():
+            case nodes.Comparison():
+                return boolean(compared(self, node))
+            case nodes.LogicalOperation():
+                return boolean(self._logic(node))
+            case nodes.Conditional():
                 return self.conditional(node, node.condition, node.yes, node.no)
         term = self._common(node)
         if not isinstance(term, Term):
             self.refuse(node, "it is no single value")
         return term
 
-    def _attribute(self, node: AttributeRead, entity: Entity | KnownObject, member: AttributeMember) -> Term:
+    def _attribute(self, node: nodes.AttributeRead, entity: Entity | KnownObject, member: AttributeMember) -> Term:
         if isinstance(entity, KnownObject):  # the object is null: the rest is known, too
             return self.parameter(node, None)
         if member.column_type is None:
@@ -72,7 +67,7 @@ class NodeTranslator(Translator):
         nullable = member.nullable or entity.nullable or entity.picked is not None
         return Term(column, member.type, nullable, member.column_type, not member.stored_as_is, calculated=False)
 
-    def _logic(self, node: LogicalOperation) -> Column:
+    def _logic(self, node: nodes.LogicalOperation) -> Column:
         left, right = self.condition(node.left), self.condition(node.right)
         match node.operator:
             case "and":
@@ -90,7 +85,7 @@ class NodeTranslator(Translator):
         """Translate a node that is a single object."""
         if self.is_known(node):
             return KnownObject(self.value(node))
-        if isinstance(node, Navigation) and not node.member.many:
+        if isinstance(node, nodes.Navigation) and not node.member.many:
             source = self.entity(node.source)
             return source if isinstance(source, KnownObject) else source.follow(node.member)
         entity = self._common(node)
@@ -104,9 +99,9 @@ class NodeTranslator(Translator):
         """Translate a node that is a collection."""
         if self.is_known(node):
             return self._known_rows(node)
-        if isinstance(node, AsSet):
+        if isinstance(node, nodes.AsSet):
             return single_row(self, node)
-        if isinstance(node, Navigation):
+        if isinstance(node, nodes.Navigation):
             source = self.entity(node.source)
             if isinstance(source, KnownObject):
                 self.refuse(node, "its object is null")
@@ -131,18 +126,18 @@ class NodeTranslator(Translator):
         if self.nodes > MAX_NODES:
             self.refuse(node, "it is too long once let is written out")
         match node:
-            case VariableRead(slot=slot):
+            case nodes.VariableRead(slot=slot):
                 bound = self.variables[slot]
                 return self.translated(bound) if isinstance(bound, TypedNode) else bound
-            case LetBinding():
+            case nodes.LetBinding():
                 return self._bound(node)
             case OperatorCall(operator=operator):
                 return self._called(node, operator)
-            case MethodCall() | MayRunMethod():
+            case nodes.MethodCall() | nodes.MayRunMethod():
                 self.refuse(node, "methods of the model run in Python")
         return self.refuse(node, "SQL has nothing like it")
 
-    def _bound(self, node: LetBinding) -> Translated:
+    def _bound(self, node: nodes.LetBinding) -> Translated:
         slot = node.variable.slot
         if self.is_known(node.value):
             self.frame[slot] = self.value(node.value)
@@ -159,8 +154,7 @@ class NodeTranslator(Translator):
         return self.refuse(node, f"{operator.name} has no SQL")
 
     def _calculated(self, function: Callable[..., Column], node: OperatorCall) -> Term:
-        signature = node.operator.signature
-        patterns = [signature.source, *(parameter.pattern for parameter in signature.parameters)]
+        patterns = node.operator.signature.patterns
         columns: list[Column] = []
         for pattern, argument in zip(patterns, node.arguments, strict=True):
             if not self.is_null(argument):

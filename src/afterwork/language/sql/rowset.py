@@ -10,7 +10,7 @@ from sqlalchemy.sql.util import ClauseAdapter
 from sqlalchemy.types import TypeEngine
 
 from afterwork.language.typed.members import AssociationEnd
-from afterwork.language.typed.types import Type
+from afterwork.language.typed.types import BOOLEAN, Type
 
 Column = ColumnElement[Any]
 
@@ -29,6 +29,11 @@ class Term:
     known_null: bool = False
 
 
+def boolean(condition: Column) -> Term:
+    """Return a condition, which is never null, as a value."""
+    return Term(condition, BOOLEAN, False)
+
+
 @dataclass(slots=True)
 class RowSource:
     """A class whose rows are selected, with everything joined to it."""
@@ -39,7 +44,6 @@ class RowSource:
 
     @classmethod
     def of(cls, alias: Any) -> "RowSource":
-        """Return the rows of one class."""
         return cls(alias, [alias])
 
     def join(self, alias: Any, end: AssociationEnd, *, outer: bool) -> Any:
@@ -122,24 +126,20 @@ class RowSet:
         return self.select(literal(1), ordered=self.limited).where(*map(_combinable, conditions)).exists()
 
     def aggregate(self, aggregate: Column) -> Column:
-        """Return an aggregate of all rows."""
         return self.select(aggregate, ordered=False).order_by(None).scalar_subquery()
 
-    @property
-    def is_beside_outer(self) -> bool:
-        """True if it has no rows of its own, but one value or object of an outer row."""
-        return not any(source.aliases for source in self.sources)
-
     def apart(self, column: Column) -> "tuple[RowSet, Column]":
-        """Return the values of a column as rows to aggregate: SQL takes an aggregate of an outer row's column for one
-        of all outer rows."""
-        if not self.is_beside_outer:
+        """Return the values of a column as rows to aggregate.
+
+        SQL takes an aggregate of a column of an outer row for one of all outer rows, so a value or object of an outer
+        row is selected first.
+        """
+        if any(source.aliases for source in self.sources):
             return self, column
         inside = self.select(column.label("value")).subquery()
         return RowSet(self.element, [RowSource(inside, [])], self.kind), inside.c.value
 
     def count(self) -> Column:
-        """Return the number of rows."""
         if not self.limited and not self.distinct:
             return self.aggregate(func.count())
         inside = self.select(*([literal(1).label("one")] if self.limited else self.columns())).subquery()
@@ -175,7 +175,6 @@ def all_rows(cls: type, kind: str = "Set") -> RowSet:
 
 
 def known_rows(cls: type, objects: list[Any], kind: str) -> RowSet:
-    """Return known objects as rows."""
     rows = all_rows(cls, kind)
     assert isinstance(rows.element, Entity)
     element = rows.element

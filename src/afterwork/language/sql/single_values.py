@@ -1,4 +1,4 @@
-"""The SQL of a single value after an arrow: one row, or none if it is null."""
+"""The SQL of operators of any value, and of a single value after an arrow: one row, or none if it is null."""
 
 from sqlalchemy import (
     ARRAY,
@@ -6,6 +6,7 @@ from sqlalchemy import (
     PickleType,
     String,
     TypeDecorator,
+    case,
     cast,
     false,
     func,
@@ -16,11 +17,12 @@ from sqlalchemy import (
     true,
 )
 
+from afterwork.language.sql import columns
 from afterwork.language.sql.comparisons import is_missing
-from afterwork.language.sql.rowset import Column, Entity, KnownObject, RowSet, RowSource, Term
+from afterwork.language.sql.rowset import Column, Entity, KnownObject, RowSet, RowSource, Term, boolean
 from afterwork.language.sql.translator import Translator
 from afterwork.language.typed import types
-from afterwork.language.typed.nodes import AsSet, TypedNode
+from afterwork.language.typed.nodes import AsSet, OperatorCall, TypedNode
 from afterwork.language.typed.types import ObjectType
 
 
@@ -66,3 +68,29 @@ def _is_missing_value(term: Term) -> Column:
     if not isinstance(term.column_type, JSON):
         return term.column.is_(None)
     return or_(term.column.is_(None), func.trim(cast(term.column, String)) == "null")
+
+
+def is_null(translator: Translator, call: OperatorCall) -> Term:
+    return boolean(is_missing_in(translator, call.arguments[0]))
+
+
+def not_null(translator: Translator, call: OperatorCall) -> Term:
+    return boolean(not_(is_missing_in(translator, call.arguments[0])))
+
+
+def is_null_or_empty(translator: Translator, call: OperatorCall) -> Term:
+    value = call.arguments[0]
+    if value.type == types.STRING:
+        return boolean(columns.null_or_empty(translator.column(value)))
+    if value.type == types.ANY:
+        translator.refuse(value, "it may be a text, a collection or anything else")
+    return boolean(is_missing_in(translator, value))
+
+
+def when_true(translator: Translator, call: OperatorCall) -> Term:
+    condition, value = call.arguments
+    return Term(case((translator.condition(condition), translator.column(value)), else_=None), call.type)
+
+
+def case_true_false(translator: Translator, call: OperatorCall) -> Term:
+    return translator.conditional(call, *call.arguments)

@@ -11,8 +11,7 @@ from afterwork.language.run.evaluation import DEFAULT_BUDGET, Evaluation, Frame,
 from afterwork.language.sql.node_translator import NodeTranslator
 from afterwork.language.sql.rowset import Entity, KnownObject, RowSet, RowSource, Term, keys
 from afterwork.language.sql.translator import Translated, Translator
-from afterwork.language.typed.expression import SELF_SLOT, TypedExpression
-from afterwork.language.typed.nodes import TypedNode
+from afterwork.language.typed.nodes import SELF_SLOT, TypedExpression, TypedNode
 
 
 def select_of(expression: TypedExpression, values: Mapping[str, Any]) -> Select[Any]:

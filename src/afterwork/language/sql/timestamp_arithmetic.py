@@ -80,15 +80,7 @@ def difference_of_durations(left: Column, right: Column) -> Column:
     return _bounded_duration(_arithmetic("-", as_microseconds(left), as_microseconds(right)))
 
 
-def months_later(timestamp: Column, months: Column) -> Column:
-    return _months_later(timestamp, months, 1)
-
-
-def years_later(timestamp: Column, years: Column) -> Column:
-    return _months_later(timestamp, years, 12)
-
-
-def _months_later(timestamp: Column, count: Column, months: int) -> Column:
+def months_later(timestamp: Column, count: Column, months: int = 1) -> Column:
     limit = _number(MAX_MONTHS // months)
     number = within_or_null(columns.wide(count), _number(-MAX_MONTHS // months), limit)
     return months_later_of(as_timestamp_column(timestamp), _arithmetic("*", number, _number(months)))

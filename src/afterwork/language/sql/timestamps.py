@@ -1,8 +1,8 @@
 """Timestamps and durations in calculations: whole microseconds, since the year 1 began or of a duration, on every
 database.
 
-So all arithmetic is that of whole numbers. The dialects are below; each mentions an operand once, since a text that
-took one twice would double with each operator around it.
+So all arithmetic is that of whole numbers. Each text of a dialect mentions an operand once, since one that took it
+twice would double with each operator around it.
 """
 
 from datetime import date, datetime, timedelta
@@ -10,14 +10,18 @@ from typing import Any
 
 from sqlalchemy import BigInteger, ColumnElement, Date, DateTime, Dialect, Interval
 from sqlalchemy.dialects.postgresql import INTERVAL
-from sqlalchemy.ext.compiler import compiles
-from sqlalchemy.sql.compiler import SQLCompiler
-from sqlalchemy.sql.functions import GenericFunction
 from sqlalchemy.types import TypeDecorator, TypeEngine
 
 from afterwork.language.run.values import as_timestamp
+from afterwork.language.sql.dialects import DialectFunction
 
 Column = ColumnElement[Any]
+
+YEAR_1 = 62_135_596_800
+"""Seconds from the beginning of the year 1 to that of 1970."""
+
+IN_SQLITE = "(SELECT {seconds} * 1000000 + substr(substr(m, 21) || '000000', 1, 6) FROM (SELECT {{0}} AS m))"
+"""A text of SQLite's as microseconds. The fraction is taken from the text: SQLite's own functions would round it."""
 
 
 class TimestampType(TypeDecorator[datetime]):
@@ -47,60 +51,97 @@ class DurationType(TypeDecorator[timedelta]):
         return None if value is None else timedelta(microseconds=value)
 
 
-class microseconds_of(GenericFunction[int]):
+class microseconds_of(DialectFunction[int]):
     """A timestamp or a date as microseconds."""
 
     type = BigInteger()
     name = "afterwork_micros"
-    inherit_cache = True
+    postgresql = f"(CAST(extract(epoch FROM {{0}}) * 1000000 AS bigint) + {YEAR_1 * 1_000_000})"
+    sqlite = IN_SQLITE.format(seconds=f"(strftime('%s', substr(m, 1, 19)) + {YEAR_1})")
 
 
-class timestamp_of(GenericFunction[datetime]):
+class timestamp_of(DialectFunction[datetime]):
     """Microseconds as a timestamp. They lie in the years 1 to 9999, or are null."""
 
     type = TimestampType()
     name = "afterwork_moment_of"
-    inherit_cache = True
+    postgresql = (  # with mod, since a driver would take % for a parameter
+        "(SELECT (timestamp '0001-01-01' + make_interval(days => CAST(m / 86400000000 AS integer))"
+        " + mod(m, 86400000000) * interval '1 microsecond') AT TIME ZONE 'UTC' FROM (SELECT {0} AS m) AS it)"
+    )
+    sqlite = (
+        f"(SELECT strftime('%Y-%m-%d %H:%M:%S', m / 1000000 - {YEAR_1}, 'unixepoch')"
+        " || printf('.%06d', m % 1000000) FROM (SELECT {0} AS m))"
+    )
 
 
-class months_later(GenericFunction[datetime]):
-    """A timestamp some months later, or the last day if the month is too short; null outside the supported years."""
+class months_later(DialectFunction[datetime]):
+    """A timestamp some months later, or the last day if the month is too short; null outside the supported years.
+
+    SQLite's months run over into the next one, so the last day is computed there.
+    """
 
     type = TimestampType()
     name = "afterwork_months_later"
-    inherit_cache = True
+    postgresql = (
+        "(SELECT CASE WHEN extract(year FROM m) * 12 + extract(month FROM m) - 1 + n BETWEEN 12 AND 119999"
+        " THEN (m + make_interval(months => CAST(n AS integer))) AT TIME ZONE 'UTC' END"
+        " FROM (SELECT {0} AT TIME ZONE 'UTC' AS m, {1} AS n) AS it)"
+    )
+    sqlite = (
+        "(SELECT CASE WHEN k BETWEEN 12 AND 119999"
+        " THEN substr(f, 1, 8) || printf('%02d', min(CAST(substr(m, 9, 2) AS INTEGER),"
+        " CAST(strftime('%d', f, '+1 month', '-1 day') AS INTEGER))) || substr(m, 11) END"
+        " FROM (SELECT m, k, printf('%04d-%02d-01', k / 12, k % 12 + 1) AS f"
+        " FROM (SELECT m, strftime('%Y', m) * 12 + strftime('%m', m) - 1 + n AS k"
+        " FROM (SELECT {0} AS m, {1} AS n))))"
+    )
 
 
-class duration_of(GenericFunction[timedelta]):
-    """The duration that a column of durations holds, as microseconds."""
+class duration_of(DialectFunction[timedelta]):
+    """The duration that a column of durations holds, as microseconds.
+
+    SQLAlchemy stores it on SQLite as a timestamp that is as far from 1970.
+    """
 
     type = DurationType()
     name = "afterwork_span_of"
-    inherit_cache = True
+    postgresql = "CAST(extract(epoch FROM {0}) * 1000000 AS bigint)"
+    sqlite = IN_SQLITE.format(seconds="CAST(strftime('%s', substr(m, 1, 19)) AS INTEGER)")
 
 
-class at_utc(GenericFunction[datetime]):
+class at_utc(DialectFunction[datetime]):
     """A timestamp without time zone, or a date, as a timestamp."""
 
     type = TimestampType()
     name = "afterwork_at_utc"
-    inherit_cache = True
+    postgresql = "(CAST({0} AS timestamp) AT TIME ZONE 'UTC')"
+    sqlite = "(SELECT m || substr(' 00:00:00.000000', length(m) - 9) FROM (SELECT {0} AS m))"
+
+    def in_sqlite(self, *operands: str) -> str:
+        """Add a time of day to a date, as columns of timestamps have one: they are compared as texts."""
+        return super().in_sqlite(*operands) if storage_form(self.clauses.clauses[0]) == "date" else operands[0]
 
 
-class day_of(GenericFunction[date]):
+class day_of(DialectFunction[date]):
     """The date of a timestamp, in UTC."""
 
     type = Date()
     name = "afterwork_day_of"
-    inherit_cache = True
+    postgresql = "CAST({0} AT TIME ZONE 'UTC' AS date)"
+    sqlite = "substr({0}, 1, 10)"
 
 
-class within_or_null(GenericFunction[int]):
-    """A whole number between two others, or null: too large a number is never calculated with."""
+class within_or_null(DialectFunction[int]):
+    """A whole number between two others, or null: too large a number is never calculated with.
+
+    Null becomes a number that is too small, and then null: PostgreSQL's functions ignore nulls.
+    """
 
     type = BigInteger()
     name = "afterwork_within"
-    inherit_cache = True
+    postgresql = "nullif(nullif(least(greatest({0}, {1} - 1), {2} + 1), {1} - 1), {2} + 1)"
+    sqlite = "nullif(nullif(min(max({0}, {1} - 1), {2} + 1), {1} - 1), {2} + 1)"
 
 
 def storage_form(column: Column) -> str:
@@ -139,112 +180,3 @@ def as_microseconds(column: Column) -> Column:
         (number,) = column.clauses
         return number
     return column if isinstance(column.type, DurationType) else microseconds_of(as_timestamp_column(column))
-
-
-def _compiled(element: Any, compiler: SQLCompiler, **kw: Any) -> list[str]:
-    return [compiler.process(clause, **kw) for clause in element.clauses]
-
-
-YEAR_1 = 62_135_596_800
-"""Seconds from the beginning of the year 1 to that of 1970."""
-
-
-@compiles(microseconds_of)
-def _(element: Column, compiler: SQLCompiler, **kw: Any) -> str:
-    (timestamp_text,) = _compiled(element, compiler, **kw)
-    return f"(CAST(extract(epoch FROM {timestamp_text}) * 1000000 AS bigint) + {YEAR_1 * 1_000_000})"
-
-
-@compiles(microseconds_of, "sqlite")
-def _(element: Column, compiler: SQLCompiler, **kw: Any) -> str:
-    """Take the fraction from the text: SQLite's own functions would round it."""
-    (timestamp_text,) = _compiled(element, compiler, **kw)
-    seconds = f"(strftime('%s', substr(m, 1, 19)) + {YEAR_1})"
-    return f"(SELECT {seconds} * 1000000 + substr(substr(m, 21) || '000000', 1, 6) FROM (SELECT {timestamp_text} AS m))"
-
-
-@compiles(timestamp_of)
-def _(element: Column, compiler: SQLCompiler, **kw: Any) -> str:
-    (number,) = _compiled(element, compiler, **kw)
-    days = "make_interval(days => CAST(m / 86400000000 AS integer))"
-    rest = "mod(m, 86400000000) * interval '1 microsecond'"  # a driver would take % for a parameter
-    timestamp_text = f"(timestamp '0001-01-01' + {days} + {rest}) AT TIME ZONE 'UTC'"
-    return f"(SELECT {timestamp_text} FROM (SELECT {number} AS m) AS it)"
-
-
-@compiles(timestamp_of, "sqlite")
-def _(element: Column, compiler: SQLCompiler, **kw: Any) -> str:
-    (number,) = _compiled(element, compiler, **kw)
-    seconds = f"strftime('%Y-%m-%d %H:%M:%S', m / 1000000 - {YEAR_1}, 'unixepoch')"
-    return f"(SELECT {seconds} || printf('.%06d', m % 1000000) FROM (SELECT {number} AS m))"
-
-
-@compiles(months_later)
-def _(element: Column, compiler: SQLCompiler, **kw: Any) -> str:
-    timestamp_text, months = _compiled(element, compiler, **kw)
-    month = "extract(year FROM m) * 12 + extract(month FROM m) - 1 + n"
-    later = "(m + make_interval(months => CAST(n AS integer))) AT TIME ZONE 'UTC'"
-    given = f"(SELECT {timestamp_text} AT TIME ZONE 'UTC' AS m, {months} AS n) AS it"
-    return f"(SELECT CASE WHEN {month} BETWEEN 12 AND 119999 THEN {later} END FROM {given})"
-
-
-@compiles(months_later, "sqlite")
-def _(element: Column, compiler: SQLCompiler, **kw: Any) -> str:
-    """Compute the last day of the month, as SQLite's months run over into the next one."""
-    timestamp_text, months = _compiled(element, compiler, **kw)
-    month = "strftime('%Y', m) * 12 + strftime('%m', m) - 1 + n"
-    first = "printf('%04d-%02d-01', k / 12, k % 12 + 1)"
-    day = f"min(CAST(substr(m, 9, 2) AS INTEGER), CAST(strftime('%d', {first}, '+1 month', '-1 day') AS INTEGER))"
-    later = f"substr({first}, 1, 8) || printf('%02d', {day}) || substr(m, 11)"
-    given = f"(SELECT m, {month} AS k FROM (SELECT {timestamp_text} AS m, {months} AS n))"
-    return f"(SELECT CASE WHEN k BETWEEN 12 AND 119999 THEN {later} END FROM {given})"
-
-
-@compiles(duration_of)
-def _(element: Column, compiler: SQLCompiler, **kw: Any) -> str:
-    return "CAST(extract(epoch FROM {}) * 1000000 AS bigint)".format(*_compiled(element, compiler, **kw))
-
-
-@compiles(duration_of, "sqlite")
-def _(element: Column, compiler: SQLCompiler, **kw: Any) -> str:
-    """Read the duration from a timestamp: SQLAlchemy stores it as one that is as far from 1970."""
-    (duration_text,) = _compiled(element, compiler, **kw)
-    seconds = "CAST(strftime('%s', substr(m, 1, 19)) AS INTEGER)"
-    return f"(SELECT {seconds} * 1000000 + substr(substr(m, 21) || '000000', 1, 6) FROM (SELECT {duration_text} AS m))"
-
-
-@compiles(at_utc)
-def _(element: Column, compiler: SQLCompiler, **kw: Any) -> str:
-    return "(CAST({} AS timestamp) AT TIME ZONE 'UTC')".format(*_compiled(element, compiler, **kw))
-
-
-@compiles(at_utc, "sqlite")
-def _(element: Column, compiler: SQLCompiler, **kw: Any) -> str:
-    """Add a time of day to a date, as columns of timestamps have one: they are compared as texts."""
-    (timestamp_text,) = _compiled(element, compiler, **kw)
-    if storage_form(element.clauses.clauses[0]) != "date":
-        return timestamp_text
-    return f"(SELECT m || substr(' 00:00:00.000000', length(m) - 9) FROM (SELECT {timestamp_text} AS m))"
-
-
-@compiles(day_of)
-def _(element: Column, compiler: SQLCompiler, **kw: Any) -> str:
-    return "CAST({} AT TIME ZONE 'UTC' AS date)".format(*_compiled(element, compiler, **kw))
-
-
-@compiles(day_of, "sqlite")
-def _(element: Column, compiler: SQLCompiler, **kw: Any) -> str:
-    return "substr({}, 1, 10)".format(*_compiled(element, compiler, **kw))
-
-
-@compiles(within_or_null)
-def _(element: Column, compiler: SQLCompiler, **kw: Any) -> str:
-    """Turn null into a number that is too small, which becomes null: PostgreSQL's functions ignore nulls."""
-    number, low, high = _compiled(element, compiler, **kw)
-    return f"nullif(nullif(least(greatest({number}, {low} - 1), {high} + 1), {low} - 1), {high} + 1)"
-
-
-@compiles(within_or_null, "sqlite")
-def _(element: Column, compiler: SQLCompiler, **kw: Any) -> str:
-    number, low, high = _compiled(element, compiler, **kw)
-    return f"nullif(nullif(min(max({number}, {low} - 1), {high} + 1), {low} - 1), {high} + 1)"

@@ -3,19 +3,26 @@
 What doesn't depend on rows is not translated but evaluated once, as any expression is, and becomes a parameter.
 """
 
+import enum
+import uuid
 from abc import ABC, abstractmethod
+from datetime import date, time, timedelta
+from decimal import Decimal
 from typing import Any, NoReturn
 
-from sqlalchemy import case, false, func
+from sqlalchemy import case, cast, false, func, literal, null
+from sqlalchemy.types import BigInteger, Boolean, Double, Enum, String, TypeEngine
 
 from afterwork.language.run.compile import compiled
 from afterwork.language.run.evaluation import BudgetExhausted, Frame, Untranslatable
-from afterwork.language.sql.parameters import parameter
+from afterwork.language.run.values import as_stored, as_timestamp
+from afterwork.language.sql.dialects import ExactDecimal
 from afterwork.language.sql.rowset import Column, Entity, KnownObject, RowSet, Term
-from afterwork.language.sql.timestamps import as_timestamp_column, calculable
+from afterwork.language.sql.timestamps import DurationType, TimestampType, as_timestamp_column, calculable
 from afterwork.language.typed import types
 from afterwork.language.typed.nodes import TypedConstant, TypedNode, VariableRead, walk
-from afterwork.language.typed.types import ObjectType, TypeOf
+from afterwork.language.typed.signature import TypePattern
+from afterwork.language.typed.types import EnumType, ObjectType, Type, TypeOf
 
 Translated = Term | Entity | KnownObject | RowSet
 
@@ -108,4 +115,43 @@ class Translator(ABC):
 
     def parameter(self, node: TypedNode, value: Any, like: Term | None = None) -> Term:
         """Return a known value as a parameter, of the type of the term `like` that it will be compared with."""
-        return parameter(node.type, value, like) or self.refuse(node, "it is no single value")
+        return _parameter(node.type, value, like) or self.refuse(node, "it is no single value")
+
+
+PARAMETER_CLASSES = (bool, int, float, Decimal, str, date, time, timedelta, uuid.UUID, bytes, enum.Enum)
+"""The classes of values that can be parameters."""
+
+COLUMN_TYPES: dict[Type, TypeEngine[Any]] = {
+    types.BOOLEAN: Boolean(),
+    types.INTEGER: BigInteger(),
+    types.DECIMAL: ExactDecimal(),
+    types.REAL: Double(),
+    types.STRING: String(),
+    types.DATETIME: TimestampType(),
+    types.TIMESPAN: DurationType(),
+}
+
+
+def _parameter(type_: Type, value: Any, like: Term | None) -> Term | None:
+    """Return a value with the column type of `like`, the term to compare it with; None for a collection."""
+    column_type = like.column_type if like is not None and like.column_type is not None else _column_type(type_)
+    if value is None:
+        # PostgreSQL needs the type of each null
+        typed_null = null() if column_type is None else cast(null(), column_type)
+        return Term(typed_null, type_, True, column_type, calculated=False, known_null=True)
+    if not isinstance(value, PARAMETER_CLASSES):
+        return None
+    if type_ == types.DATETIME and isinstance(value, date):
+        value = as_stored(as_timestamp(value), column_type)
+    bound_as = None if isinstance(value, float) and isinstance(column_type, ExactDecimal) else column_type
+    return Term(literal(value, bound_as), type_, False, column_type, calculated=False)
+
+
+def null_parameter(pattern: TypePattern) -> Column:
+    """Return null, with the type that an operator expects."""
+    column_type = COLUMN_TYPES.get(types.BASIC_TYPES[pattern.name.lower()])
+    return null() if column_type is None else cast(null(), column_type)
+
+
+def _column_type(type_: Type) -> TypeEngine[Any] | None:
+    return Enum(type_.cls, native_enum=False) if isinstance(type_, EnumType) else COLUMN_TYPES.get(type_)

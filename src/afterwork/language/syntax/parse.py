@@ -36,7 +36,9 @@ def parse(text: str, dialect: Dialect = "original") -> ParsedText:
     `dialect="omg"` applies the precedence of the OCL 2.4 standard, which differs from the original's (see
     `precedence.py`); `warnings` lists the parts that the two read differently. Raises `BadSyntax`.
     """
-    _check_length(text)
+    if len(text) > MAX_TEXT_LENGTH:
+        problem = f"It is too long: {len(text):,} characters, {MAX_TEXT_LENGTH:,} are allowed."
+        raise BadSyntax(text, MAX_TEXT_LENGTH, problem)
     builder = TreeBuilder(text, dialect)
     tree = _build(builder, _parse(text))
     if depth(tree) > MAX_DEPTH:
@@ -49,13 +51,6 @@ def _build(builder: TreeBuilder, raw: Tree[Token]) -> Node:
         return builder.transform(raw)  # type: ignore[no-any-return]
     except VisitError as error:
         raise error.orig_exc from None
-
-
-def _check_length(text: str) -> None:
-    if len(text) > MAX_TEXT_LENGTH:
-        raise BadSyntax(
-            text, MAX_TEXT_LENGTH, f"It is too long: {len(text):,} characters, {MAX_TEXT_LENGTH:,} are allowed."
-        )
 
 
 @functools.cache

@@ -2,7 +2,9 @@
 
 import difflib
 from collections.abc import Iterable, Mapping
-from typing import Any
+from typing import TypeVar
+
+Value = TypeVar("Value")
 
 
 def folded(name: str) -> str:
@@ -10,7 +12,7 @@ def folded(name: str) -> str:
     return name.replace("_", "").lower()
 
 
-def find(known: Mapping[str, Any], name: str) -> Any:
+def find(known: Mapping[str, Value], name: str) -> Value | None:
     """Return the value that a name means; None if there is none.
 
     An exact key goes first; else a key matches that is the only one to differ in nothing that counts.

@@ -1,10 +1,10 @@
 """The parser's raw tree → the nodes of `tree.py`."""
 
 import re
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from decimal import Decimal
-from typing import Any, TypeVar
+from typing import Any
 
 from lark import Token, v_args
 from lark.visitors import Transformer_NonRecursive
@@ -14,7 +14,8 @@ from afterwork.language.syntax import tree
 from afterwork.language.syntax.precedence import ASSIGN, PRECEDENCES, Dialect, dialects_agree, join_chain
 from afterwork.language.syntax.tree import Node, Parameter, TextRange, TypeName
 
-Item = TypeVar("Item")
+Build = Callable[[object, Any, list[Any]], Node]
+"""A method of the builder: makes the node of a rule from its position and its parts."""
 
 MAX_NUMBER_DIGITS = 18
 """The most digits of a number: this many fit into the whole numbers of every database."""
@@ -43,6 +44,20 @@ class _Argument(Node):
     node: Node
     declared: TypeName | None
     value: Node | None
+
+
+def _after_source(kind: type[tree.Dot | tree.PathName | tree.Arrow]) -> Build:
+    """Return the method for a name after a source, with arguments if it is a call."""
+
+    def build(self: object, meta: Any, parts: list[Any]) -> Node:
+        source, name, *arguments = parts
+        return kind(text_range(meta), source, str(name), (arguments[0] or ()) if arguments else None)
+
+    return build
+
+
+def _constant(value: bool | None) -> Build:
+    return lambda self, meta, parts: tree.Literal(text_range(meta), value)
 
 
 @v_args(meta=True)
@@ -85,23 +100,9 @@ class TreeBuilder(Transformer_NonRecursive[Token, Any]):
 
     # After a source
 
-    def dot(self, meta: Any, parts: list[Any]) -> Node:
-        return tree.Dot(text_range(meta), parts[0], str(parts[1]), None)
-
-    def dot_call(self, meta: Any, parts: list[Any]) -> Node:
-        return tree.Dot(text_range(meta), parts[0], str(parts[1]), parts[2] or ())
-
-    def path(self, meta: Any, parts: list[Any]) -> Node:
-        return tree.PathName(text_range(meta), parts[0], str(parts[1]), None)
-
-    def path_call(self, meta: Any, parts: list[Any]) -> Node:
-        return tree.PathName(text_range(meta), parts[0], str(parts[1]), parts[2] or ())
-
-    def arrow(self, meta: Any, parts: list[Any]) -> Node:
-        return tree.Arrow(text_range(meta), parts[0], str(parts[1]), None)
-
-    def arrow_call(self, meta: Any, parts: list[Any]) -> Node:
-        return tree.Arrow(text_range(meta), parts[0], str(parts[1]), parts[2] or ())
+    dot = dot_call = _after_source(tree.Dot)
+    path = path_call = _after_source(tree.PathName)
+    arrow = arrow_call = _after_source(tree.Arrow)
 
     def may_run(self, meta: Any, parts: list[Any]) -> Node:
         return tree.MayRun(text_range(meta), parts[0])
@@ -125,14 +126,7 @@ class TreeBuilder(Transformer_NonRecursive[Token, Any]):
     def string(self, meta: Any, parts: list[Any]) -> Node:
         return tree.Literal(text_range(meta), unescaped(str(parts[0])[1:-1]))
 
-    def true(self, meta: Any, parts: list[Any]) -> Node:
-        return tree.Literal(text_range(meta), True)
-
-    def false(self, meta: Any, parts: list[Any]) -> Node:
-        return tree.Literal(text_range(meta), False)
-
-    def null(self, meta: Any, parts: list[Any]) -> Node:
-        return tree.Literal(text_range(meta), None)
+    true, false, null = map(_constant, (True, False, None))
 
     def label(self, meta: Any, parts: list[Any]) -> Node:
         return tree.Label(text_range(meta), str(parts[0])[1:])

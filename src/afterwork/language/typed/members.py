@@ -11,7 +11,7 @@ from decimal import Decimal
 from typing import Any
 
 from sqlalchemy import Column, Enum, Interval, inspect
-from sqlalchemy.orm import ColumnProperty, Mapper, RelationshipProperty
+from sqlalchemy.orm import ColumnProperty, Mapper
 from sqlalchemy.types import TypeDecorator, TypeEngine
 
 from afterwork.language.typed import types
@@ -67,14 +67,11 @@ def members_of(cls: type, transients: tuple[str, ...] = ()) -> Mapping[str, Memb
         members[attribute.key] = _attribute(attribute)
     for end in mapper.relationships:
         if end.lazy not in UNREADABLE_LOADERS:
-            members[end.key] = _end(end)
+            many, ordered = bool(end.uselist), bool(end.order_by)
+            members[end.key] = AssociationEnd(end.key, end.mapper.class_, many, ordered, not end.viewonly)
     for key in transients:
         members[key] = AttributeMember(key, types.ANY, True, True, None, False)
     return members
-
-
-def _end(end: RelationshipProperty[Any]) -> AssociationEnd:
-    return AssociationEnd(end.key, end.mapper.class_, bool(end.uselist), bool(end.order_by), not end.viewonly)
 
 
 def _attribute(attribute: ColumnProperty[Any]) -> AttributeMember:
@@ -87,7 +84,9 @@ def _attribute(attribute: ColumnProperty[Any]) -> AttributeMember:
 
 def _value_type(column_type: TypeEngine[Any]) -> Type:
     """Return the type of a column's values: a decorator that converts them declares it by its return annotation."""
-    if not isinstance(column_type, TypeDecorator) or not _makes_values(column_type):
+    if not isinstance(column_type, TypeDecorator) or (
+        type(column_type).process_result_value is TypeDecorator.process_result_value
+    ):
         return _stored_type(column_type)
     try:
         annotation = typing.get_type_hints(type(column_type).process_result_value).get("return")
@@ -96,10 +95,6 @@ def _value_type(column_type: TypeEngine[Any]) -> Type:
     alternatives = typing.get_args(annotation) or (annotation,)
     classes = [cls for cls in alternatives if isinstance(cls, type) and cls is not type(None)]
     return type_of_class(classes[0]) if len(classes) == 1 else types.ANY
-
-
-def _makes_values(column_type: TypeDecorator[Any]) -> bool:
-    return type(column_type).process_result_value is not TypeDecorator.process_result_value
 
 
 def _stored_type(column_type: TypeEngine[Any]) -> Type:

@@ -32,26 +32,6 @@ class ModelMethod:
     effects: bool = True
 
 
-def no_methods(cls: type) -> Mapping[str, ModelMethod]:
-    """Return no methods, for a model whose methods can't be called."""
-    return {}
-
-
-def no_names(cls: type) -> Sequence[str]:
-    """Return no names, for a class that has none of a sort."""
-    return ()
-
-
-def no_external_id(obj: object) -> str | None:
-    """Return no external id, for a model without them."""
-    return None
-
-
-def no_object(session: Session, cls: type, text: str) -> object | None:
-    """Return no object, for a model without external ids."""
-    return None
-
-
 @dataclass(frozen=True)
 class Names:
     """The names of a model. `Names.of(Base)` knows the mapped classes; the caller may supply the rest.
@@ -62,12 +42,12 @@ class Names:
     """
 
     classes: Mapping[str, type]
-    methods: Callable[[type], Mapping[str, ModelMethod]] = no_methods
-    view_models: Callable[[type], Sequence[str]] = no_names
-    transients: Callable[[type], Sequence[str]] = no_names
+    methods: Callable[[type], Mapping[str, ModelMethod]] = lambda cls: {}
+    view_models: Callable[[type], Sequence[str]] = lambda cls: ()
+    transients: Callable[[type], Sequence[str]] = lambda cls: ()
     states: Callable[[type], Sequence[StateAttribute]] = states_in
-    external_id: Callable[[object], str | None] = no_external_id
-    find: Callable[[Session, type, str], object | None] = no_object
+    external_id: Callable[[object], str | None] = lambda obj: None
+    find: Callable[[Session, type, str], object | None] = lambda session, cls, text: None
     clock: Clock = field(default_factory=SystemClock)
 
     @classmethod
@@ -77,9 +57,7 @@ class Names:
         return cls({mapper.class_.__name__: mapper.class_ for mapper in mappers}, **supplied)
 
     def find_class(self, name: str) -> type | None:
-        """Return the class of a name; None if there is none."""
-        cls: type | None = find(self.classes, name)
-        return cls
+        return find(self.classes, name)
 
     @property
     def enumerations(self) -> list[EnumType]:
@@ -88,9 +66,7 @@ class Names:
         return [type_ for type_ in member_types if isinstance(type_, EnumType)]
 
     def find_enumeration(self, name: str) -> EnumType | None:
-        """Return the enumeration of a name; None if there is none."""
-        enumeration: EnumType | None = find({str(type_): type_ for type_ in self.enumerations}, name)
-        return enumeration
+        return find({str(type_): type_ for type_ in self.enumerations}, name)
 
     def subclasses(self, cls: type) -> list[type]:
         """Return a class and all its subclasses."""
@@ -109,16 +85,11 @@ class Names:
         return members_of(cls, tuple(self.transients(cls)))
 
     def find_member(self, cls: type, name: str) -> Member | None:
-        """Return the attribute or association end of a name; None if there is none."""
-        member: Member | None = find(self.members(cls), name)
-        return member
+        return find(self.members(cls), name)
 
     def find_method(self, cls: type, name: str) -> ModelMethod | None:
-        """Return the method of a name; None if there is none."""
-        method: ModelMethod | None = find(self.methods(cls), name)
-        return method
+        return find(self.methods(cls), name)
 
     def find_view_model(self, cls: type, name: str) -> str | None:
         """Return the view model of a name as the model spells it; None if there is none."""
-        view_model: str | None = find({known: known for known in self.view_models(cls)}, name)
-        return view_model
+        return find({known: known for known in self.view_models(cls)}, name)

@@ -4,21 +4,24 @@ It is compiled to closures, or translated to SQL. Shorthand is written out: an i
 collect is a call of `collect`, and a word is a variable, a member or a class.
 """
 
-from collections.abc import Iterator
-from dataclasses import dataclass, fields
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from typing import Any
 
-from afterwork.language.syntax.tree import TextRange
+from afterwork.language.syntax.tree import Node, children
 from afterwork.language.typed.members import AssociationEnd, AttributeMember
-from afterwork.language.typed.names import ModelMethod
+from afterwork.language.typed.names import ModelMethod, Names
 from afterwork.language.typed.operator import Operator
-from afterwork.language.typed.types import Type
+from afterwork.language.typed.types import ObjectType, Type
+
+SELF_SLOT = 1
+"""The slot of `self` in a frame; slot 0 holds the evaluation."""
 
 
 @dataclass(frozen=True, slots=True)
-class TypedNode:
+class TypedNode(Node):
     """The base of all typed nodes."""
 
-    at: TextRange
     type: Type
 
 
@@ -194,19 +197,21 @@ class TypedBlock(TypedNode):
     statements: tuple[TypedNode, ...]
 
 
-def children(node: TypedNode) -> Iterator[TypedNode]:
-    """Yield the children of a node, from left to right."""
-    for child_field in fields(node):
-        value = getattr(node, child_field.name)
-        if isinstance(value, TypedNode):
-            yield value
-        elif isinstance(value, tuple):
-            yield from (item for item in value if isinstance(item, TypedNode))
+@dataclass(frozen=True, slots=True)
+class TypedExpression:
+    """A checked expression, which means something in a model. An evaluation needs a frame of `slots` slots."""
+
+    text: str
+    tree: TypedNode
+    names: Names
+    self_type: ObjectType | None
+    variables: Mapping[str, VariableRead]
+    slots: int
 
 
 def walk(node: TypedNode) -> Iterator[TypedNode]:
     """Yield a node and all its descendants."""
-    pending = [node]
+    pending: list[Any] = [node]
     while pending:
         current = pending.pop()
         yield current

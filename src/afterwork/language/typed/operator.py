@@ -1,14 +1,25 @@
 """One operator: its signature, how it is evaluated, its SQL, and its documentation.
 
-Checks, compiling, SQL, completion and the reference (`docs/reference/language.md`) all read these rows.
+Checks, compiling, SQL, completion and the reference (`docs/reference/language.md`) all read it. `Declare` stands on the
+function that evaluates it:
+
+    @Declare("String.length : Integer", columns=columns.length)
+    def length(text: str) -> int:
+        "The number of characters. `'abc'.length` = `3`"
+        return len(text)
 """
 
-from collections.abc import Callable
+import re
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import cached_property
+from types import ModuleType
 from typing import Any
 
 from afterwork.language.typed.signature import Signature, parse_signature
+
+EXPLAINED = re.compile(r"(.+) `([^`]+)` = `([^`]+)`")
+"""The effect of an operator, and an example: an expression and its result."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,6 +57,9 @@ class AssociationFunction:
     function: Callable[..., Any]
 
 
+OperatorFunction = ValueFunction | EvaluationFunction | FrameFunction | DatabaseQuery | AssociationFunction
+
+
 @dataclass(frozen=True, slots=True)
 class ColumnTranslation:
     """A function of column expressions. As with `ValueFunction`, the result is null if an operand is."""
@@ -65,7 +79,7 @@ class Operator:
     """One operator of one type of source. `example` is an expression with its result, also an expression."""
 
     text: str
-    value: ValueFunction | EvaluationFunction | FrameFunction | DatabaseQuery | AssociationFunction
+    value: OperatorFunction
     doc: str
     example: tuple[str, str]
     sql: ColumnTranslation | CallTranslation | None = None
@@ -80,3 +94,49 @@ class Operator:
     def name(self) -> str:
         """Its name as the reference writes it."""
         return self.signature.name
+
+
+class _Declared(tuple[Operator, ...]):
+    """The operators that one function evaluates."""
+
+
+@dataclass(frozen=True)
+class Declare:
+    """Declares that a function evaluates the operator with the signature `text`.
+
+    `doc`, or the function's docstring, explains it and ends with an example. `columns` is its SQL as a function of
+    columns, `call` its SQL as a function of the translator and the call. One declaration above another is a further
+    signature of the same operator, with everything else as below.
+    """
+
+    text: str
+    doc: str = ""
+    kind: type[OperatorFunction] = ValueFunction
+    columns: Callable[..., Any] | None = None
+    call: Callable[..., Any] | None = None
+    effects: bool = False
+
+    def __call__(self, function: Callable[..., Any] | _Declared) -> _Declared:
+        if isinstance(function, _Declared):
+            first = function[0]
+            return _Declared(
+                (*function, Operator(self.text, first.value, *self._explained(), first.sql, first.effects))
+            )
+        sql: ColumnTranslation | CallTranslation | None = None
+        if self.columns is not None:
+            sql = ColumnTranslation(self.columns)
+        elif self.call is not None:
+            sql = CallTranslation(self.call)
+        explained = self._explained(function.__doc__)
+        return _Declared((Operator(self.text, self.kind(function), *explained, sql, self.effects),))
+
+    def _explained(self, docstring: str | None = None) -> tuple[str, tuple[str, str]]:
+        """Return the explanation and the example. `python -OO` has no docstrings."""
+        match = EXPLAINED.fullmatch(" ".join((self.doc or docstring or "").split()))
+        return (match[1], (match[2], match[3])) if match else ("", ("", ""))
+
+
+def declared_in(*modules: ModuleType) -> Sequence[Operator]:
+    """Return the operators that modules declare, in the order in which they stand there."""
+    values = (value for module in modules for value in vars(module).values())
+    return [operator for value in values if isinstance(value, _Declared) for operator in value]

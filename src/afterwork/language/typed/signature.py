@@ -47,6 +47,11 @@ class Signature:
     result: TypePattern
 
     @property
+    def patterns(self) -> list[TypePattern]:
+        """The pattern of each operand, the source first."""
+        return [self.source, *(parameter.pattern for parameter in self.parameters)]
+
+    @property
     def min_arguments(self) -> int:
         """The number of required arguments."""
         return sum(not (parameter.optional or parameter.repeated) for parameter in self.parameters)

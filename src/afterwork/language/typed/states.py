@@ -73,7 +73,6 @@ class MachineStates:
         return all(folded(word) in within for word in before)
 
     def knows(self, text: str) -> bool:
-        """Return whether a text names a state."""
         return bool(self.stored_values(text))
 
     def is_in(self, stored: Any, text: str) -> bool:

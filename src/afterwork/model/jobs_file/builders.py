@@ -15,8 +15,7 @@ from afterwork.model.expression import expression_of
 from afterwork.model.jobs_file.start_options import JOB, run_options, start_of
 from afterwork.model.jobs_file.table import JobTable
 from afterwork.model.method import Method, method
-from afterwork.model.once import once_of
-from afterwork.model.timer import timers_of
+from afterwork.model.timer import once_of, timers_of
 from afterwork.model.variable import variable
 from afterwork.model.viewmodel import ViewModel, action, column, on_exception, withdraw
 from afterwork.model.when import Timer, WhenStale

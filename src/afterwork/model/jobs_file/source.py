@@ -8,7 +8,6 @@ from pathlib import Path
 from typing import Any, NoReturn
 
 from afterwork.errors import BadJobsFile
-from afterwork.model.jobs_file.yaml import parsed as yaml_parsed
 
 Keys = tuple[str, ...]
 """The path to a part of a file: `("view_models", "SeeOrders", "when")`."""
@@ -85,4 +84,43 @@ def _toml(path: Path, text: str) -> Any:
         raise BadJobsFile(str(path), None, str(error)) from None
 
 
-_PARSERS: Mapping[str, Callable[[Path, str], Any]] = {".toml": _toml, ".yaml": yaml_parsed, ".yml": yaml_parsed}
+BOOLEAN = "tag:yaml.org,2002:bool"
+
+
+def _yaml(path: Path, text: str) -> Any:
+    """As in TOML, only `true` and `false` are Booleans, so that `on` can be a key. A duplicate key is an error."""
+    try:
+        import yaml
+    except ImportError:
+        problem = "it is YAML, which needs PyYAML. Try: pip install 'afterwork[yaml]', or write it as TOML"
+        raise BadJobsFile(str(path), None, problem) from None
+    try:
+        return yaml.load(text, _loader())
+    except yaml.MarkedYAMLError as error:
+        line = None if error.problem_mark is None else error.problem_mark.line + 1
+        raise BadJobsFile(str(path), line, f"{error.problem}") from None
+    except yaml.YAMLError as error:
+        raise BadJobsFile(str(path), None, str(error)) from None
+
+
+def _loader() -> Any:
+    import yaml
+
+    class Loader(yaml.SafeLoader):
+        def construct_mapping(self, node: Any, deep: bool = False) -> dict[Any, Any]:
+            keys = [self.construct_object(key, deep=True) for key, _ in node.value]
+            for index, key in enumerate(keys):
+                if key in keys[:index]:
+                    mark = node.value[index][0].start_mark
+                    raise yaml.constructor.ConstructorError(None, None, f"{key!r} is there twice", mark)
+            return super().construct_mapping(node, deep)
+
+    Loader.yaml_implicit_resolvers = {
+        first: [resolver for resolver in resolvers if resolver[0] != BOOLEAN]
+        for first, resolvers in yaml.SafeLoader.yaml_implicit_resolvers.items()
+    }
+    Loader.add_implicit_resolver(BOOLEAN, re.compile("^(?:true|false)$"), ["t", "f"])
+    return Loader
+
+
+_PARSERS: Mapping[str, Callable[[Path, str], Any]] = {".toml": _toml, ".yaml": _yaml, ".yml": _yaml}

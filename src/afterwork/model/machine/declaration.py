@@ -29,23 +29,18 @@ class Player(Protocol):
 
     def listen(self, owner: type) -> None:
         """Ensure that the moves of a class's objects are saved with them."""
-        ...
 
     def check(self, machine: "Machine", obj: Any) -> None:
         """Raise `BadDeclaration` if an object can't have a machine, as when a guard is missing."""
-        ...
 
     def send(self, machine: "Machine", obj: Any, event: str, *args: Any, **kwargs: Any) -> Any:
         """Take an event. Raises `NotInThisState` if it is not possible now."""
-        ...
 
     def can(self, machine: "Machine", obj: Any, event: str) -> bool:
         """Return whether an event is possible now."""
-        ...
 
     def go_on(self, machine: "Machine", obj: Any) -> None:
         """Take all transitions without an event that are possible."""
-        ...
 
 
 class Machine(HasStates):
@@ -227,7 +222,6 @@ class _Trigger(Method[Any, None]):
 
 
 def machines_of(cls: type) -> Sequence[Machine]:
-    """Return the machines of a class."""
     machines: Sequence[Machine] = getattr(cls, MACHINES, ())
     return machines
 

@@ -13,8 +13,7 @@ from afterwork.events import SourceKind
 from afterwork.jobs.run import Outcome, Raised, Rejected, Succeeded
 from afterwork.jobs.session import RunSession
 from afterwork.jobs.source import Claim, ClaimedWork, Due, SourceContext
-from afterwork.model.variable import DUE
-from afterwork.model.variable_json import load_variables
+from afterwork.model.variable import DUE, load_variables
 from afterwork.sources.ticket import TicketSource
 from afterwork.store import progress
 from afterwork.store.lane_limits import LaneLimits

@@ -20,8 +20,7 @@ from afterwork.jobs.run import text_of
 from afterwork.jobs.session import RunSession, ended
 from afterwork.jobs.source import Due, OwnWork, RunOutcomes, Source, SourceContext, WorkerHandle
 from afterwork.model.timer import TimedWork
-from afterwork.model.variable import DUE, Variables
-from afterwork.model.variable_json import dump_variables
+from afterwork.model.variable import DUE, Variables, dump_variables
 from afterwork.sources.timer.criteria import found_by
 from afterwork.sources.timer.due_times import DuePlan, changed, plan, resumed
 from afterwork.sources.timer.noting import Noting

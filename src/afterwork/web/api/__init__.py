@@ -6,10 +6,10 @@ from sqlalchemy.exc import DataError, SQLAlchemyError
 
 from afterwork.errors import AfterworkError, BadRequest, MalformedExternalId, NotThere
 from afterwork.version import VERSION
-from afterwork.web.api import caches, lanes, machines, model, status, tickets, timers
 from afterwork.web.api.parameters import ApiProblem
-from afterwork.web.routes import driver_message
-from afterwork.web.site import Site
+from afterwork.web.api.routes import add_routes
+from afterwork.web.page import Site
+from afterwork.web.routes import reason
 
 PROBLEMS = {
     400: "The request is malformed",
@@ -34,27 +34,17 @@ def api(site: Site) -> FastAPI:
         responses={code: {"model": ApiProblem, "description": why} for code, why in PROBLEMS.items()},
     )
     made.add_exception_handler(AfterworkError, _problem)
-    made.add_exception_handler(SQLAlchemyError, _no_database)
-    made.add_exception_handler(DataError, _unstorable)
-    for kind in (status, tickets, timers, caches, machines, lanes, model):
-        made.include_router(kind.router(site))
+    made.add_exception_handler(SQLAlchemyError, _problem)
+    add_routes(made, site)
     return made
 
 
 async def _problem(request: Request, error: Exception) -> JSONResponse:
-    """Answer with an error of Afterwork's."""
     match error:
         case NotThere():
-            return JSONResponse({"detail": str(error)}, 404)
-        case BadRequest() | MalformedExternalId():
-            return JSONResponse({"detail": str(error)}, 400)
+            status = 404
+        case BadRequest() | MalformedExternalId() | DataError():
+            status = 400
         case _:
-            return JSONResponse({"detail": str(error)}, 503)
-
-
-async def _no_database(request: Request, error: Exception) -> JSONResponse:
-    return JSONResponse({"detail": f"The database says: {driver_message(error)}"}, 503)
-
-
-async def _unstorable(request: Request, error: Exception) -> JSONResponse:
-    return JSONResponse({"detail": f"The database can't hold what was asked for: {driver_message(error)}"}, 400)
+            status = 503
+    return JSONResponse({"detail": reason(error)}, status)

@@ -2,7 +2,7 @@
 
 from typing import Annotated
 
-from fastapi import Depends, HTTPException, Request
+from fastapi import Depends, HTTPException, Query, Request
 from pydantic import BaseModel, ConfigDict, Field
 
 from afterwork.insight import TicketFilter
@@ -42,6 +42,13 @@ class TicketQuery(BaseModel):
         return TicketFilter.read(self.search or "", self.state).narrowed(
             work=self.work, root=self.root, error=self.error, lane=self.lane
         )
+
+
+class TicketPageQuery(TicketQuery):
+    """Parameters of a page of tickets: at most `most` of those behind the ticket `after`."""
+
+    most: Annotated[int, Query(ge=1, le=1000)] = 50
+    after: str | None = None
 
 
 class TicketSelection(BaseModel):

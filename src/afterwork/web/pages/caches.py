@@ -1,7 +1,6 @@
 """Pages of caches: their states and causes, what they read, and who reads them."""
 
 import shlex
-from collections.abc import Collection
 from typing import get_args
 
 from markupsafe import Markup
@@ -10,15 +9,13 @@ from starlette.requests import Request
 from afterwork.derived.explain.explainer import State
 from afterwork.errors import BadRequest, shown
 from afterwork.pictures.dependency_diagram import Hrefs, dependency_diagram
-from afterwork.web.links import NOTHING, href, opened
-from afterwork.web.page import ActRequest, Page, PageAct, PageContent
-from afterwork.web.site import Site
+from afterwork.web.page import ActRequest, Page, PageAct, PageContent, Site
+from afterwork.web.render import NOTHING, href, opened
 
 STATES: tuple[State, ...] = get_args(State)
 
 
 def show_all(site: Site, request: Request) -> PageContent:
-    """Show each cache over all objects."""
     return PageContent("caches.html", {"caches": site.insight.caches()})
 
 
@@ -41,7 +38,7 @@ def show_one(site: Site, request: Request) -> PageContent:
     why, around = insight.explain(root, name), insight.around(root, name)
     hrefs = Hrefs(
         lambda cache, of: href(request, "caches", cache, of),
-        lambda groups: href(request, "caches", name, root, open=_groups(groups)),
+        lambda groups: href(request, "caches", name, root, open=sorted(groups) or [NOTHING]),
     )
     given = {
         "why": why,
@@ -78,10 +75,6 @@ def state_of(text: str | None) -> State | None:
         if state == text:
             return state
     raise BadRequest(f"A cache is never {shown(text)}. It is {', '.join(STATES)}.")
-
-
-def _groups(groups: Collection[str]) -> list[str]:
-    return sorted(groups) or [NOTHING]
 
 
 PAGES = (

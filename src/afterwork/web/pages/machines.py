@@ -7,9 +7,8 @@ from starlette.requests import Request
 
 from afterwork.insight import MachineView
 from afterwork.pictures.machine_diagram import machine_diagram
-from afterwork.web.links import href
-from afterwork.web.page import Page, PageContent
-from afterwork.web.site import Site
+from afterwork.web.page import Page, PageContent, Site
+from afterwork.web.render import href
 
 NOT_BEGUN = "(not begun)"
 

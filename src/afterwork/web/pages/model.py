@@ -5,9 +5,8 @@ from starlette.requests import Request
 
 from afterwork.insight.model import ModelView
 from afterwork.pictures.class_diagram import class_diagram
-from afterwork.web.links import href
-from afterwork.web.page import Page, PageContent
-from afterwork.web.site import Site
+from afterwork.web.page import Page, PageContent, Site
+from afterwork.web.render import href
 
 
 def show(site: Site, request: Request) -> PageContent:

@@ -3,14 +3,12 @@
 from collections.abc import Sequence
 from typing import get_args
 
-from markupsafe import Markup
 from starlette.requests import Request
 
 from afterwork.events import SourceKind
 from afterwork.insight import OverviewMinute
 from afterwork.pictures.charts import Bar, bar_chart
-from afterwork.web.page import Page, PageContent
-from afterwork.web.site import Site
+from afterwork.web.page import Page, PageContent, Site
 
 KINDS: Sequence[SourceKind] = get_args(SourceKind)
 
@@ -19,14 +17,10 @@ def show(site: Site, request: Request) -> PageContent:
     """Show a few numbers, the last hour, and what needs attention."""
     overview = site.insight.overview()
     done = sum(sum(minute.done.values()) for minute in overview.minutes)
-    chart = _chart(overview.minutes, done, overview.failed)
+    label = f"Runs in each minute of the last hour, by what started them: {done:,} done, {overview.failed:,} failed"
+    chart = bar_chart([_bar(minute) for minute in overview.minutes], label, "an hour ago", "now")
     given = {"overview": overview, "done": done, "chart": chart, "kinds": KINDS}
     return PageContent("overview.html", given)
-
-
-def _chart(minutes: Sequence[OverviewMinute], done: int, failed: int) -> Markup:
-    label = f"Runs in each minute of the last hour, by what started them: {done:,} done, {failed:,} failed"
-    return bar_chart([_bar(minute) for minute in minutes], label, "an hour ago", "now")
 
 
 def _bar(minute: OverviewMinute) -> Bar:

@@ -9,8 +9,7 @@ from afterwork.control import TICKET_ACTS, TicketAct, result_lines
 from afterwork.errors import BadRequest, shown
 from afterwork.insight import TicketFilter
 from afterwork.store.tickets.filter import QUALIFIERS, WANTED, Wanted
-from afterwork.web.page import ActRequest, Page, PageAct, PageContent
-from afterwork.web.site import Site
+from afterwork.web.page import ActRequest, Page, PageAct, PageContent, Site
 
 PAGE_SIZE = 50
 
@@ -48,7 +47,6 @@ def options_of(wanted: TicketFilter) -> str:
 
 
 def show_one(site: Site, request: Request) -> PageContent:
-    """Show one ticket."""
     return PageContent("ticket.html", {"detail": site.insight.ticket(request.path_params["key"])})
 
 

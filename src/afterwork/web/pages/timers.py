@@ -1,4 +1,4 @@
-"""Pages of timers: their due times, their runs, and the acts on them."""
+"""Pages of timers: their due times and their runs."""
 
 from collections.abc import Sequence
 
@@ -7,9 +7,8 @@ from starlette.requests import Request
 
 from afterwork.insight.history import RunMinute
 from afterwork.pictures.charts import Bar, bar_chart
-from afterwork.web.page import ActRequest, Page, PageAct, PageContent
+from afterwork.web.page import Page, PageContent, Site
 from afterwork.web.render import seconds
-from afterwork.web.site import Site
 
 MAX_CHART_BARS = 40
 """The most bars of a chart, each a minute in which runs of the timer ended."""
@@ -19,7 +18,6 @@ MAX_NAMED = 500
 
 
 def show(site: Site, request: Request) -> PageContent:
-    """Show all timers."""
     return PageContent("timers.html", {"timers": site.insight.timers()})
 
 
@@ -61,34 +59,4 @@ def _at(minute: RunMinute) -> str:
     return f"{minute.minute:%H:%M} UTC"
 
 
-def _run(site: Site, request: ActRequest) -> str:
-    name = str(request.path["name"])
-    return f"{name} has {site.control.run_now(name, request.who):,} matches. Servers run them now."
-
-
-def _cancel(site: Site, request: ActRequest) -> str:
-    name = str(request.path["name"])
-    cancelled = site.control.cancel(name, request.who)
-    asked_too = f", and {cancelled.asked_to_stop:,} that run were asked to stop" if cancelled.asked_to_stop else ""
-    return f"{cancelled.ended:,} matches of {name} cancelled{asked_too}."
-
-
-def _pause(site: Site, request: ActRequest) -> str:
-    name = str(request.path["name"])
-    site.control.pause_timer(name, request.who)
-    return f"Timer {name} is paused. Current runs go on; nothing more begins."
-
-
-def _resume(site: Site, request: ActRequest) -> str:
-    name = str(request.path["name"])
-    site.control.resume_timer(name, request.who)
-    return f"Timer {name} is resumed."
-
-
 PAGES = (Page("/timers", show), Page("/timers/{name}", show_one))
-ACTS = (
-    PageAct("/timers/{name}/run", _run),
-    PageAct("/timers/{name}/cancel", _cancel),
-    PageAct("/timers/{name}/pause", _pause),
-    PageAct("/timers/{name}/resume", _resume),
-)

@@ -1,4 +1,4 @@
-"""Checks that servers are running, and that all clocks agree."""
+"""Checks that servers are running, that they serve all waiting work, and that all clocks agree."""
 
 from collections.abc import Iterator
 from datetime import datetime, timedelta
@@ -7,13 +7,16 @@ from sqlalchemy import text
 
 from afterwork.insight import servers
 from afterwork.insight.check.finding import CheckContext, Finding
+from afterwork.store.routing import STARTS
 from afterwork.store.server_rows import ServerRow
+from afterwork.store.tickets.statements import tickets_of
+from afterwork.store.tickets.walk import TicketWalk
 
 WHY = "Due times are compared with it. Set the clocks of all machines by NTP."
 
 
 def look(scene: CheckContext) -> Iterator[Finding]:
-    """Yield the running servers, and clocks that differ."""
+    """Yield the running servers, clocks that differ, and work that no server does."""
     living = servers.living(scene.database, scene.connection, scene.now)
     start = "Start one: afterwork serve MODULE:APP --database URL"
     yield Finding(f"servers: {', '.join(living) or 'none'}", bool(living), start, is_note=True)
@@ -22,6 +25,7 @@ def look(scene: CheckContext) -> Iterator[Finding]:
         now = scene.connection.execute(text("SELECT clock_timestamp()")).scalar_one()
         yield _of_this_machine(scene, now)
     yield from _of_servers(scene, now)
+    yield from _unserved(scene)
 
 
 def _of_this_machine(scene: CheckContext, database_time: datetime) -> Finding:
@@ -49,3 +53,20 @@ def _apart(apart: timedelta) -> str:
 
 def _span(span: timedelta) -> str:
     return f"{span.total_seconds():,.1f} s"
+
+
+def _unserved(scene: CheckContext) -> Iterator[Finding]:
+    """Yield lanes and sources that no running server serves."""
+    views = servers.views(scene.database, scene.connection, (), scene.now)
+    living = [server for server in views if server.presence != "gone"]
+    if not living:
+        return
+    tickets = tickets_of(scene.model.contract, scene.database.dialect)
+    for lane in TicketWalk(tickets, scene.now).lanes(scene.connection):
+        if not any(server.serves.serves(lane, "ticket") for server in living):
+            advice = f"Start one that does: afterwork serve MODULE:APP --lanes {lane} --database URL"
+            yield Finding(f"tickets wait in the lane {lane}, which no server serves", False, advice)
+    is_wanted = {"tickets": True, "timers": bool(scene.model.timers), "caches": bool(scene.model.derivations)}
+    for start in STARTS:
+        if is_wanted[start] and not any(server.serves.does(start) for server in living):
+            yield Finding(f"no server runs {start}", False, "Start one without --only, or with it in that list.")

@@ -1,4 +1,4 @@
-"""Events about derived values and the capture of changes."""
+"""Events about what starts work: timers, and derived values with the capture of changes."""
 
 import logging
 from collections.abc import Mapping
@@ -49,3 +49,40 @@ class Missed(LoggedEvent):
 
 DerivedEvent = NotInSql | OtherCode | Missed
 """All events of derivations."""
+
+
+@dataclass(frozen=True)
+class Fired(LoggedEvent):
+    """A round of a timer for a due time, with the number of objects that matched."""
+
+    level = logging.DEBUG
+    message = "timer %(timer)s, due %(due)s: %(matches)d matches"
+
+    timer: str
+    due: str
+    matches: int
+
+
+@dataclass(frozen=True)
+class RoundFailed(LoggedEvent):
+    """A round that could not find its objects."""
+
+    level = logging.WARNING
+    message = "timer %(timer)s could not begin its round: %(error)s"
+
+    timer: str
+    error: str
+
+
+@dataclass(frozen=True)
+class TimerIsGone(LoggedEvent):
+    """A timer of the database that the model lacks: it was renamed or taken out."""
+
+    level = logging.WARNING
+    message = "timer %(timer)s is no longer in the model and does not fire"
+
+    timer: str
+
+
+TimerEvent = Fired | RoundFailed | TimerIsGone
+"""All events of timers."""
