@@ -280,6 +280,13 @@ TEXTS: dict[str, Statement] = {
     "in a subquery in FROM": lambda: select(select(Order.id).where(text("1 = 1")).subquery().c.id),
     "columns of a text": lambda: text("SELECT 1 AS id").columns(Order.id),
     "an order": lambda: select(Order).order_by(text("number")),
+    "an operator": lambda: select(Order.id.op("+ (SELECT max(number) FROM order_) +")(0)),
+    "a time for an operator": lambda: select(Order.id).where(Order.note.op("< current_timestamp OR 1 =")(0)),
+    "after a select": lambda: select(Order.id).suffix_with("ORDER BY number LIMIT 1"),
+    "before a select": lambda: select(Order.id).prefix_with("(SELECT max(number) FROM order_),"),
+    "after a select, within another": lambda: select(
+        select(Order.id).suffix_with("ORDER BY number LIMIT 1").scalar_subquery()
+    ),
     "under a full join": lambda: select(Order.id).join(Line, text("true"), full=True),
 }
 
@@ -288,6 +295,28 @@ TEXTS: dict[str, Statement] = {
 def test_textual_sql_in_statements_is_refused(scene: Scene, session: Session, kind: str) -> None:
     with pytest.raises(TextualSQL):
         read(scene, session, TEXTS[kind]())
+
+
+HARMLESS: dict[str, Statement] = {
+    "operators": lambda: select(Order.id.op("OPERATOR(pg_catalog.+)")(1), Order.id.op("<<")(1)),
+    "a comment": lambda: select(Order.id).prefix_with("/* a report (weekly) */"),
+    "a word": lambda: select(Order.id).prefix_with("ALL"),
+}
+
+
+@pytest.mark.parametrize("kind", HARMLESS)
+def test_texts_that_read_nothing_are_accepted(scene: Scene, session: Session, kind: str) -> None:
+    words, _ = read(scene, session, HARMLESS[kind]())
+    assert words == {"order_ ? all: id"} or words == {"order_ ? all:"}
+
+
+OF_A_CONNECTION = ("changes", "last_insert_rowid", "lastval", "txid_current", "pg_backend_pid")
+
+
+@pytest.mark.parametrize("name", OF_A_CONNECTION)
+def test_what_depends_on_the_connection_is_refused(scene: Scene, session: Session, name: str) -> None:
+    with pytest.raises(CantTrack, match="on each connection"):
+        read(scene, session, select(getattr(func, name)()))
 
 
 MOMENTS: dict[str, Statement] = {

@@ -35,6 +35,12 @@ def cache_key_of(statement: Any) -> CacheKey | None:
     return None if key is None else CacheKey(key.key, key.bindparams)
 
 
+def texts_around(element: Any) -> Iterator[str]:
+    """Yield the texts that a select was given as prefixes and suffixes, which a traversal doesn't visit."""
+    for clause, _ in (*getattr(element, "_prefixes", ()), *getattr(element, "_suffixes", ())):
+        yield str(clause)
+
+
 def unwrapped(statement: Any) -> Any:
     """Return the statement within a lambda or `from_statement`."""
     while isinstance(statement, StatementLambdaElement | FromStatement):

@@ -4,14 +4,22 @@ import re
 from typing import Any
 
 from sqlalchemy import BindParameter, Cast, TableSample, TextClause
-from sqlalchemy.sql.elements import ColumnClause
+from sqlalchemy.sql.elements import BinaryExpression, ColumnClause, UnaryExpression
 from sqlalchemy.sql.functions import FunctionElement
-from sqlalchemy.sql.selectable import TextualSelect
+from sqlalchemy.sql.operators import custom_op
+from sqlalchemy.sql.selectable import SelectBase, TextualSelect
 from sqlalchemy.types import Date, DateTime, Time
 
+from afterwork.compat.sqlalchemy_statements import texts_around
 from afterwork.errors import CantTrack, TextualSQL
 
 _CONSTANT = re.compile(r"\*|[\d.]+|'[^']*'|NULL|TRUE|FALSE", re.IGNORECASE)
+
+_HARMLESS_WORDS = re.compile(r"\s*(/\*.*\*/|\w*)\s*", re.DOTALL)
+"""A comment, or one word such as ALL, before or after a select."""
+
+_TEXT_IN_OPERATOR = re.compile(r"(?<!OPERATOR)\(|\bSELECT\b|\bCURRENT_|\bLOCALTIME", re.IGNORECASE)
+"""What no operator has, but a piece of SQL that is passed off as one."""
 
 _BY_TIME = frozenset(
     {
@@ -42,6 +50,20 @@ _BY_CHANCE = frozenset(
         "next_value",
     }
 )
+_OF_A_CONNECTION = frozenset(
+    {
+        "changes",
+        "currval",
+        "last_insert_rowid",
+        "lastval",
+        "pg_backend_pid",
+        "pg_current_snapshot",
+        "pg_current_xact_id",
+        "total_changes",
+        "txid_current",
+        "txid_current_snapshot",
+    }
+)
 _OF_A_TIMESTAMP = frozenset({"date", "time", "datetime", "julianday", "strftime", "unixepoch", "timediff"})
 _CURRENT_TIME_WORDS = frozenset({"now", "today", "tomorrow", "yesterday"})
 
@@ -55,6 +77,13 @@ def refuse_text(element: Any) -> None:
             raise TextualSQL(str(element.element))
         case ColumnClause() if element.is_literal and not _CONSTANT.fullmatch(element.name):
             raise TextualSQL(element.name)
+        case BinaryExpression() | UnaryExpression() if isinstance(element.operator, custom_op):
+            if _TEXT_IN_OPERATOR.search(element.operator.opstring):
+                raise TextualSQL(element.operator.opstring)
+        case SelectBase():
+            for around in texts_around(element):
+                if not _HARMLESS_WORDS.fullmatch(around):
+                    raise TextualSQL(around)
 
 
 def refuse(element: Any) -> None:
@@ -74,6 +103,8 @@ def _refuse_function(function: FunctionElement[Any]) -> None:
     arguments = list(function.clauses)
     if name in _BY_CHANCE:
         raise _by_chance(f"{name}()")
+    if name in _OF_A_CONNECTION:
+        raise CantTrack(f"{name}()", "it is another value on each connection, also of what others do there")
     if name in _BY_TIME or (name == "age" and len(arguments) == 1):
         raise _by_time(f"{name}()")
     if name in _OF_A_TIMESTAMP and (
