@@ -8,7 +8,7 @@ from typing import Any
 import psycopg
 import pytest
 from sqlalchemy import Engine, ForeignKey, Table, func, inspect, select, text
-from sqlalchemy.orm import DeclarativeBase, Mapped, Session, mapped_column, relationship
+from sqlalchemy.orm import DeclarativeBase, Mapped, Session, make_transient, mapped_column, relationship
 
 import afterwork as aw
 from benchmarks.support.postgres import text_of
@@ -56,6 +56,18 @@ def by_inspection(thing: Thing) -> int:
     return sum(inspect(part).attrs.weight.loaded_value for part in thing.parts)
 
 
+def by_transient(thing: Thing) -> int:
+    parts = list(thing.parts)
+    for part in parts:
+        make_transient(part)
+    return sum(part.weight for part in parts)
+
+
+def by_cursor(thing: Thing) -> int:
+    cursor: Any = aw.session(thing).connection().execute(select(Part.id)).cursor
+    return int(cursor.connection.cursor().execute("SELECT sum(weight) FROM part").fetchone()[0])
+
+
 def by_driver(thing: Thing) -> int:
     url = aw.session(thing).get_bind().engine.url
     connect: Callable[[str], Any] = sqlite3.connect if url.drivername == "sqlite" else psycopg.connect
@@ -87,6 +99,8 @@ WAYS = {
     "setting": by_setting,
     "dict": by_dict,
     "inspection": by_inspection,
+    "transient": by_transient,
+    "cursor": by_cursor,
     "driver": by_driver,
     "thread": by_thread,
     "view": by_view,
@@ -121,7 +135,7 @@ def sql(engine: Engine, *statements: str) -> None:
             connection.execute(text(statement))
 
 
-@pytest.mark.parametrize("way", ["dict", "inspection", "driver", "thread"])
+@pytest.mark.parametrize("way", ["dict", "inspection", "transient", "cursor", "driver", "thread"])
 def test_what_is_read_behind_python_s_back_is_seen_when_it_is_calculated_again(
     app: aw.Afterwork, engine: Engine, way: str
 ) -> None:
