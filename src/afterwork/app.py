@@ -172,12 +172,14 @@ class Afterwork:
         once.
         """
         opened = partial(self._server, engine)
+        earlier: Server | None = None
         with Signals() as signals:
             while True:
                 server = self._arrived(engine, opened, signals)
-                unfinished = 0 if server is None else self._served(engine, server, signals)
+                unfinished = 0 if server is None else self._served(engine, server, signals, earlier)
                 if not signals.reload:
                     return unfinished
+                earlier = server
                 self._read_again()
                 opened = partial(self._installed_server, engine)
 
@@ -187,8 +189,8 @@ class Afterwork:
         signals.listen(arrival.stop)
         return arrival.at_last(opened)
 
-    def _served(self, engine: Engine, server: Server, signals: Signals) -> int:
-        server.leaving.may_begin_anew = True
+    def _served(self, engine: Engine, server: Server, signals: Signals, earlier: Server | None) -> int:
+        server.earlier, server.leaving.may_begin_anew = earlier, True
         signals.listen(server.stop)
         with self._in_this_process(engine, server):
             unfinished = server.run()

@@ -14,6 +14,7 @@ from sqlalchemy.orm import Session
 import afterwork as aw
 from afterwork.events import Point
 from afterwork.store.tables import lease as leases
+from afterwork.store.tables import server as servers
 from tests.support import numbers
 from tests.support.journal import Journal
 from tests.support.numbers import Customer, Effect, SysAsyncTicket
@@ -135,6 +136,11 @@ class Scene:
         with Session(self.engine) as session:
             return session.scalars(select(func.count()).where(SysAsyncTicket.done.is_(None))).one()
 
+    def present(self) -> list[int]:
+        """The numbers of the servers that stand in the database."""
+        with self.engine.connect() as connection:
+            return list(connection.execute(select(servers.c.id)).scalars())
+
     def leases_lapsed(self) -> bool:
         """Whether there are leases, and the time of all of them is over."""
         with self.engine.connect() as connection:
@@ -149,6 +155,11 @@ class Scene:
     def wait_until_done(self, seconds: float = 60) -> None:
         """Wait until all tickets have ended. By default that is less than servers sleep if nothing wakes them."""
         eventually(lambda: self.pending() == 0, seconds)
+
+    def wait_for_guests(self) -> None:
+        """Wait until some server has begun work that comes in now, and so has looked at the others."""
+        guests = self.save(3, "greet")
+        eventually(lambda: all(self.begun(guest) for guest in guests))
 
     def effects(self, customer: int | None = None) -> list[Effect]:
         """What runs have left behind, in the order in which they began."""

@@ -1,6 +1,7 @@
 """Runs that go on with no transaction open, for much longer than their lease."""
 
 import time
+from signal import SIGHUP
 
 import pytest
 from sqlalchemy import text
@@ -45,6 +46,28 @@ def test_a_living_outside_run_of_ten_leases_is_never_started_twice(scene: Scene)
 
     assert len(scene.begun(first)) == 1
     assert scene.said("TookOver") == []
+    scene.check()
+
+
+@pytest.mark.parametrize("servers", [1, 2])
+def test_an_outside_run_outlasts_a_reload(scene: Scene, servers: int) -> None:
+    """It takes longer than the grace and goes on in its process, so neither that one's next server begins it again,
+    nor another."""
+    (first,) = scene.save(1, "assign_number_outside", waits=True)
+    for _ in range(servers):
+        scene.start(grace=0.1, lease=0.5)
+    server = scene.runner_of(first)
+
+    server.send(SIGHUP)
+    eventually(lambda: len(scene.said("ServerStarted", server)) == 2)
+    scene.wait_for_guests()
+    time.sleep(1.0)  # two leases
+    scene.open_gate()
+    scene.wait_until_done()
+
+    assert len(scene.begun(first)) == 1
+    assert scene.said("TookOver") == []
+    eventually(lambda: len(scene.present()) == servers)
     scene.check()
 
 

@@ -4,7 +4,7 @@ import sqlite3
 import time
 from collections.abc import Sequence
 from datetime import datetime
-from signal import SIGSTOP
+from signal import SIGSTOP, SIGTERM
 
 import pytest
 from sqlalchemy import Row, text
@@ -120,8 +120,7 @@ def test_a_stopped_server_keeps_its_outside_run(scene: Scene) -> None:
 
     stop_between_writes(scene, stopped)
     eventually(scene.leases_lapsed)
-    guests = scene.save(3, "greet")
-    eventually(lambda: all(scene.begun(guest) for guest in guests))
+    scene.wait_for_guests()
     stopped.resume()
     scene.open_gate()
     scene.wait_until_done()
@@ -129,6 +128,62 @@ def test_a_stopped_server_keeps_its_outside_run(scene: Scene) -> None:
     assert len(scene.begun(first)) == 1
     assert scene.said("TookOver") == []
     scene.check()
+
+
+@pytest.mark.parametrize("told", ["to stop", "to leave"])
+def test_a_stopped_server_that_is_about_to_end_keeps_its_outside_run(scene: Scene, told: str) -> None:
+    """It has been told to, and lets its run end. That takes longer than its lease."""
+    (first,) = scene.save(1, "assign_number_outside", waits=True)
+    for _ in range(2):
+        scene.start(lease=0.5, grace=1000)
+    stopped = scene.runner_of(first)
+
+    if told == "to stop":
+        stopped.send(SIGTERM)
+    else:
+        scene.app.control(scene.engine).drain(number_of(scene, stopped))
+    eventually(lambda: scene.said("ServerStopping", stopped))
+    stop_between_writes(scene, stopped)
+    eventually(scene.leases_lapsed)
+    scene.wait_for_guests()
+    stopped.resume()
+    scene.open_gate()
+    scene.wait_until_done()
+
+    assert stopped.wait(10) == 0
+    assert len(scene.begun(first)) == 1
+    scene.check()
+
+
+@only_postgresql
+def test_a_server_that_has_lost_only_the_connection_of_its_lock_keeps_its_outside_run(scene: Scene) -> None:
+    """Its process is there, and will have the lock again before long."""
+    (first,) = scene.save(1, "assign_number_outside", waits=True)
+    for _ in range(2):
+        scene.start()
+    stopped = scene.runner_of(first)
+
+    stop_between_writes(scene, stopped)
+    end = text(
+        "SELECT pg_terminate_backend(pid, 10000) FROM pg_locks WHERE locktype = 'advisory' AND objid = :server"
+        " AND database = (SELECT oid FROM pg_database WHERE datname = current_database())"
+    )
+    with scene.engine.connect() as connection:
+        assert connection.execute(end, {"server": number_of(scene, stopped)}).scalar()
+    scene.wait_for_guests()
+    stopped.resume()
+    eventually(lambda: scene.said("DatabaseBack", stopped))
+    scene.open_gate()
+    scene.wait_until_done()
+
+    assert len(scene.begun(first)) == 1
+    assert scene.said("ServerCrashed") == []
+    scene.check()
+
+
+def number_of(scene: Scene, server: Process) -> int:
+    """The number of a server in the database."""
+    return int(scene.said("ServerStarted", server)[0]["server"])
 
 
 def test_an_outside_run_that_nobody_took_over_goes_on(scene: Scene) -> None:

@@ -86,6 +86,13 @@ class ServerConnection:
         finally:
             database.discard(beside)
 
+    def rest(self) -> None:
+        """Let nobody wake this server any more. Its connection stays, and shows that it lives."""
+        try:
+            self.waker.disarm()
+        except Exception:
+            self.close()  # the database is lost, and the connection with it
+
     def close(self) -> None:
         """Disconnect, whatever state the connection is in."""
         waker, self._waker = self._waker, None

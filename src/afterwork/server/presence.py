@@ -203,7 +203,7 @@ class Presence:
 
     def _keeps(self, connection: Connection, row: ServerRow | None) -> bool:
         """Return whether the server of an expired lease is known to live: suspended, or too busy to renew it."""
-        return row is not None and not row.stopping and self.database.lives(connection, row) is True
+        return row is not None and self.database.lives(connection, row) is True
 
     def living(self, connection: Connection) -> list[int]:
         """Return the numbers of the servers that live, this one included."""

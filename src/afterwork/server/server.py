@@ -22,6 +22,9 @@ MIN_HISTORY_STOP_SECONDS = 1.0
 PEACE_LOOK_SECONDS = 0.1
 """A server that leaves in peace checks at this interval whether somebody has told it to stop."""
 
+LINGER_LOOK_SECONDS = 60.0
+"""A server whose runs go on after its end checks at this interval, at least, whether they have ended."""
+
 
 class Server:
     """One server on one database. `run` is its life; `stop` ends it from any thread."""
@@ -33,6 +36,8 @@ class Server:
         self._link = ServerConnection(runner)
         self._prober = Prober(runner.database, self._link.wakes)
         self.leaving = Retirement(runner.settings, runner.history)
+        self.earlier: Server | None = None
+        """The server that this one has replaced in its process, whose runs may still go on."""
         self._loop = Loop(runner, self._link, self._pulse, self._stopping, self.leaving)
 
     def stop(self) -> None:
@@ -75,16 +80,28 @@ class Server:
             self._link.stop()
             self._wait_in_peace()
             deadline = time.monotonic() + self._runner.settings.grace.total_seconds()
-            unfinished = min(self._loop.workers.wait_until_idle(deadline - time.monotonic()), self._loop.scheduler.runs)
-            heartbeat.stop(max(0.0, deadline - time.monotonic()))
+            unfinished = self._unfinished_at(deadline)
             keeper.stop(max(MIN_HISTORY_STOP_SECONDS, deadline - time.monotonic()))
             self._loop.workers.stop()
-            if unfinished:
-                self._link.close()  # its row stays, so that its leases are not taken before they expire or it is gone
+            if unfinished and not self.leaving.to_begin_anew:
+                threading.Thread(target=self._linger, args=[heartbeat], name="afterwork-lingers", daemon=True).start()
             else:
+                heartbeat.stop(max(0.0, deadline - time.monotonic()))
                 self._link.leave()
             self._runner.events.emit(ServerStopped(presence.id, unfinished))
-        return unfinished
+        return unfinished + (0 if self.earlier is None else self.earlier._unfinished_at(deadline))
+
+    def _unfinished_at(self, deadline: float) -> int:
+        """Wait for runs to end. Return the number of those that have not, by the deadline."""
+        return min(self._loop.workers.wait_until_idle(deadline - time.monotonic()), self._loop.scheduler.runs)
+
+    def _linger(self, heartbeat: Heartbeat) -> None:
+        """Keep the leases of runs that go on, as long as this process does: nobody else may begin them meanwhile."""
+        self._link.rest()
+        while self._loop.workers.wait_until_idle(LINGER_LOOK_SECONDS):
+            pass
+        heartbeat.stop(0.0)
+        self._link.leave()
 
     def _wait_in_peace(self) -> None:
         """Let runs end, however long that takes, if the server was asked to leave after them."""

@@ -329,9 +329,11 @@ class Database(ABC):
     def is_alive(self, connection: Connection, row: ServerRow) -> bool:
         """Return whether another server is alive, as well as can be determined."""
         lives = self.lives(connection, row)
-        if lives is None:
-            return self.now(connection) - (row.beat or row.seen) < self.settings.safety_poll + self.settings.lease
-        return lives
+        return self.has_beaten(connection, row) if lives is None else lives
+
+    def has_beaten(self, connection: Connection, row: ServerRow) -> bool:
+        """Return whether a server has shown a sign of life lately."""
+        return self.now(connection) - (row.beat or row.seen) < self.settings.safety_poll + self.settings.lease
 
     def lane_holders(self, connection: Connection) -> Mapping[str, Holder]:
         """Return the transactions in which tickets run just now, by lane, if the database tells. Locks nothing."""

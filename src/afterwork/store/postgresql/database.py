@@ -23,6 +23,7 @@ from afterwork.store.postgresql import role_limits, sleep
 from afterwork.store.postgresql.column import PostgreSQLColumns
 from afterwork.store.postgresql.connecting import answers_with_refusal, bound, is_outdated, mend, own_connection
 from afterwork.store.postgresql.waker import NotifyWaker
+from afterwork.store.process import machine, process_start
 from afterwork.store.server_rows import ServerRow
 from afterwork.store.waker import PollingWaker, Waker
 
@@ -272,7 +273,12 @@ class PostgreSQL(Database):
             return None
         if connection.execute(sleep.IS_ALIVE, {"server": row.id}).scalar():
             return True
-        return self._may_come_back(connection, row)
+        return self._may_come_back(connection, row) or self._reconnects(connection, row)
+
+    def _reconnects(self, connection: Connection, row: ServerRow) -> bool:
+        """Return whether a server of this machine has lost its lock with its connection, and is about to retake it."""
+        goes_on = row.machine == machine() and process_start(row.process) == row.process_started
+        return goes_on and self.has_beaten(connection, row)
 
     def _may_come_back(self, connection: Connection, row: ServerRow) -> bool:
         """Return whether a server is about to retake its lock, since a restart of PostgreSQL has released all locks."""
