@@ -246,6 +246,7 @@ def test_a_server_that_has_had_enough_begins_anew(the_shop: Shop, setting: dict[
     assert server.leaving.to_begin_anew
     why = next(one.why for one in other.seen if isinstance(one, ServerStopping))
     assert why.startswith("it has run " if "max_jobs" in setting else "it uses ")
+    assert done(the_shop.engine), "it has run something before, however low the limit is"
 
 
 def test_check_names_what_no_server_serves(the_shop: Shop) -> None:

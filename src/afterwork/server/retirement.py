@@ -34,7 +34,7 @@ class Retirement:
             return False
         if jobs is not None and self._history.ended >= jobs:
             self.why = f"it has run {self._history.ended:,} jobs"
-        elif most is not None and (used := memory()) > most:
+        elif most is not None and self._history.ended and (used := memory()) > most:  # else it would never run a job
             self.why = f"it uses {used / 2**20:,.0f} MiB of memory"
         else:
             return False
