@@ -9,6 +9,7 @@ from sqlalchemy.orm import Mapper, Session
 from sqlalchemy.orm.attributes import instance_state
 
 from afterwork.model.external_id import ExternalId
+from afterwork.store.key_lists import padded
 from afterwork.store.untracked_statements import ROOT_LOAD, UNTRACKED
 
 OWN = {UNTRACKED: ROOT_LOAD}
@@ -46,7 +47,7 @@ class Roots:
         if len(keys) == 1:
             values = dict(zip(map(_name, range(len(keys[0]))), keys[0], strict=True))
             return session.scalars(self._one(mapper), values, execution_options=OWN).unique()
-        values = {"keys": [key[0] for key in keys] if len(mapper.primary_key) == 1 else keys}
+        values = {"keys": padded([key[0] for key in keys] if len(mapper.primary_key) == 1 else keys)}
         return session.scalars(self._many(mapper), values, execution_options=OWN).unique()
 
 

@@ -10,6 +10,7 @@ from sqlalchemy import ColumnElement, Connection, Update, bindparam, delete, sel
 from afterwork.errors import NotWritten
 from afterwork.model.contract import DEFAULT_KEEP_MINUTES, Contract
 from afterwork.store.direct import Direct
+from afterwork.store.key_lists import padded
 from afterwork.store.texts import fitted
 from afterwork.store.tickets.claiming import ClaimableTickets
 from afterwork.store.tickets.columns import TicketColumns
@@ -87,7 +88,7 @@ class EndingTickets(TicketTable):
             values = {
                 "ended": self.moment(now),
                 "until": self.moment(now + timedelta(minutes=keep)),
-                "which": keys if many else keys[0],
+                "which": padded(keys) if many else keys[0],
                 **({} if error is None else {"why": error}),
                 **({} if still == "whatever" else {"at": self.moment(now)}),
                 **place,
