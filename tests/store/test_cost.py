@@ -5,37 +5,22 @@ import pytest
 import afterwork as aw
 from tests.conftest import Shop
 from tests.support.shop import Order, add_customer, numbers
+from tests.support.tickets_run import statements_of_running
 from tests.support.world import statements
-
-
-def cost(the_shop: Shop, count: int, work: str) -> list[str]:
-    """The statements of running so many tickets that are saved at once."""
-    with the_shop.session() as session, session.begin():
-        for _ in range(count):
-            customer = add_customer(session)
-            if work == "touch":
-                order = Order(customer=customer)
-                session.add(order)
-                aw.later(order.touch)
-            else:
-                aw.later(getattr(customer, work))
-    with statements(the_shop.engine) as sent:
-        assert len(the_shop.run()) == count
-    return sent
 
 
 @pytest.mark.parametrize("work", ["assign_number", "send_mail", "touch"])
 def test_a_batch_takes_as_many_statements_for_ten_tickets_as_for_ninety(the_shop: Shop, work: str) -> None:
     """Rows of one table are updated by one `executemany`, which is one statement with many parameters."""
-    cost(the_shop, 1, work)
+    statements_of_running(the_shop, 1, work)
 
-    few, many = cost(the_shop, 10, work), cost(the_shop, 90, work)
+    few, many = statements_of_running(the_shop, 10, work), statements_of_running(the_shop, 90, work)
 
     assert len(many) == len(few)
 
 
 def test_one_batch_takes_one_claim_one_query_for_the_roots_and_one_receipt(the_shop: Shop) -> None:
-    sent = cost(the_shop, 100, "assign_number")
+    sent = statements_of_running(the_shop, 100, "assign_number")
     first_words = [statement.split(None, 2)[:2] for statement in sent]
 
     assert numbers(the_shop.engine) == list(range(1, 101))

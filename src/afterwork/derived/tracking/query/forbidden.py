@@ -19,7 +19,7 @@ _HARMLESS_WORDS = re.compile(r"\s*(/\*.*\*/|\w*)\s*", re.DOTALL)
 """A comment, or one word such as ALL, before or after a select."""
 
 _TEXT_IN_OPERATOR = re.compile(r"(?<!OPERATOR)\(|\bSELECT\b|\bCURRENT_|\bLOCALTIME", re.IGNORECASE)
-"""What no operator has, but a piece of SQL that is passed off as one."""
+"""The mark of a piece of SQL that is passed off as an operator."""
 
 _BY_TIME = frozenset(
     {
