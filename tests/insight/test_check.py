@@ -93,11 +93,6 @@ def test_a_server_whose_clock_is_ahead_is_told(the_shop: Shop) -> None:
 
 def test_a_server_that_is_there_and_seems_to_be_silent_is_told(the_shop: Shop) -> None:
     arrive(the_shop, seen=-timedelta(minutes=10))
-    if the_shop.engine.dialect.name == "postgresql":
-        # Its life is a lock there, and nobody has it.
-        assert named(the_shop, "its last sign of life") is None
-        return
-
     assert named(the_shop, "its last sign of life was 600") is not None
 
     arrive(the_shop, seen=timedelta(0))

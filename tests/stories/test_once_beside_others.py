@@ -6,7 +6,7 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
-from sqlalchemy import text, update
+from sqlalchemy import Connection, text, update
 from sqlalchemy.orm import Session
 
 import afterwork as aw
@@ -181,7 +181,7 @@ def test_an_external_action_ends_well_though_others_are_in_the_way_of_its_end(of
     is_file = office.engine.dialect.name == "sqlite"
     if writes and not is_file:
         pytest.skip("its changes come before the row that others have, and are refused with it")
-    others = office.engine.connect()
+    others: Connection
 
     def work(self: Any) -> str:
         office.log.append("work")
@@ -199,6 +199,7 @@ def test_an_external_action_ends_well_though_others_are_in_the_way_of_its_end(of
 
     office.timer("Upgrade", root=False, when=aw.Once(), work=aw.action(work), external=True)
     office.open()
+    others = office.engine.connect()
     app = office.app
     app.settings = replace(app.settings, lock_limit=timedelta(milliseconds=200))
     app.events = app.events.also(give_way)

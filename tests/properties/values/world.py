@@ -143,6 +143,8 @@ class World:
 
     def __init__(self, engine: Engine, kind: Kind) -> None:
         self.engine = engine
+        # SQLAlchemy takes SQLite's types of other formats for equal, so no other kind's statements may serve this one.
+        engine.update_execution_options(compiled_cache={})
         self.kind = kind
         self.base = model(kind)
         self.classes = {cls.__tablename__: cls for cls in self.base.classes[1:]}
