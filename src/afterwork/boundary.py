@@ -1,6 +1,6 @@
 """The boundary to the application's code: whatever goes wrong beyond it is an `Exception` on this side.
 
-Whoever calls code of the application, or saves its changes, does so `with CONTAINED:`. SystemExit, CancelledError
+Call code of the application, and save its changes, `with CONTAINED:`. SystemExit, CancelledError
 or KeyboardInterrupt would otherwise bypass everything that settles a failed run, and end the thread that serves others.
 """
 

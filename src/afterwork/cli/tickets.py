@@ -16,7 +16,9 @@ CHOICES = ("pending", "failed", "done", *(state for state in STATES if state not
 
 FILTERS = (
     click.option(
-        "--state", type=click.Choice(CHOICES), help="Only tickets in this state; pending means any that has not ended."
+        "--state",
+        type=click.Choice(CHOICES),
+        help="Only tickets in this state; pending ones are all that have not ended.",
     ),
     click.option("--work", metavar="TEXT", help="Only those whose view model or method has TEXT in its name."),
     click.option("--root", metavar="ROOT", help="Only those of an object, Customer!42, or of a class, Customer."),

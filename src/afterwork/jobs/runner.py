@@ -145,9 +145,8 @@ class Runner:
 
     def expired(self, claim: Claim) -> Rejected | None:
         """Return the outcome of a claim if it is too late to begin it by now, else None."""
-        if claim.not_after is None or (now := self.clock.now()) <= claim.not_after:
-            return None
-        return Rejected(expiry_error(claim.not_after, now))
+        error = None if claim.not_after is None else expiry_error(claim.not_after, self.clock.now())
+        return None if error is None else Rejected(error)
 
     def _given(self, session: RunSession, variables: Mapping[str, Any]) -> RunContext:
         return RunContext(session, {**self.variables, **variables})

@@ -89,7 +89,8 @@ class Server:
                 heartbeat.stop(max(0.0, deadline - time.monotonic()))
                 self._link.leave()
             self._runner.events.emit(ServerStopped(presence.id, unfinished))
-        return unfinished + (0 if self.earlier is None else self.earlier._unfinished_at(deadline))
+        earlier, self.earlier = self.earlier, None  # else each reload would keep all servers before it
+        return unfinished + (0 if earlier is None else earlier._unfinished_at(deadline))
 
     def _unfinished_at(self, deadline: float) -> int:
         """Wait for runs to end. Return the number of those that have not, by the deadline."""

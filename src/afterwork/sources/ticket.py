@@ -224,11 +224,8 @@ class TicketSource:
         run = Run(
             source, row.work or "", row.root_id, lane, _attempts(row) + 1, row.key, self.name, row.due, row.trace_parent
         )
-        return Claim(row.key, run, self._too_late(row, now) or self._work(row), row, aware(row.not_after))
-
-    def _too_late(self, row: TicketRow, now: datetime | None) -> str | None:
         not_after = aware(row.not_after)
-        return expiry_error(not_after, now) if not_after is not None and now is not None and now > not_after else None
+        return Claim(row.key, run, expiry_error(not_after, now) or self._work(row), row, not_after)
 
     def _work(self, row: TicketRow) -> Work | str:
         if row.odd_earliest is not None:

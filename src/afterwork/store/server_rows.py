@@ -4,8 +4,9 @@ import json
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, fields
 from datetime import datetime
+from typing import Any
 
-from sqlalchemy import ColumnElement, Connection, select, update
+from sqlalchemy import ColumnElement, Connection, Select, select, update
 
 from afterwork.events import SourceKind
 from afterwork.language.syntax.spelling import folded
@@ -32,15 +33,17 @@ class ServerRow:
     @classmethod
     def all(cls, connection: Connection) -> "list[ServerRow]":
         """Return the servers that did not stop in order, sorted by number."""
-        rows = select(*(servers.c[attribute.name] for attribute in fields(cls))).order_by(servers.c.id)
-        return [cls(*row) for row in connection.execute(rows)]
+        return [cls(*row) for row in connection.execute(cls._all())]
 
     @classmethod
     def all_and(cls, connection: Connection, condition: ColumnElement[bool]) -> "tuple[list[ServerRow], bool]":
         """Return the same, and whether a condition of the whole database holds, by one statement."""
-        columns = (servers.c[attribute.name] for attribute in fields(cls))
-        rows = connection.execute(select(*columns, condition.label("holds")).order_by(servers.c.id)).all()
+        rows = connection.execute(cls._all().add_columns(condition.label("holds"))).all()
         return [cls(*row[:-1]) for row in rows], any(row.holds for row in rows)
+
+    @classmethod
+    def _all(cls) -> Select[Any]:
+        return select(*(servers.c[attribute.name] for attribute in fields(cls))).order_by(servers.c.id)
 
 
 def said(works: Iterable[str], routing: Routing) -> Mapping[str, str]:

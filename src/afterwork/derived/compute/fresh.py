@@ -1,6 +1,6 @@
 """`aw.fresh` and `aw.is_stale`: answers that are right now, whatever the server has still to do."""
 
-from collections.abc import Iterable, Iterator, Sequence, Set
+from collections.abc import Iterable, Iterator, Set
 from dataclasses import dataclass, field
 from datetime import datetime
 from functools import cached_property
@@ -30,7 +30,6 @@ from afterwork.store.caches.tables import cache as caches
 from afterwork.store.caches.tables import derivation as derivations
 from afterwork.store.caches.tables import due as dues
 from afterwork.store.dialects import database_of
-from afterwork.store.journal.change import Change
 
 MAX_CACHES_OF_ROW = 100
 """Derived members whose caches may be looked up by the row that they write to."""
@@ -170,7 +169,7 @@ class _Inquiry:
             registry = self.matcher.registry
             self._derivations[derivation.id] = (
                 self._has_due(derivation)
-                or any(registry.knows(derivation.id, [pattern_number(read_key)]) for read_key in self._changed)
+                or any(registry.knows(derivation.id, [pattern]) for pattern in self._touched_patterns)
                 or any(registry.reads(derivation, feeder) and self._may_be_stale(feeder) for feeder in registry)
             )
         return self._derivations[derivation.id]
@@ -203,26 +202,25 @@ class _Inquiry:
         return self.matcher.dialect
 
     @cached_property
-    def _changed(self) -> set[int]:
-        """The read keys of all changes that are not matched yet."""
-        return self._touched.union(*(written for _, written in self._overwritten))
+    def _touched_patterns(self) -> set[int]:
+        """The numbers of all read patterns that are touched by changes that are not matched yet."""
+        return {pattern_number(read_key) for _, read_keys in self._touches for read_key, _ in read_keys}
 
     @cached_property
     def _touched(self) -> set[int]:
         """The read keys of changes that are not matched yet."""
-        return {read_key for change in self._waiting for read_key, is_own in self._touched_by(change) if not is_own}
+        return {read_key for _, read_keys in self._touches for read_key, is_own in read_keys if not is_own}
 
     @cached_property
     def _overwritten(self) -> list[tuple[int, list[int]]]:
         """The read keys of values written by changes that are not matched yet, with the transaction of each."""
-        return [(change.tx, [key for key, is_own in self._touched_by(change) if is_own]) for change in self._waiting]
-
-    def _touched_by(self, change: Change) -> list[tuple[int, bool]]:
-        return self.matcher.patterns.touched(change)
+        return [(tx, [read_key for read_key, is_own in read_keys if is_own]) for tx, read_keys in self._touches]
 
     @cached_property
-    def _waiting(self) -> Sequence[Change]:
-        return self.matcher.entries.waiting(self.connection)
+    def _touches(self) -> list[tuple[int, list[tuple[int, bool]]]]:
+        """The transaction of each change that is not matched yet, with what it touches (see `ReadPatterns.touched`)."""
+        patterns = self.matcher.patterns
+        return [(change.tx, patterns.touched(change)) for change in self.matcher.entries.waiting(self.connection)]
 
     def _read_keys(self, number: int) -> set[int]:
         return set(self.matcher.manifest_store.read_keys(self.connection, [number]).get(number, ()))

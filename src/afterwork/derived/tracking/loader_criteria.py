@@ -58,6 +58,9 @@ class StatementCriteria:
     def __init__(self) -> None:
         self._by_meaning: dict[Any, Any] = {}
 
+    def __bool__(self) -> bool:
+        return bool(self._by_meaning)
+
     def add(self, statement: Any) -> None:
         """Note the criteria of a statement."""
         for criterion in criteria_in(options_of(statement)):

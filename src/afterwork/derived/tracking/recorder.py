@@ -140,7 +140,7 @@ class Recorder(ReadListener):
         relationship.record(self._dependencies.mapped_tables, self._reads, state, value)
         for name in relationship.near:
             self.states_of(state.manager[name]).add(state)
-        if relationship.prop.lazy not in QUERYING_LOADERS:
+        if (state.load_options or self._criteria) and relationship.prop.lazy not in QUERYING_LOADERS:
             self._record_narrowed(relationship, state)
 
     def _record_narrowed(self, relationship: TrackedRelationship, state: InstanceState[Any]) -> None:

@@ -47,8 +47,10 @@ EXPIRED_PREFIX = "Expired before it began: "
 """The beginning of the Error of an expired ticket. Texts of exceptions begin with the name of a class."""
 
 
-def expiry_error(not_after: datetime, now: datetime) -> str:
-    """Return the Error of a ticket whose turn comes too late."""
+def expiry_error(not_after: datetime | None, now: datetime | None) -> str | None:
+    """Return the Error of a ticket whose turn comes too late. None if it may begin, or without a time to compare."""
+    if not_after is None or now is None or now <= not_after:
+        return None
     late = now - not_after
     return (
         f"{EXPIRED_PREFIX}it was not to begin after {not_after.astimezone(UTC):%Y-%m-%d %H:%M:%S} UTC, and its turn "
