@@ -14,6 +14,7 @@ from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column
 import afterwork as aw
 from afterwork.errors import BadDeclaration
 from afterwork.events import Abandoned, Failed, PutOff
+from afterwork.jobs.timeouts import TimedRun, Timeouts
 from afterwork.store.tickets.end_forms import FIXED
 from tests.support.waiting import eventually
 from tests.support.world import World, the_only
@@ -186,6 +187,14 @@ def test_a_run_outside_is_asked_and_saves_nothing(
     (ticket,) = world.all(SysAsyncTicket)
     assert ticket.error.startswith("TimedOut: ")
     assert world.all(Job)[0].trace == ""
+
+
+def test_a_run_that_ends_before_its_interruption_was_late_all_the_same() -> None:
+    clock = [0.0]
+    timeouts = Timeouts(timedelta(0), clock=lambda: clock[0])
+
+    with pytest.raises(aw.TimedOut), timeouts.over(TimedRun(timedelta(hours=1))):
+        clock[0] = 3600.0  # the thread that watches it sleeps on
 
 
 def test_a_run_that_swallows_what_interrupts_it_is_interrupted_again(

@@ -132,9 +132,12 @@ def test_a_server_lives_without_owning_anything(roles: Roles) -> None:
     app.install(roles.engine(roles.owner), grant_to=[roles.server], grant_to_writers=[roles.writer])
     roles.as_owner(*WRITERS_OWN)
 
+    write(roles.engine(roles.writer))
     with app.serving(roles.engine(roles.server)):
-        write(roles.engine(roles.writer))
         eventually(lambda: stored(roles) == (7, 2, 7, True))
+        with roles.engine(roles.writer).begin() as connection:
+            connection.exec_driver_sql("UPDATE orders SET amount = 10")
+        eventually(lambda: stored(roles) == (20, 2, 7, True))
 
 
 def test_granting_again_does_nothing(roles: Roles) -> None:

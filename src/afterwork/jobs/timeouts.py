@@ -125,8 +125,8 @@ class Timeouts:
     @contextmanager
     def over(self, watched: TimedRun) -> Iterator[None]:
         """Watch a run while the block lasts. Raises `TimedOut` if its time is over before it ends."""
-        watched.moment = self._clock() + watched.timeout.total_seconds()
-        watched.last = watched.moment + self._patience
+        ends_at = watched.moment = self._clock() + watched.timeout.total_seconds()
+        watched.last = ends_at + self._patience
         with self._more:
             self._running.add(watched)
             if self._thread is None:
@@ -137,6 +137,7 @@ class Timeouts:
         try:
             with watched:
                 yield
+                watched.is_over |= self._clock() >= ends_at  # on a busy machine, the watching thread may be late
         finally:
             watched.end()  # also if it was interrupted just as it ended
             with self._more:
