@@ -85,6 +85,7 @@ def compilations() -> Compilations:
 def engine(url: URL, prepared: Prepared, compilations: Compilations) -> Iterator[Engine]:
     """An engine on an empty database."""
     made = create_engine(url, execution_options={PREPARED: prepared, COMPILED: compilations})
+    prepared.note_use(made)
     yield made
     made.dispose()
 

@@ -42,6 +42,7 @@ from afterwork.sources.derived.source import DerivedSource
 from afterwork.store import schema
 from afterwork.store.database import Database
 from afterwork.store.dialects import database_of, entries_of
+from afterwork.store.kept_connections import KeptConnections
 from afterwork.store.postgresql import rights
 from afterwork.store.routing import routing_of
 
@@ -93,6 +94,7 @@ class Afterwork:
         """True if `serve` ended because its server had run enough jobs, or used too much memory."""
         self._servers: list[tuple[Engine, Server]] = []
         self._probers: dict[Engine, Prober] = {}
+        self._connections = KeptConnections(self.database)
 
     @cached_property
     def model(self) -> ModelInfo:
@@ -229,9 +231,9 @@ class Afterwork:
 
     def run_until_idle(self, engine: Engine) -> list[Ended]:
         """Run everything that is due, in this thread and in order. Return the runs with their outcomes. Raises
-        `ModelError`, `NotInstalled`, `WrongSchema` or `UnsupportedDatabase`."""
-        database = self.database(engine)
-        with interruptible() as interruptions, closing(database.connect()) as connection:
+        `ModelError`, `NotInstalled`, `WrongSchema` or `UnsupportedDatabase`. Where the engine keeps its connections
+        open, the one that is used stays open for the next call, until `engine.dispose()`."""
+        with interruptible() as interruptions, self._connections.connection(engine) as (database, connection):
             ended = []
             for ran in run_until_idle(self.runner(database, connection), connection):
                 ended += [Ended(run, outcome) for run, outcome in ran]

@@ -97,7 +97,7 @@ def captured(engine: Engine) -> Callable[..., Captured]:
         event.listen(engine, "connect", lambda connection, _: connection.execute("PRAGMA foreign_keys = ON"))
 
     def start(*tables: Table, watched: Sequence[Table] | None = None) -> Captured:
-        if is_empty(engine.url):
+        if is_empty(engine):
             begin_with(engine, own_tables)
         with engine.begin() as connection:
             for schema in {table.schema for table in tables} - {None}:

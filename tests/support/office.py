@@ -50,7 +50,7 @@ class Office:
     def open(self, tasks: int = 0, bad: Callable[[int], bool] = lambda number: False) -> None:
         """Create the tables, and tasks 1 to `tasks`."""
         _ = self.app.model  # which may be wrong
-        if is_empty(self.engine.url):
+        if is_empty(self.engine):
             begin_with(self.engine, self._install)
         else:
             self._install(self.engine)

@@ -6,8 +6,9 @@ from collections.abc import Callable, Sequence
 from functools import partial
 from pathlib import Path
 from typing import Any
+from weakref import WeakSet
 
-from sqlalchemy import URL, Engine, create_engine
+from sqlalchemy import URL, Engine, create_engine, event
 from sqlalchemy.orm import DeclarativeBase
 
 import afterwork as aw
@@ -48,12 +49,14 @@ def begin_with(engine: Engine, prepare: Step, name: str = "") -> None:
         prepared.fill(engine, name or _name_of(prepare), prepare)
 
 
-def is_empty(url: URL) -> bool:
+def is_empty(engine: Engine) -> bool:
     """Whether nobody has created anything in a database."""
-    if url.get_backend_name() == "sqlite":
-        file = Path(str(url.database))
+    if engine.url.get_backend_name() == "sqlite":
+        file = Path(str(engine.url.database))
         return not file.exists() or file.stat().st_size == 0
-    return is_new(url)
+    prepared: Prepared | None = engine.get_execution_options().get(PREPARED)
+    # To ask costs a process of PostgreSQL.
+    return (prepared is not None and prepared.is_unused(engine)) or is_new(engine.url)
 
 
 def _name_of(step: Step) -> str:
@@ -97,6 +100,15 @@ class Prepared:
         self._server = server
         self._templates: dict[str, URL] = {}
         self._met: Counter[tuple[Any, ...]] = Counter()
+        self._unused: WeakSet[Engine] = WeakSet()
+
+    def note_use(self, engine: Engine) -> None:
+        """Note when an engine on an empty database is used for the first time."""
+        self._unused.add(engine)
+        event.listen(engine, "connect", lambda *_: self._unused.discard(engine), once=True)
+
+    def is_unused(self, engine: Engine) -> bool:
+        return engine in self._unused
 
     def close(self) -> None:
         for template in self._templates.values():
@@ -105,7 +117,7 @@ class Prepared:
     def opens(self, engine: Engine, base: Any, steps: Sequence[Step]) -> bool:
         """Fill an empty database for a base, by all steps. Returns whether it did: a base that is met for the first
         time, and whose beginning is a single step, is likely to be met once. It finds only Afterwork's own tables."""
-        if not is_empty(engine.url):
+        if not is_empty(engine):
             return False
         engine.dispose()
         key = engine.dialect.name, base, len(base.metadata.tables), *map(_name_of, steps)
@@ -118,6 +130,7 @@ class Prepared:
 
     def fill(self, engine: Engine, name: str, prepare: Step) -> None:
         """Leave an empty database as `prepare` leaves one. What has the same name is prepared the same way."""
+        self._unused.discard(engine)
         if engine.dialect.name == "sqlite":
             self._fill_file(engine, name, prepare)
         else:

@@ -177,6 +177,9 @@ class JobSource(Protocol):
     def is_used(self, lane: ColumnElement[str]) -> ColumnElement[bool]:
         """Return the condition that something waits in a lane, due or not."""
 
+    def has_expired(self, now: datetime) -> ColumnElement[bool]:
+        """Return the condition that a receipt has expired."""
+
     def prune(self, connection: Connection, now: datetime, most: int) -> int:
         """Delete some expired receipts. Return how many; 0 means that none is left."""
 

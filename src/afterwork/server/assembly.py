@@ -47,8 +47,7 @@ class RunnerAssembly:
         events = self.events.also(history.note)
         # Before the database is asked, so that a wrong model is refused whatever is installed.
         limits, routing = LaneLimits(self.model.lanes, self.model.lane_names), routing_of(settings)
-        schema.check_installed(self.database, connection)
-        installation = schema.installation_id(connection)
+        installation = schema.check_installed(self.database, connection)
         context = SourceContext(self.model, self.database, self.clock, events, self.variables, quarantine)
         sources = _sources(context, connection, installation)
         job_source = _job_source(context, installation, limits)

@@ -169,8 +169,8 @@ class Presence:
     ) -> list[Lease]:
         """Take over at most `limit` leases that nobody works on, beginning with those that died least often. `mine`
         returns the runs that this server works on; `serves` returns whether it serves a lease."""
-        rows = {row.id: row for row in self._others(connection)}
-        abandoned = leases.abandoned(self.database, connection, self.id, [self.id, *rows])
+        abandoned = leases.abandoned(self.database, connection, self.id)
+        rows = {row.id: row for row in self._others(connection)} if abandoned else {}
         own_runs = mine()  # read last: a run that this server has begun meanwhile is no orphan
         adopted: list[Lease] = []
         for lease in abandoned:

@@ -1,10 +1,10 @@
 """Pruning: deleting receipts whose DeleteTime has passed, old history, and the rows of lanes that nobody uses."""
 
 import time
-from collections.abc import Callable, Generator, Iterator
+from collections.abc import Callable, Generator, Iterator, Mapping, Sequence
 from datetime import datetime
 
-from sqlalchemy import Connection
+from sqlalchemy import ColumnElement, Connection, select
 
 from afterwork.events import Pruned
 from afterwork.jobs.runner import Runner
@@ -16,6 +16,9 @@ SLICE_SECONDS = 0.01
 
 MIN_ROWS, MAX_ROWS = 100, 10_000
 """The bounds of the rows that one transaction deletes."""
+
+Delete = Callable[[Connection], int]
+"""Deletes some rows, and returns their number."""
 
 
 def prune(runner: Runner, connection: Connection) -> None:
@@ -58,15 +61,27 @@ class Pruning:
     def slices(self, connection: Connection) -> Iterator[int]:
         """Delete everything whose time has passed. Yields the number of rows after each slice."""
         receipts = 0
-        for count in self._all(connection, self._receipts):
-            receipts += count
-            yield count
-        for delete in (self._progress, self._history, self._lanes):
-            yield from self._all(connection, delete)
+        for delete in self._necessary(connection):
+            for count in self._all(connection, delete):
+                receipts += count if delete == self._receipts else 0
+                yield count
         if receipts:
             self._runner.events.emit(Pruned(receipts))
 
-    def _all(self, connection: Connection, delete: Callable[[Connection], int]) -> Iterator[int]:
+    def _necessary(self, connection: Connection) -> Sequence[Delete]:
+        """Return those deletions that have something to delete, by one statement."""
+        source, now = self._runner.job_source, self._runner.clock.now()
+        conditions: Mapping[Delete, ColumnElement[bool]] = {
+            self._receipts: source.has_expired(now),
+            self._progress: progress.has_expired(now),
+            self._history: history.has_expired(now - self._runner.settings.history),
+            self._lanes: leases.any_unused(source.is_used(tables.lane.c.name)),
+        }
+        holds = connection.execute(select(*conditions.values())).one()
+        connection.commit()
+        return [delete for delete, has_some in zip(conditions, holds, strict=True) if has_some]
+
+    def _all(self, connection: Connection, delete: Delete) -> Iterator[int]:
         while True:
             began = time.monotonic()
             with self._runner.database.transaction(connection):

@@ -216,6 +216,9 @@ class TicketSource:
     def is_used(self, lane: ColumnElement[str]) -> ColumnElement[bool]:
         return self.tickets.is_used(lane)
 
+    def has_expired(self, now: datetime) -> ColumnElement[bool]:
+        return self.tickets.has_expired(now)
+
     def prune(self, connection: Connection, now: datetime, most: int) -> int:
         return self.tickets.prune(connection, now, most)
 

@@ -309,6 +309,10 @@ class Database(ABC):
         such lock."""
         return False
 
+    def free_locks(self, connection: Connection) -> None:
+        """Free the locks that would be held until the connection is closed, if this database has such locks."""
+        return
+
     @abstractmethod
     def after(self, duration: timedelta) -> ColumnElement[datetime]:
         """Return the time after a duration from now, by the one clock that all servers on this database share."""

@@ -7,7 +7,7 @@ from datetime import datetime, timedelta
 from itertools import zip_longest
 from typing import Any, Literal, NamedTuple
 
-from sqlalchemy import Connection, Row, bindparam, delete, func, insert, select, text, tuple_, update
+from sqlalchemy import ColumnElement, Connection, Row, bindparam, delete, func, insert, select, text, tuple_, update
 
 from afterwork.events import SourceKind
 from afterwork.model.utc_datetime import UtcDateTime
@@ -225,6 +225,12 @@ def _add_to_totals(connection: Connection, grown: Mapping[Key, Sums]) -> None:
         update(totals).where(own_row),
         [{"of_work": key.work, "of_source": key.source, **(before[key] + grown[key]).values} for key in keys],
     )
+
+
+def has_expired(before: datetime) -> ColumnElement[bool]:
+    """Return the condition that a row is older."""
+    runs_before = select(runs.c.id).where(runs.c.ended < before)
+    return runs_before.exists() | select(minutes.c.minute).where(minutes.c.minute < before).exists()
 
 
 def prune(connection: Connection, before: datetime, most: int) -> int:

@@ -4,7 +4,7 @@ The rules are in the database, as declared by the server that started last. So a
 those whose code declares others; and a server that doesn't know a limit or rate can't take a lane that has one.
 """
 
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from datetime import timedelta
 from typing import Literal, get_args
 
@@ -63,15 +63,21 @@ class LaneLimits:
 
     def declare(self, database: Database, connection: Connection) -> None:
         """Write the rules that the model declares to the database, where they differ."""
-        stored_rules = rules(connection)
-        for name, lane in self._declared.items():
-            slots_now, rate_now = stored_rules.get(name, (None, None))
-            if ((slots_now or 1), rate_now) != (lane.limit, lane.own_rate):
-                _declare(database, connection, name, lane.limit, lane.own_rate)
-        for name in stored_rules.keys() & set(self._used) - self._declared.keys():
-            if stored_rules[name] != (1, None):
-                _declare(database, connection, name, 1, None)
         self.refresh(connection)
+        if changes := list(self._to_declare()):
+            for name, limit, rate in changes:
+                _declare(database, connection, name, limit, rate)
+            self.refresh(connection)
+
+    def _to_declare(self) -> Iterator[tuple[str, int, Rate | None]]:
+        """Yield the lanes whose stored rules differ from the model's, with their limits and rates."""
+        for name, lane in self._declared.items():
+            slots, rate = self._rules.get(name, (None, None))
+            if ((slots or 1), rate) != (lane.limit, lane.own_rate):
+                yield name, lane.limit, lane.own_rate
+        for name in self._rules.keys() & set(self._used) - self._declared.keys():
+            if self._rules[name] != (1, None):
+                yield name, 1, None
 
 
 def rules(connection: Connection) -> dict[str, Rule]:

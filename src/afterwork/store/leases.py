@@ -11,6 +11,7 @@ from afterwork.model.lane import MAIN, PARALLEL
 from afterwork.store.database import Database
 from afterwork.store.tables import lane as lanes
 from afterwork.store.tables import lease as leases
+from afterwork.store.tables import server as servers
 from afterwork.store.tables import slot as slots
 from afterwork.store.tables import suspect as suspects
 
@@ -50,11 +51,21 @@ def _add_lanes(connection: Connection, names: Sequence[str]) -> None:
 
 def forget_lanes(connection: Connection, is_used: ColumnElement[bool], most: int) -> int:
     """Delete the rows of up to `most` unused lanes, and return their number. Whoever needs one recreates it."""
+    # A locked row is in use.
+    free = _unused(is_used).limit(most).with_for_update(skip_locked=True)
+    return connection.execute(delete(lanes).where(lanes.c.name.in_(free))).rowcount
+
+
+def any_unused(is_used: ColumnElement[bool]) -> ColumnElement[bool]:
+    """Return the condition that a lane is unused."""
+    return _unused(is_used).exists()
+
+
+def _unused(is_used: ColumnElement[bool]) -> Select[str]:
     c = lanes.c
-    # A locked row is in use; one with a lease, a pause or rules carries information.
+    # A row with a lease, a pause or rules carries information.
     says_nothing = ~c.paused, c.lease.is_(None), c.slots.is_(None), ~c.has_rate, c.name.not_in([MAIN, PARALLEL])
-    free = select(c.name).where(*says_nothing, ~is_used).limit(most)
-    return connection.execute(delete(lanes).where(c.name.in_(free.with_for_update(skip_locked=True)))).rowcount
+    return select(c.name).where(*says_nothing, ~is_used)
 
 
 def lock_lane(connection: Connection, name: str) -> bool:
@@ -156,11 +167,13 @@ def any_beside(connection: Connection, mine: Collection[str]) -> bool:
     return connection.execute(select(leases.c.run).where(leases.c.run.not_in(list(mine))).limit(1)).scalar() is not None
 
 
-def abandoned(database: Database, connection: Connection, server: int, living: Collection[int]) -> list[Lease]:
+def abandoned(database: Database, connection: Connection, server: int) -> list[Lease]:
     """Return leases that perhaps nobody works on: expired, of a lost server, or this server's own. Only this server can
     tell its own from those that it has forgotten."""
     c = leases.c
-    alone = or_(c.server.not_in(list(living)), c.server == server, c.expires < database.after(timedelta(0)))
+    # In one statement with the servers, or a server that enters in between would look lost.
+    lost = c.server.not_in(select(servers.c.id))
+    alone = or_(lost, c.server == server, c.expires < database.after(timedelta(0)))
     deaths = func.coalesce(select(suspects.c.deaths).where(suspects.c.key == c.ticket).scalar_subquery(), 0)
     query = select(c.run, c.ticket, c.lane, c.server, c.epoch).where(alone).order_by(deaths, c.taken)
     return [Lease(*row) for row in connection.execute(query)]

@@ -5,7 +5,7 @@ from collections.abc import Collection
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
-from sqlalchemy import Connection, bindparam, column, delete, select, text
+from sqlalchemy import ColumnElement, Connection, Select, bindparam, column, delete, select, text
 
 from afterwork.model.utc_datetime import UtcDateTime
 from afterwork.store.tables import match as matches
@@ -103,7 +103,15 @@ def of_tickets(connection: Connection, tickets: Collection[str]) -> dict[str, Re
 
 def prune(connection: Connection, now: datetime, most: int) -> int:
     """Delete up to `most` rows that belong to no run. Return how many; 0 says that none is left."""
-    c, h = progress.c, matches.c
-    going_on = select(h.id).where(h.id == c.ticket, h.done.is_(None), h.error.is_(None)).exists()
-    old = select(c.ticket).where(c.at < now - FORGOTTEN_AFTER, ~going_on).limit(most)
-    return connection.execute(delete(progress).where(c.ticket.in_(old))).rowcount
+    return connection.execute(delete(progress).where(progress.c.ticket.in_(_expired(now).limit(most)))).rowcount
+
+
+def has_expired(now: datetime) -> ColumnElement[bool]:
+    """Return the condition that a row belongs to no run."""
+    return _expired(now).exists()
+
+
+def _expired(now: datetime) -> Select[str]:
+    c, m = progress.c, matches.c
+    going_on = select(m.id).where(m.id == c.ticket, m.done.is_(None), m.error.is_(None)).exists()
+    return select(c.ticket).where(c.at < now - FORGOTTEN_AFTER, ~going_on)

@@ -5,7 +5,7 @@ from collections.abc import Iterator
 from contextlib import closing
 from typing import Any
 
-from sqlalchemy import Column, Connection, Index, Result, Table, inspect, select, text
+from sqlalchemy import Column, Connection, Index, Table, inspect, select, text
 from sqlalchemy.exc import NoSuchTableError
 from sqlalchemy.schema import CreateColumn, CreateIndex
 
@@ -38,14 +38,16 @@ def install(database: Database, contract: Contract) -> list[str]:
             return before + list(_steps(database, connection, contract, installed))
 
 
-def check_installed(database: Database, connection: Connection) -> None:
-    """Raise `NotInstalled`, `OutdatedTables` or `WrongSchema` if the database is not as this program needs it."""
-    installed = version(connection)
-    if installed is None:
+def check_installed(database: Database, connection: Connection) -> uuid.UUID:
+    """Return the id that distinguishes this database from others. Raise `NotInstalled`, `OutdatedTables` or
+    `WrongSchema` if the database is not as this program needs it."""
+    facts = _facts(connection)
+    if facts is None:
         _refuse_outdated(database, connection)
         raise _not_installed(database, connection)
-    if installed != tables.SCHEMA_VERSION:
-        raise WrongSchema(str(database), installed, tables.SCHEMA_VERSION)
+    if _version(facts) != tables.SCHEMA_VERSION:
+        raise WrongSchema(str(database), _version(facts), tables.SCHEMA_VERSION)
+    return uuid.UUID(facts["installation"])
 
 
 def _refuse_outdated(database: Database, connection: Connection) -> None:
@@ -64,19 +66,20 @@ def _not_installed(database: Database, connection: Connection) -> NotInstalled:
 
 def version(connection: Connection) -> int | None:
     """Return the version of Afterwork's tables in the database; None without any."""
+    facts = _facts(connection)
+    return None if facts is None else _version(facts)
+
+
+def _facts(connection: Connection) -> dict[str, str] | None:
+    """Return what the database says of the installation; None without any."""
     if not inspect(connection).has_table(tables.installation.name):
         return None
-    return int(_fact(connection, "schema_version").scalar() or 0)
+    c = tables.installation.c
+    return dict(tuple(fact) for fact in connection.execute(select(c.name, c.value)))
 
 
-def installation_id(connection: Connection) -> uuid.UUID:
-    """Return the id that distinguishes this database from others."""
-    return uuid.UUID(_fact(connection, "installation").scalar_one())
-
-
-def _fact(connection: Connection, name: str) -> Result[Any]:
-    facts = tables.installation.c
-    return connection.execute(select(facts.value).where(facts.name == name))
+def _version(facts: dict[str, str]) -> int:
+    return int(facts.get("schema_version") or 0)
 
 
 def missing_own_indexes(database: Database, connection: Connection) -> list[Index]:

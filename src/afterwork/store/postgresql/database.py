@@ -265,6 +265,11 @@ class PostgreSQL(Database):
             connection.execute(sleep.SHOW_LIFE, {"server": server})
         return self._has_session
 
+    def free_locks(self, connection: Connection) -> None:
+        if self._has_session:
+            connection.exec_driver_sql("SELECT pg_advisory_unlock_all()")
+            connection.commit()
+
     def after(self, duration: timedelta) -> ColumnElement[datetime]:
         return cast(func.clock_timestamp() + literal(duration, Interval()), UtcDateTime())
 

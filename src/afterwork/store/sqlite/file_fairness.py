@@ -74,7 +74,9 @@ class FileFairness:
         A connection's version also changes if another thread of this process commits. So it is compared with that of
         the last turn only if the same connection had it, and otherwise with that from before the pause."""
         before = self._seen if self._seen is not None and self._seen[0] is driver else (driver, _version(driver))
-        time.sleep(max(0.0, self._not_before - BURST - time.monotonic()))
+        pause = self._not_before - BURST - time.monotonic()
+        if pause > 0:  # to sleep for nothing gives the processor away
+            time.sleep(pause)
         self._seen = (driver, _version(driver))
         if self._seen != before:
             self._writers_until = time.monotonic() + REMEMBERED

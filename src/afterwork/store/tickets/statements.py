@@ -5,7 +5,7 @@ from datetime import datetime, timedelta
 from functools import cached_property, lru_cache
 from typing import Any, get_args
 
-from sqlalchemy import ColumnElement, Connection, Update, bindparam, delete, select, update
+from sqlalchemy import ColumnElement, Connection, Select, Update, bindparam, delete, select, update
 
 from afterwork.errors import NotWritten
 from afterwork.model.contract import DEFAULT_KEEP_MINUTES, Contract
@@ -134,11 +134,17 @@ class EndingTickets(TicketTable):
         column = self.contract.lane.column
         connection.execute(update(self.contract.table).where(self.columns.key.in_(keys)).values({column: lane}))
 
+    def has_expired(self, now: datetime) -> ColumnElement[bool]:
+        """Return the condition that the DeleteTime of a receipt has passed."""
+        return self._expired(now).exists()
+
     def prune(self, connection: Connection, now: datetime, limit: int) -> int:
         """Delete up to `limit` receipts whose DeleteTime has passed. Return their number; 0 if none is left."""
-        c = self.columns
-        passed = select(c.key).where(c.delete_time < self.moment(now)).limit(limit).with_for_update(skip_locked=True)
-        return connection.execute(delete(self.contract.table).where(c.key.in_(passed))).rowcount
+        expired = self._expired(now).limit(limit).with_for_update(skip_locked=True)
+        return connection.execute(delete(self.contract.table).where(self.columns.key.in_(expired))).rowcount
+
+    def _expired(self, now: datetime) -> Select[Any]:
+        return select(self.columns.key).where(self.columns.delete_time < self.moment(now))
 
 
 class Tickets(ClaimableTickets, EndingTickets):

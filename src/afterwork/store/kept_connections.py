@@ -1,0 +1,82 @@
+"""Connections that stay open between short uses, where the application's engine keeps its own open, too.
+
+A connection of one's own to PostgreSQL costs more than all that a small run asks of it: a process, its catalog, and
+a plan for each statement.
+"""
+
+import os
+import threading
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from weakref import WeakKeyDictionary, WeakSet
+
+from sqlalchemy import Connection, Engine, QueuePool, event
+
+from afterwork.store.database import Database
+
+
+@dataclass(frozen=True)
+class _Kept:
+    database: Database
+    connection: Connection
+    process: int
+
+
+class KeptConnections:
+    """Keeps one open connection per engine, until the engine is disposed of. `open_database` returns the database
+    behind an engine."""
+
+    def __init__(self, open_database: Callable[[Engine], Database]) -> None:
+        self._open_database = open_database
+        self._lock = threading.Lock()
+        self._kept: WeakKeyDictionary[Engine, _Kept] = WeakKeyDictionary()
+        self._watched: WeakSet[Engine] = WeakSet()
+        """The engines whose end is watched."""
+
+    @contextmanager
+    def connection(self, engine: Engine) -> Iterator[tuple[Database, Connection]]:
+        """Yield a database and a connection that is nobody else's while the block lasts. It is closed if the block
+        raises."""
+        kept = self._taken(engine) or self._opened(engine)
+        try:
+            yield kept.database, kept.connection
+            kept.database.free_locks(kept.connection)
+        except BaseException:
+            kept.database.discard(kept.connection)
+            raise
+        self._keep(engine, kept)
+
+    def _opened(self, engine: Engine) -> _Kept:
+        database = self._open_database(engine)
+        return _Kept(database, database.connect(), os.getpid())
+
+    def _taken(self, engine: Engine) -> _Kept | None:
+        """Return the connection that was kept, if it still answers."""
+        with self._lock:
+            kept = self._kept.pop(engine, None)
+        if kept is None or kept.process != os.getpid():
+            return None  # a connection of the process that this one was forked from is that one's
+        if kept.database.answers(kept.connection):
+            return kept
+        kept.database.discard(kept.connection)
+        return None
+
+    def _keep(self, engine: Engine, kept: _Kept) -> None:
+        if not isinstance(engine.pool, QueuePool):  # its connections end with their use, or there is only one
+            kept.database.discard(kept.connection)
+            return
+        with self._lock:
+            if engine not in self._watched:
+                self._watched.add(engine)
+                event.listen(engine, "engine_disposed", self._discard)
+            replaced = self._kept.pop(engine, None)
+            self._kept[engine] = kept
+        if replaced is not None:
+            replaced.database.discard(replaced.connection)
+
+    def _discard(self, engine: Engine) -> None:
+        with self._lock:
+            kept = self._kept.pop(engine, None)
+        if kept is not None and kept.process == os.getpid():
+            kept.database.discard(kept.connection)
