@@ -4,6 +4,9 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import timedelta
 
+MAX_REPLACED_PER_WORKER = 2
+"""For each configured worker, at most this many may replace others that have been with one run for long."""
+
 
 @dataclass(frozen=True, kw_only=True)
 class Settings:

@@ -40,7 +40,7 @@ def test_a_sleeping_server_is_ready_since_what_wakes_it_reaches_it(asleep: Shop)
 
     assert found.live
     assert found.ready, found
-    assert [sign.name for sign in found.signs] == ["loop", "database", "wake-up"]
+    assert [sign.name for sign in found.signs] == ["loop", "workers", "database", "wake-up"]
 
 
 def test_a_probe_does_not_make_a_sleeping_server_look_on_postgresql(asleep: Shop) -> None:

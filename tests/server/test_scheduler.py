@@ -6,16 +6,11 @@ from dataclasses import dataclass, field
 
 import pytest
 
-from afterwork.jobs.source import Assignment, OwnWork, Workload
+from afterwork.jobs.source import Assignment, Kind, OwnWork, Workload
+from afterwork.server.capacity import SHORT_RUN_SECONDS
 from afterwork.server.lanes import KnownLanes
-from afterwork.server.scheduler import (
-    MANY_LANES_PER_WORKER,
-    MAX_REPLACED_PER_WORKER,
-    SHORT_RUN_SECONDS,
-    SLICE_SECONDS,
-    MostWith,
-    Scheduler,
-)
+from afterwork.server.scheduler import MANY_LANES_PER_WORKER, SLICE_SECONDS, MostWith, Scheduler
+from afterwork.settings import MAX_REPLACED_PER_WORKER
 from afterwork.store.leases import Lease
 
 LIMIT = 60.0
@@ -222,6 +217,31 @@ def test_a_run_that_hangs_is_told_once(scene: Scene) -> None:
     assert scene.scheduler.newly_held_up() == begun
     assert scene.scheduler.newly_held_up() == []
     assert scene.scheduler.until_held_up() is None
+
+
+@pytest.mark.parametrize("kind", ["long", "short", *OWN])
+def test_a_kind_of_work_is_stuck_once_all_workers_that_it_can_have_hang(scene: Scene, kind: Kind) -> None:
+    """Other kinds still have theirs. It is so until one of the runs ends."""
+    most = WORKERS + MAX_REPLACED_PER_WORKER * WORKERS
+    if isinstance(kind, OwnWork):
+        most = 1 + MAX_REPLACED_PER_WORKER * WORKERS
+    begun: list[Assignment] = []
+    while True:
+        scene.look(*([PARALLEL] if kind == "long" else [kind] if isinstance(kind, OwnWork) else map(str, range(most))))
+        if not (more := scene.turns()):
+            break
+        begun += more
+        assert scene.scheduler.stuck() == {}
+        scene.now += LIMIT
+
+    assert len(begun) == most
+    assert scene.scheduler.stuck() == {kind: begun}
+    others: dict[Kind, Workload] = {"long": PARALLEL, "short": "other", **{own: own for own in OWN}}
+    for other in others.keys() - {kind}:
+        assert scene.scheduler.begin(others[other]) is not None
+    assert scene.scheduler.stuck() == {kind: begun}
+    scene.scheduler.end(begun[0])
+    assert scene.scheduler.stuck() == {}
 
 
 @pytest.mark.parametrize("other", OWN)

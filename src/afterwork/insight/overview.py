@@ -91,6 +91,9 @@ def attention(
 
 
 def _of_servers(status: Status) -> Iterator[Attention]:
+    for server in status.stuck:
+        what = f"Server {server} has no worker left for external runs"
+        yield Attention(f"server {server}", what, "See which runs go on for so long.", "/lanes", "lanes", True)
     if not status.servers:
         yield Attention(
             "servers", "No server is running", "Start one. What is saved meanwhile waits.", "/lanes", "serve", True

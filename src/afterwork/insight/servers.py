@@ -6,11 +6,12 @@ from dataclasses import dataclass, fields
 from datetime import datetime
 from typing import Any, Literal
 
-from sqlalchemy import Connection, Row, select
+from sqlalchemy import Connection, Row, func, select
 
 from afterwork.insight.running import RunningView
 from afterwork.language.syntax.spelling import folded
 from afterwork.model.machine.state_scope import base_of
+from afterwork.settings import MAX_REPLACED_PER_WORKER
 from afterwork.store import tables
 from afterwork.store.database import Database
 from afterwork.store.routing import Routing
@@ -61,6 +62,20 @@ def views(
 def living(database: Database, connection: Connection, now: datetime) -> Sequence[str]:
     """Return the servers that are not gone, in words."""
     return [str(server) for server in views(database, connection, (), now) if server.presence != "gone"]
+
+
+def without_workers(database: Database, connection: Connection, now: datetime) -> Sequence[str]:
+    """Return the servers, in words, that have no worker left for external runs: too many go on for too long.
+
+    The settings are those of this program."""
+    settings, c = database.settings, tables.lease.c
+    workers = (1 + MAX_REPLACED_PER_WORKER) * settings.workers
+    for_long = c.taken < database.after(-settings.held_limit)
+    query = select(c.server).where(for_long).group_by(c.server).having(func.count() >= workers)
+    if not (stuck := set(connection.execute(query).scalars())):
+        return []
+    servers = views(database, connection, (), now)
+    return [str(server) for server in servers if server.id in stuck and server.presence != "gone"]
 
 
 def _view(

@@ -23,8 +23,9 @@ class Status:
     """The status of a database.
 
     `waiting` counts pending tickets by lane, `oldest` is how long the first due one has waited. `stale` counts stale
-    caches, `stale_for` is how long the first has been stale. Each is counted up to some thousands. `paced` has the
-    lanes with waiting work whose rate is used up, with the time at which the next may begin.
+    caches, `stale_for` is how long the first has been stale. Each is counted up to some thousands. `used_up` has the
+    lanes with waiting work whose rate is used up, with the time at which the next may begin. `stuck` are the servers
+    that have no worker left for external runs.
     """
 
     waiting: dict[str, Count]
@@ -35,6 +36,7 @@ class Status:
     stale: Count
     stale_for: timedelta | None
     used_up: Mapping[str, datetime] = field(default_factory=dict)
+    stuck: Sequence[str] = ()
 
     @property
     def waiting_in_all(self) -> Count:
@@ -49,7 +51,7 @@ def status(database: Database, connection: Connection, walk: TicketWalk, now: da
     living = servers.living(database, connection, now)
     return Status(
         waiting, running, _oldest(connection, walk, now), living, paused, stale, stale_for,
-        dict(_without_rate_left(connection, waiting, now)),
+        dict(_without_rate_left(connection, waiting, now)), servers.without_workers(database, connection, now),
     )  # fmt: skip
 
 

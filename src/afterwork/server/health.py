@@ -1,12 +1,13 @@
 """The health of a server, for all probes.
 
 A server lives if its loop returns as promised. It is ready if, in addition, the database answers and has the
-tables that this program needs, wake-ups reach the server, and it is not about to stop.
+tables that this program needs, wake-ups reach the server, a worker is left for each kind of work, and it is not about
+to stop.
 """
 
 import threading
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
 from sqlalchemy import Connection
@@ -14,6 +15,7 @@ from sqlalchemy import Connection
 from afterwork.boundary import failure_of
 from afterwork.errors import AfterworkError
 from afterwork.jobs.run import text_of
+from afterwork.jobs.source import Assignment, Kind, OwnWork
 from afterwork.store import schema
 from afterwork.store.database import Database
 
@@ -141,8 +143,8 @@ class Prober:
         return Sign("wake-up", False, f"what wakes this server has not reached it within {WAKE_SECONDS:.0f} s")
 
 
-def of_server(pulse: Pulse, is_ready: bool, is_stopping: bool, prober: Prober) -> Health:
-    """Return the health of a server in this process."""
+def of_server(pulse: Pulse, is_ready: bool, is_stopping: bool, workers: Sign, prober: Prober) -> Health:
+    """Return the health of a server in this process. `workers` is the sign of its workers."""
     loop = loop_sign(pulse)
     signs = [loop]
     if is_stopping:
@@ -150,7 +152,7 @@ def of_server(pulse: Pulse, is_ready: bool, is_stopping: bool, prober: Prober) -
     elif not is_ready:
         signs.append(Sign("start", False, "the server waits for others, to enter the database"))
     else:
-        signs += prober.look()
+        signs += [workers, *prober.look()]
     return Health(loop.good, all(sign.good for sign in signs), signs)
 
 
@@ -166,3 +168,26 @@ def loop_sign(pulse: Pulse) -> Sign:
     if pulse.late:
         return Sign("loop", False, f"the loop of the server should have been back {pulse.late:.0f} s ago")
     return Sign("loop", True, "goes round")
+
+
+MAX_LANES_NAMED = 3
+"""The most lanes to name in which runs hang."""
+
+
+def workers_sign(stuck: Mapping[Kind, Sequence[Assignment]], limit: float) -> Sign:
+    """Return whether workers are left, given the kinds of work without any. After `limit` seconds, a run is held up."""
+    if not stuck:
+        return Sign("workers", True, "are left for each kind of work")
+    kinds = " and ".join(_in_words(kind, turns) for kind, turns in stuck.items())
+    since = f"all that it could have have been with one run for more than {limit:g} s"
+    return Sign("workers", False, f"none is left for {kinds}: {since}")
+
+
+def _in_words(kind: Kind, turns: Sequence[Assignment]) -> str:
+    """Return a kind of work, and where it hangs."""
+    if isinstance(kind, OwnWork):
+        return kind.source
+    lanes = sorted({lane for turn in turns for lane in turn.lanes})
+    more = ", …" if len(lanes) > MAX_LANES_NAMED else ""
+    name = "external and parallel runs" if kind == "long" else "short runs"
+    return f"{name} (lanes {', '.join(lanes[:MAX_LANES_NAMED])}{more})"

@@ -17,27 +17,18 @@ from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from afterwork.jobs.quarantine import SURVIVED
 from afterwork.jobs.source import Assignment, Kind, OwnWork, Workload
 from afterwork.model.lane import PARALLEL
+from afterwork.server.capacity import SHORT_RUN_SECONDS, Capacity
 from afterwork.server.lanes import KnownLanes
 from afterwork.store.leases import Lease
 
 SLICE_SECONDS = 0.1
 """A turn ends after this long if others wait for a worker."""
 
-SHORT_RUN_SECONDS = 1.0
-"""A run may take this long while another of its kind waits. After that, it no longer occupies its kind's
-reserved worker."""
-
-SHARING_KINDS: Sequence[Kind] = ("short", "long")
-"""Kinds of work that share the workers."""
-
 MANY_LANES_PER_WORKER = 4
 """From this many waiting lanes per worker on, a turn begins with several lanes."""
 
 MostWith = Callable[[str], int]
 """Returns how many lanes may share a transaction with a lane, itself included."""
-
-MAX_REPLACED_PER_WORKER = 2
-"""For each configured worker, at most this many may replace others that have been with one run for long."""
 
 
 class Scheduler:
@@ -57,7 +48,7 @@ class Scheduler:
     ) -> None:
         self._is_alone = is_alone
         self._workers = workers
-        self._limit = limit
+        self._capacity = Capacity(workers, limit)
         self._lanes = lanes
         self._clock = clock
         self._lock = threading.RLock()
@@ -187,20 +178,7 @@ class Scheduler:
     def _has_room(self, kind: Kind, besides: Assignment | None = None) -> bool:
         if self._is_alone() and not self._has_survived(besides):
             return False
-        replaced = self._replaced()
-        busy = [turn.kind for turn in self._running if turn is not besides and turn not in replaced]
-        if kind not in busy:
-            return True  # its own
-        return kind in SHARING_KINDS and sum(map(busy.count, SHARING_KINDS)) < self._workers
-
-    def _replaced(self) -> Sequence[Assignment]:
-        """Return the turns whose workers are replaced: those held up longest, up to a maximum."""
-        now = self._clock()
-        held_up = [turn for turn in self._running if now - turn.since >= self._patience(turn)]
-        return sorted(held_up, key=lambda turn: turn.since)[: MAX_REPLACED_PER_WORKER * self._workers]
-
-    def _patience(self, turn: Assignment) -> float:
-        return self._limit if turn.kind == "long" else min(SHORT_RUN_SECONDS, self._limit)
+        return self._capacity.has_room([turn for turn in self._running if turn is not besides], kind, self._clock())
 
     # Reports of workers.
 
@@ -281,17 +259,21 @@ class Scheduler:
     def newly_held_up(self) -> list[Assignment]:
         """Return the turns that have been with one run for longer than the limit, each once."""
         with self._lock:
-            now = self._clock()
-            held_up = [turn for turn in self._running if not turn.is_reported and now - turn.since >= self._limit]
-            for turn in held_up:
+            new = [turn for turn in self._capacity.held_up(self._running, self._clock()) if not turn.is_reported]
+            for turn in new:
                 turn.is_reported = True
-            return held_up
+            return new
+
+    def stuck(self) -> Mapping[Kind, Sequence[Assignment]]:
+        """Return the kinds of work for which no worker is left, each with its turns, which are all held up."""
+        with self._lock:
+            return self._capacity.stuck(self._running, self._clock())
 
     def until_held_up(self) -> float | None:
         """Return the seconds until a turn has been with one run long enough to be replaced or reported; else None."""
         with self._lock:
             now = self._clock()
-            durations = [self._limit + turn.since - now for turn in self._running if not turn.is_reported]
+            durations = [self._capacity.limit + turn.since - now for turn in self._running if not turn.is_reported]
             if self.is_waiting:
-                durations += [self._patience(turn) + turn.since - now for turn in self._running]
+                durations += [self._capacity.patience(turn) + turn.since - now for turn in self._running]
             return min((seconds for seconds in durations if seconds > 0), default=None)

@@ -9,7 +9,7 @@ from datetime import timedelta
 from afterwork.errors import AfterworkError
 from afterwork.events import Broken, Events, ServerStarted, ServerStopped, ServerStopping
 from afterwork.jobs.runner import Runner
-from afterwork.server.health import ITERATION_SECONDS, Health, Prober, Pulse, Sign, loop_sign, of_server
+from afterwork.server.health import ITERATION_SECONDS, Health, Prober, Pulse, Sign, loop_sign, of_server, workers_sign
 from afterwork.server.history import HistoryKeeper
 from afterwork.server.link import ServerConnection
 from afterwork.server.loop import Loop
@@ -51,7 +51,8 @@ class Server:
 
     def health(self) -> Health:
         """Return whether the server lives and is ready, with reasons. From any thread; answers within some seconds."""
-        return of_server(self._pulse, self._ready.is_set(), self._stopping.is_set(), self._prober)
+        workers = workers_sign(self._loop.scheduler.stuck(), self._runner.settings.held_limit.total_seconds())
+        return of_server(self._pulse, self._ready.is_set(), self._stopping.is_set(), workers, self._prober)
 
     def wait_until_ready(self, seconds: float) -> bool:
         """Wait until the server has entered its database. Return False if the time is over first."""

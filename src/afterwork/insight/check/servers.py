@@ -1,4 +1,4 @@
-"""Checks that servers are running, that they serve all waiting work, and that all clocks agree."""
+"""Checks that servers are running, that they can serve all waiting work, and that all clocks agree."""
 
 from collections.abc import Iterator
 from datetime import datetime, timedelta
@@ -16,10 +16,13 @@ WHY = "Due times are compared with it. Set the clocks of all machines by NTP."
 
 
 def look(scene: CheckContext) -> Iterator[Finding]:
-    """Yield the running servers, clocks that differ, and work that no server does."""
+    """Yield the running servers, those without a free worker, clocks that differ, and work that no server does."""
     living = servers.living(scene.database, scene.connection, scene.now)
     start = "Start one: afterwork serve MODULE:APP --database URL"
     yield Finding(f"servers: {', '.join(living) or 'none'}", bool(living), start, is_note=True)
+    for server in servers.without_workers(scene.database, scene.connection, scene.now):
+        what = f"server {server}: no worker is left for external runs, since all that go on take too long"
+        yield Finding(what, False, "See them with afterwork lanes. Give them time-outs, or raise Settings.workers.")
     now = scene.now
     if scene.database.dialect == "postgresql":
         now = scene.connection.execute(text("SELECT clock_timestamp()")).scalar_one()
