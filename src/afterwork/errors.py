@@ -475,8 +475,15 @@ class ServerDied(Refused):
     """The process that ran the work died, and the work must not begin again."""
 
 
+class ThreadEnded(AfterworkError):
+    """The thread of a run has ended outside of Python, so that nothing of the run could be written."""
+
+    def __init__(self) -> None:
+        super().__init__("The thread ended in C, as by pthread_exit: in a library that the work calls.")
+
+
 class GivenUp(Refused):
-    """The work has ended its process, connection or worker again and again, so it is no longer tried."""
+    """The work has ended its process, connection, worker or database again and again, so it is no longer tried."""
 
     def __init__(self, cause: str, times: int, inside_limit: timedelta, detail: str | None = None) -> None:
         told = "" if detail is None else f" ({shown(detail)})"
@@ -495,6 +502,11 @@ class GivenUp(Refused):
                 what = f"Its connection to the database was ended {times} times{told}. Find out who does that"
             case "worker":
                 what = f"The thread that ran it was lost {times} times{told}. Find out what ends it"
+            case "database":
+                what = (
+                    f"PostgreSQL crashed {times} times while it ran{told}, and ended all connections each time. Find "
+                    "out in PostgreSQL's log what crashes"
+                )
             case _:
                 what = (
                     f"The process that ran it died {times} times. Find out in the log of the system whether memory ran "

@@ -6,10 +6,12 @@ from pathlib import Path
 from typing import get_args
 
 import pytest
-from sqlalchemy import URL, text
+from sqlalchemy import URL, select, text
 
 from afterwork import Settings
+from afterwork.store import suspects
 from afterwork.store.dialects import database_of
+from afterwork.store.tables import quarantine
 from afterwork.store.waker import Waker
 from tests.faults.scene import Scene
 from tests.support.own_postgres import OwnPostgres, StopMode, own_postgres
@@ -51,6 +53,9 @@ def test_servers_go_on_by_themselves_after_a_restart_of_the_database(
     for server in servers:
         assert len(scene.said("DatabaseLost", server)) == 1
         assert len(scene.said("DatabaseBack", server)) == 1
+    with scene.engine.connect() as connection:
+        assert suspects.every(connection) == []
+        assert connection.execute(select(quarantine.c.scope)).all() == []
     scene.check()
 
 

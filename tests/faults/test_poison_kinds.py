@@ -1,18 +1,24 @@
-"""Whatever kind of run ends its process or its connection again and again is given up, and all the rest goes on."""
+"""Whatever kind of run ends its process, thread, connection or database again and again is given up.
+
+All the rest goes on.
+"""
 
 import json
 import re
 import signal
+from collections.abc import Iterator
 from contextlib import suppress
 from pathlib import Path
 
 import pytest
-from sqlalchemy import URL, Engine, select, update
+from sqlalchemy import URL, Engine, NullPool, create_engine, select, update
+from sqlalchemy.exc import OperationalError
 from sqlalchemy.orm import Session
 
 import afterwork as aw
 from afterwork.errors import BadRequest
 from tests.support import poison
+from tests.support.own_postgres import OwnPostgres, own_postgres
 from tests.support.poison import INSIDE_LIMIT, SysAsyncTicket, Thing
 from tests.support.prepared import begin_with
 from tests.support.processes import Process, Processes
@@ -29,8 +35,12 @@ KINDS = ["ticket", "outside", "match", "criteria", "value", "view model", "guard
 CACHES = {"value": "total", "view model": "Renewing", "guard": "flow", "entry": "flow"}
 
 
-def start(started: Processes, url: URL) -> Process:
-    given = {"url": url.render_as_string(hide_password=False), "settings": SETTINGS, "model": "tests.support.poison"}
+def start(started: Processes, url: URL, **settings: float) -> Process:
+    given = {
+        "url": url.render_as_string(hide_password=False),
+        "settings": SETTINGS | settings,
+        "model": "tests.support.poison",
+    }
     return started.start("tests.support.server_main", json.dumps(given))
 
 
@@ -113,3 +123,49 @@ def test_what_is_silent_for_too_long_each_time_is_given_up(
 
     assert server.lives
     assert f"inside_limit of {INSIDE_LIMIT:g} s: make it external" in str(error_of(kind, engine, app))
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_what_ends_its_thread_in_c_each_time_is_given_up(
+    url: URL, engine: Engine, app: aw.Afterwork, started: Processes, tmp_path: Path, kind: str
+) -> None:
+    """Python believes that the thread lives. The server doesn't, ends its transaction, and replaces it."""
+    (tmp_path / f"exit.{kind}").touch()
+
+    server = start(started, url, crash_limit=1, inside_limit=60)
+    eventually(lambda: error_of(kind, engine, app) and rest_is_done(engine), PATIENCE)
+
+    assert server.lives
+    assert "The thread that ran it was lost 1 times ('ThreadEnded: " in str(error_of(kind, engine, app))
+    server.send(signal.SIGTERM)
+    assert server.wait() == 0
+
+
+@pytest.fixture(scope="module")
+def own() -> Iterator[OwnPostgres]:
+    with own_postgres() as postgres:
+        yield postgres
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_what_crashes_its_database_each_time_is_given_up(
+    own: OwnPostgres, started: Processes, tmp_path: Path, kind: str
+) -> None:
+    """PostgreSQL ends all connections each time, and starts again by itself. The server lives on."""
+    engine = create_engine(own.create_database(), poolclass=NullPool)
+    begin(engine)
+    app = aw.Afterwork(poison.Base)
+    (tmp_path / f"crash.{kind}").touch()
+
+    def is_over() -> bool:
+        with suppress(OperationalError):  # it is starting again
+            return bool(error_of(kind, engine, app)) and rest_is_done(engine)
+        return False
+
+    server = start(started, engine.url, crash_limit=1, inside_limit=60)
+    eventually(is_over, PATIENCE)
+
+    assert server.lives
+    assert "PostgreSQL crashed 1 times while it ran" in str(error_of(kind, engine, app))
+    server.send(signal.SIGTERM)
+    assert server.wait() == 0

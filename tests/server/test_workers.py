@@ -1,13 +1,15 @@
 """The threads of a server share its work so that few of them have to know it."""
 
+import ctypes
 import threading
+import time
 from collections.abc import Iterator
 
 import pytest
 from sqlalchemy import Connection, Engine
 
 from afterwork import Settings
-from afterwork.server.workers import Workers
+from afterwork.server.workers import VANISHED_SECONDS, LostThread, Workers
 from afterwork.store.dialects import database_of
 from tests.support.waiting import eventually
 
@@ -103,14 +105,16 @@ def test_a_thread_that_is_lost_all_the_same_is_replaced(noted: Noted) -> None:
 
     noted.workers.start(noted.note, leave)
     assert noted.workers.wait_until_idle(20) == 0
-    lost: list[tuple[str, BaseException | None]] = []
+    lost: list[LostThread] = []
 
     def look() -> bool:
         lost.extend(noted.workers.lost())
         return bool(lost)
 
     eventually(look)
-    assert [(name, type(error)) for name, error in lost] == [("afterwork-0", SystemExit)]
+    assert [(thread.thread.name, type(thread.ended_by), thread.is_midway) for thread in lost] == [
+        ("afterwork-0", SystemExit, False)
+    ]
 
     gates = [threading.Event() for _ in range(4)]
     noted.do(*gates)
@@ -118,3 +122,41 @@ def test_a_thread_that_is_lost_all_the_same_is_replaced(noted: Noted) -> None:
         gate.set()
     assert noted.workers.wait_until_idle(20) == 0
     assert len(noted.connections) == 5
+
+
+def test_a_thread_that_ends_in_c_is_lost_even_while_somebody_waits_for_something_else(noted: Noted) -> None:
+    """Python goes on believing that it lives."""
+
+    def vanish(connection: Connection) -> None:
+        ctypes.CDLL(None).pthread_exit(None)
+
+    ended = threading.Event()
+    noted.workers.start(vanish, ended.set)
+    began = time.monotonic()
+    assert not noted.workers.wait(60, lambda seconds: threading.Event().wait(seconds))
+    assert time.monotonic() - began < 30
+    (lost,) = noted.workers.lost()
+
+    assert lost.is_midway
+    assert lost.connection is not None
+    assert lost.thread.is_alive()
+    assert ended.is_set()
+    assert noted.workers.wait_until_idle(0) == 0
+
+
+def test_a_wait_for_something_else_goes_on_while_threads_work_and_ends_when_it_is_over(noted: Noted) -> None:
+    gate = threading.Event()
+    noted.do(gate)
+    waits: list[float] = []
+
+    def waiting(seconds: float) -> bool:
+        waits.append(seconds)
+        threading.Event().wait(seconds)
+        return len(waits) == 3
+
+    assert noted.workers.wait(60, waiting)
+    assert waits == [VANISHED_SECONDS] * 3
+    assert not noted.workers.wait(60, lambda seconds: False)  # somebody has ended it
+    gate.set()
+    assert noted.workers.wait_until_idle(20) == 0
+    assert noted.workers.wait(60, lambda seconds: seconds > 59)

@@ -87,6 +87,9 @@ class Customer(Base):
                 raise ValueError(f"customer {self.id} can't be done")
             case "dies":
                 os.kill(os.getpid(), signal.SIGKILL)
+            case "crashes its database":
+                driver = aw.session(self).connection().connection.dbapi_connection
+                os.kill(driver.info.backend_pid, signal.SIGKILL)  # type: ignore[union-attr]
             case "has lost another database":
                 create_engine("postgresql+psycopg://nobody@127.0.0.1:1/nowhere").connect()
         while time.monotonic() < begin + self.seconds or (self.waits and not gate().exists()):

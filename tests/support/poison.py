@@ -1,14 +1,18 @@
-"""A model in which each kind of run can be poison: it ends its process, or is silent for longer than it may be.
+"""A model in which each kind of run can be poison: it ends its process, its thread, its process in the database, or is
+silent for longer than it may be.
 
 What is named by a file beside the journal does so: `kill.value` has the calculation end the process.
 """
 
+import ctypes
 import os
+import signal
+import threading
 import time
 from pathlib import Path
 from typing import Any
 
-from sqlalchemy import Engine, select
+from sqlalchemy import Connection, Engine, event, select
 from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column
 from statemachine import State, StateChart
 
@@ -31,12 +35,36 @@ def folder() -> Path:
     return Path(os.environ[JOURNAL]).parent
 
 
+class OfThread(threading.local):
+    """What a thread uses: the process in PostgreSQL that does its statements."""
+
+    backend: int | None = None
+
+
+USED = OfThread()
+
+
+@event.listens_for(Engine, "before_cursor_execute")
+def note_backend(connection: Connection, *_: object) -> None:
+    """Note the process that is about to do a statement of this thread."""
+    if JOURNAL in os.environ and connection.dialect.name == "postgresql":
+        with aw.untracked():
+            driver: Any = connection.connection.dbapi_connection
+            USED.backend = driver.info.backend_pid
+
+
 def suffer(kind: str) -> None:
     """Come to grief, if this kind of run is to."""
     if (folder() / f"kill.{kind}").exists():
         os._exit(9)
     if (folder() / f"silence.{kind}").exists():
         time.sleep(INSIDE_LIMIT * 1.5)
+    if (folder() / f"crash.{kind}").exists():
+        assert USED.backend is not None
+        os.kill(USED.backend, signal.SIGKILL)
+        time.sleep(0.05)  # so that the other connections end before this one is used
+    if (folder() / f"exit.{kind}").exists():
+        ctypes.CDLL(None).pthread_exit(None)
 
 
 class Flow(StateChart[Any]):

@@ -7,7 +7,7 @@ others; so its scope then notes each run first, for as many runs as a batch has.
 import threading
 import time
 import uuid
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterator, Mapping
 from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass
 from datetime import datetime
@@ -34,11 +34,14 @@ SURVIVED = 5.0
 
 @dataclass(frozen=True)
 class Loss:
-    """A run of this server that lost its connection or worker. It has a key if it left a trace."""
+    """A run of this server that lost its connection or worker. It has a key if it left a trace.
+
+    It is a `bystander` if its connection was told that another one's process crashed."""
 
     scope: str
     key: str | None
     error: BaseException
+    is_bystander: bool = False
 
 
 class Quarantine:
@@ -103,18 +106,21 @@ class Quarantine:
         """Return whether nothing else may begin beside the run being tried."""
         return time.monotonic() < self._alone_until
 
-    def lost(self, scope: str, key: str | None, error: BaseException) -> None:
+    def lost(self, loss: Loss) -> None:
         """Note that a run lost its connection or worker, until it is known whether all others did, too."""
         with self._lock:
-            self._losses.append(Loss(scope, key, error))
+            self._losses.append(loss)
 
     def losses(self, error: BaseException) -> list[Loss]:
-        """Return the losses by this error, each once."""
+        """Return the losses by this error."""
         errors = error, error.__cause__
         with self._lock:
-            losses = [loss for loss in self._losses if loss.error in errors]
-            self._losses = [loss for loss in self._losses if loss.error not in errors]
-        return losses
+            return [loss for loss in self._losses if loss.error in errors]
+
+    def forget(self, losses: Collection[Loss]) -> None:
+        """Forget losses that have been blamed, or that nobody is to blame for."""
+        with self._lock:
+            self._losses = [loss for loss in self._losses if loss not in losses]
 
     @contextmanager
     def trying(self, database: Database, connection: Connection, scope: str, key: str) -> Iterator[bool]:
@@ -127,7 +133,8 @@ class Quarantine:
                 yield is_alone
         except BaseException as error:
             if database.has_lost(connection, error):
-                self.lost(scope, key if is_alone else None, error)
+                told = database.was_told_of_crash(connection)
+                self.lost(Loss(scope, key if is_alone else None, error, told))
             raise
 
     @contextmanager

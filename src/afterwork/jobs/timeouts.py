@@ -38,7 +38,7 @@ class TimedRun:
     interrupt: Callable[[], bool] = only_asked
     absorb: Callable[[], None] = lambda: None
     give_up: Callable[[], None] | None = None
-    thread: int = field(default_factory=threading.get_ident)
+    thread: threading.Thread = field(default_factory=threading.current_thread)
     is_over: bool = False
     """True once its time is over."""
     moment: float = 0.0
@@ -103,9 +103,9 @@ class TimedRun:
             return
 
 
-def _raise_in(thread: int, error: type[TimedOut] | None) -> None:
+def _raise_in(thread: threading.Thread, error: type[TimedOut] | None) -> None:
     """Raise an exception in a thread at its next step of Python; None withdraws one not yet raised."""
-    ctypes.pythonapi.PyThreadState_SetAsyncExc(ctypes.c_ulong(thread), error and ctypes.py_object(error))
+    ctypes.pythonapi.PyThreadState_SetAsyncExc(ctypes.c_ulong(thread.ident or 0), error and ctypes.py_object(error))
 
 
 class Timeouts:
@@ -119,7 +119,7 @@ class Timeouts:
         self._running: set[TimedRun] = set()
         self._thread: threading.Thread | None = None
         self._wakes_at = 0.0
-        self.frees: Callable[[int], None] | None = None
+        self.frees: Callable[[threading.Thread], None] | None = None
         """Replaces the worker whose thread was abandoned. If None, no run is abandoned."""
 
     @contextmanager
@@ -142,6 +142,11 @@ class Timeouts:
             watched.end()  # also if it was interrupted just as it ended
             with self._more:
                 self._running.discard(watched)
+
+    def forget(self, thread: threading.Thread) -> None:
+        """Watch nothing that a thread ran, since it is gone."""
+        with self._more:
+            self._running = {watched for watched in self._running if watched.thread is not thread}
 
     def look(self) -> float | None:
         """Handle the runs whose time is over. Return the seconds until the next look; None if nothing runs."""
@@ -175,7 +180,7 @@ class Timeouts:
                 self._more.wait(max(0.0, self._wakes_at - self._clock()))
 
 
-def _give_up(watched: TimedRun, frees: Callable[[int], None]) -> None:
+def _give_up(watched: TimedRun, frees: Callable[[threading.Thread], None]) -> None:
     try:
         assert watched.give_up is not None
         watched.give_up()

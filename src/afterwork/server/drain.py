@@ -9,6 +9,7 @@ from sqlalchemy import Connection
 from afterwork.jobs.batch import Batched, BatchSize, CommittedBatch, Undone
 from afterwork.jobs.inside import run_batch
 from afterwork.jobs.leased import begin, run_leased
+from afterwork.jobs.quarantine import Loss
 from afterwork.jobs.run import Rejected
 from afterwork.jobs.runner import Runner, Settled
 from afterwork.jobs.source import Claim
@@ -126,5 +127,6 @@ class Drainer:
 
     def _note(self, connection: Connection, lane: str, key: str | None, error: BaseException) -> None:
         """Note a run that ended its connection or worker, and so could not be settled."""
-        if self.runner.database.has_lost(connection, error) or not self.runner.database.is_contended(error):
-            self.runner.quarantine.lost(lane, key, error)
+        database = self.runner.database
+        if database.has_lost(connection, error) or not database.is_contended(error):
+            self.runner.quarantine.lost(Loss(lane, key, error, database.was_told_of_crash(connection)))

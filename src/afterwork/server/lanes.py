@@ -2,7 +2,6 @@
 
 import threading
 import time
-from collections import Counter
 from collections.abc import Iterable
 
 from sqlalchemy import Connection
@@ -24,8 +23,8 @@ class KnownLanes:
         self._lock = threading.Lock()
         self._standby = standby
         self.limits = limits or LaneLimits()
-        self._held: Counter[str] = Counter()
-        self._claims: set[str] = set()
+        self._held: list[tuple[threading.Thread, Lease]] = []
+        self._claims: dict[str, threading.Thread] = {}
         self._elsewhere: dict[Workload, float] = {}
         self.recent = first
         self.known: set[str] = set()
@@ -68,15 +67,21 @@ class KnownLanes:
     def hold(self, lease: Lease, begun: bool) -> None:
         """Note that a worker begins to work on a lease, or has ended. Two may begin with the same one: one of them then
         finds that it can't have it, and the other continues."""
+        mine = threading.current_thread(), lease
         with self._lock:
-            self._held[lease.run] += 1 if begun else -1
-            if not self._held[lease.run]:
-                del self._held[lease.run]
+            if begun:
+                self._held.append(mine)
+            else:  # the loop has taken it over for a worker, unless the thread itself held it
+                same = [held for held in self._held if held[1] == lease]
+                self._held.remove(mine if mine in same else same[0])
 
     def claim(self, claim: str, begun: bool) -> None:
         """Note that a worker begins to recompute the derived values of a claim, or has ended."""
         with self._lock:
-            (self._claims.add if begun else self._claims.discard)(claim)
+            if begun:
+                self._claims[claim] = threading.current_thread()
+            else:
+                self._claims.pop(claim, None)
 
     def claims(self) -> list[str]:
         with self._lock:
@@ -84,7 +89,16 @@ class KnownLanes:
 
     def runs(self) -> list[str]:
         with self._lock:
-            return list(self._held)
+            return [lease.run for _, lease in self._held]
+
+    def let_go(self, thread: threading.Thread) -> tuple[list[Lease], list[str]]:
+        """Forget the leases and claims of a thread that is gone, and return them."""
+        with self._lock:
+            held = [lease for holder, lease in self._held if holder is thread]
+            claims = [claim for claim, holder in self._claims.items() if holder is thread]
+            self._held = [(holder, lease) for holder, lease in self._held if holder is not thread]
+            self._claims = {claim: holder for claim, holder in self._claims.items() if holder is not thread}
+        return held, claims
 
     def standby(self, due: Iterable[Workload]) -> float | None:
         """Return the seconds until a due workload that another server had is tried again; None if none is."""

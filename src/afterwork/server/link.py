@@ -71,6 +71,10 @@ class ServerConnection:
     def answers(self) -> bool:
         return self._connection is not None and self._runner.database.answers(self._connection)
 
+    def was_told_of_crash(self) -> bool:
+        """Return whether the connection was ended because the database crashed."""
+        return self._connection is not None and self._runner.database.was_told_of_crash(self._connection)
+
     def stop(self) -> None:
         """Note that this server stops in order, unless that would wait for a run that writes."""
         database = self._runner.database

@@ -17,8 +17,9 @@ from afterwork.server.health import ITERATION_SECONDS, Pulse
 from afterwork.server.lane_source import LANES, LaneSource
 from afterwork.server.lanes import KnownLanes
 from afterwork.server.link import ServerConnection
+from afterwork.server.losses import Losses
 from afterwork.server.prune import PruneSource
-from afterwork.server.recovery import Losses, Recovery
+from afterwork.server.recovery import Recovery
 from afterwork.server.retirement import Retirement
 from afterwork.server.scheduler import Scheduler
 from afterwork.server.watch import LONG_AGO, Watch
@@ -59,10 +60,10 @@ class Loop:
         )
         self._lane_source = LaneSource(runner, link, self.lanes, self.scheduler, stopping)
         self._sources: Sequence[Source] = (*runner.sources, self._lane_source, PruneSource(runner))
-        self._losses = Losses(runner, link)
+        self._losses = Losses(runner, link, self.lanes)
         self.workers = Workers(self._settings.workers, runner.database, self._losses.note)
         runner.timeouts.frees = self.workers.free
-        self._recovery = Recovery(runner, link, pulse, stopping, self._open)
+        self._recovery = Recovery(runner, link, self._losses, pulse, stopping, self._open)
         self._watch = Watch(runner, link, self.lanes, self._recovery, leaving)
         self._due = Due()
         self._look_again_at = LONG_AGO
@@ -212,7 +213,7 @@ class Loop:
         if until_held_up is not None:
             seconds = min(seconds, until_held_up)
         self._pulse.promise(seconds + ITERATION_SECONDS)
-        if self._link.waker.wait(seconds):
+        if self.workers.wait(seconds, self._link.waker.wait):
             self._was_woken = True
             self.lanes.news()
 

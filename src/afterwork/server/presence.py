@@ -1,9 +1,4 @@
-"""Presence: the row, lock and heartbeat of a server, and the removal of servers that are gone.
-
-To clear away a dead server's row blames its current runs for its end, once. A run leaves a trace before it begins: its
-lease, or the claim of a single derived value. The one that began last is the likeliest reason, since servers begin
-nothing beside it after a crash.
-"""
+"""Presence: the row, lock and heartbeat of a server, and the removal of servers that are gone."""
 
 import os
 import socket
@@ -13,43 +8,22 @@ from dataclasses import dataclass, field
 from datetime import timedelta
 from typing import Any
 
-from sqlalchemy import Connection, delete, func, select, update
+from sqlalchemy import Connection, delete, update
 
 from afterwork.boundary import failure_of
 from afterwork.clock import Clock
 from afterwork.events import Broken, Events, ServerCrashed, TookOver
-from afterwork.jobs.quarantine import Loss, Quarantine, cause_of
-from afterwork.jobs.run import text_of
+from afterwork.jobs.quarantine import Quarantine
 from afterwork.jobs.runner import Runner
+from afterwork.server.blame import blame_server
 from afterwork.store import leases, suspects
-from afterwork.store.caches.tables import due as dues
 from afterwork.store.database import Database
 from afterwork.store.leases import Lease
 from afterwork.store.process import machine, process_start
 from afterwork.store.server_rows import ServerRow
-from afterwork.store.suspects import Death, is_cache, key_of
-from afterwork.store.tables import lease as lease_table
+from afterwork.store.suspects import Death
 from afterwork.store.tables import server as servers
 from afterwork.store.upsert import insert_into
-
-
-def blame_for(database: Database, connection: Connection, server: int) -> None:
-    """Blame everything that a server was running when it died, in the transaction that clears its row away."""
-    begun, is_batch = _claims(connection, server)
-    by_lease = select(lease_table.c.ticket).where(lease_table.c.server == server).order_by(lease_table.c.taken.desc())
-    traces = begun + list(connection.execute(by_lease).scalars())
-    for age, key in enumerate(traces):
-        suspects.blame(database, connection, key, Death("process", near=age > 0 or is_batch))
-    suspects.start_quarantine(database, connection)
-
-
-def _claims(connection: Connection, server: int) -> tuple[list[str], bool]:
-    """Return the derived values that a server computed one at a time, and whether it computed several at once."""
-    c = dues.c
-    mine = c.server == server, c.claim.is_not(None), ~c.stored
-    claims = select(func.count().label("caches"), func.min(c.cache).label("first")).where(*mine).group_by(c.claim)
-    rows = connection.execute(claims).all()
-    return [key_of(row.first) for row in rows if row.caches == 1], any(row.caches > 1 for row in rows)
 
 
 @dataclass(frozen=True)
@@ -157,7 +131,7 @@ class Presence:
         if not connection.execute(delete(servers).where(servers.c.id == row.id)).rowcount:
             return False
         if not row.stopping and not self.database.was_lost_with_database(connection, row):
-            blame_for(self.database, connection, row.id)
+            blame_server(self.database, connection, row.id)
         return True
 
     def adopt_orphans(
@@ -186,15 +160,6 @@ class Presence:
                 adopted.append(taken)
         connection.commit()
         return adopted
-
-    def blame(self, connection: Connection, losses: Sequence[Loss]) -> None:
-        """Blame runs with which this living server lost a connection or worker, and warn all servers."""
-        for loss in losses:
-            if loss.key is not None and (is_cache(loss.key) or leases.has(connection, self.id, loss.key)):
-                cause = cause_of(self.database, loss.error)
-                suspects.blame(self.database, connection, loss.key, Death(cause, text_of(loss.error)))
-            suspects.start_quarantine(self.database, connection, loss.scope)
-        connection.commit()
 
     def heed(self, connection: Connection, quarantine: Quarantine) -> None:
         """Begin quarantine where something died lately."""

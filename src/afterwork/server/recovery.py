@@ -1,7 +1,6 @@
 """Recovery: opening a server's connection, and opening it again after the database was lost.
 
-A server waits for its database as long as that may still come up. What was lost with a connection or worker while the
-server lives on is blamed.
+A server waits for its database as long as that may still come up.
 """
 
 import threading
@@ -10,16 +9,16 @@ from collections.abc import Callable
 from concurrent.futures import FIRST_COMPLETED, Future, wait
 from typing import Any, TypeVar
 
-from sqlalchemy import Connection
 from sqlalchemy.exc import DBAPIError
 
 from afterwork.boundary import failure_of
 from afterwork.errors import DatabaseRefuses
-from afterwork.events import Broken, ConnectionLost, DatabaseBack, DatabaseLost, Events, InTheWay, WorkerLost
+from afterwork.events import Broken, DatabaseBack, DatabaseLost, Events, InTheWay
 from afterwork.jobs.run import text_of
 from afterwork.jobs.runner import Runner
 from afterwork.server.health import ITERATION_SECONDS, Pulse
 from afterwork.server.link import ServerConnection
+from afterwork.server.losses import Losses
 from afterwork.server.workers import Workers
 from afterwork.store.database import Database
 
@@ -101,6 +100,7 @@ class Recovery:
         self,
         runner: Runner,
         link: ServerConnection,
+        losses: Losses,
         pulse: Pulse,
         stopping: threading.Event,
         opening: Callable[[], None],
@@ -108,6 +108,7 @@ class Recovery:
         self._database, self._events = runner.database, runner.events
         self._lease_seconds = runner.settings.lease.total_seconds()
         self._link = link
+        self._losses = losses
         self._pulse = pulse
         self._stopping = stopping
         self._open = opening
@@ -152,6 +153,8 @@ class Recovery:
         """Wait for the database, and continue. Return False if told to stop meanwhile."""
         began = time.monotonic()
         self._no_crashes_until = began + self._lease_seconds
+        if self._link.was_told_of_crash():
+            self._losses.database_crashed(workers.generation)
         if not self._open_again():
             return False
         workers.reconnect()
@@ -173,46 +176,3 @@ class Recovery:
             else:
                 return True
         return False
-
-
-class Losses:
-    """Errors that ended workers, kept until the loop has seen what was lost with them."""
-
-    def __init__(self, runner: Runner, link: ServerConnection) -> None:
-        self._runner = runner
-        self._link = link
-        self._lost: list[tuple[Exception, int]] = []
-
-    def note(self, error: Exception, generation: int) -> None:
-        """Note that a worker could not continue. The next look finds its work, and anything it leased."""
-        if self._runner.database.is_contended(error):
-            self._runner.events.emit(InTheWay(text_of(error)))
-            return
-        self._lost.append((error, generation))
-        if not self._runner.database.is_lost(error):
-            self._runner.events.emit(Broken("a worker", error))
-
-    def see(self, connection: Connection, workers: Workers) -> bool:
-        """Blame what was lost, and put its scopes into quarantine. Return whether anything was lost."""
-        for name, ended_by in workers.lost():
-            self._runner.events.emit(WorkerLost(name, ended_by))
-        blamed = False
-        while self._lost:
-            error, generation = self._lost.pop(0)
-            blamed |= self._blame(error, is_current=generation == workers.generation, connection=connection)
-        return blamed
-
-    def _blame(self, error: Exception, is_current: bool, connection: Connection) -> bool:
-        """Blame what was lost with one worker, unless the server's own connection is lost, too."""
-        quarantine = self._runner.quarantine
-        losses = quarantine.losses(error)
-        if not is_current:
-            return False
-        if self._runner.database.is_lost(error):
-            if not self._link.answers():
-                raise error
-            self._runner.events.emit(ConnectionLost(text_of(error)))
-        self._link.presence.blame(connection, losses)
-        for loss in losses:
-            quarantine.begin(loss.scope)
-        return True

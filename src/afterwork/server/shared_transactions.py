@@ -10,6 +10,7 @@ from sqlalchemy import Connection
 
 from afterwork.jobs.batch import BatchSize, CommittedBatch, Mixed
 from afterwork.jobs.inside import run_mixed
+from afterwork.jobs.quarantine import Loss
 from afterwork.jobs.run import Hindered, Succeeded
 from afterwork.jobs.runner import Runner, Settled
 from afterwork.jobs.source import Claim
@@ -113,5 +114,6 @@ class SharedTransactions:
         """Note that a ticket of one of these lanes ended its connection or worker."""
         database = self._runner.database
         if database.has_lost(connection, error) or not database.is_contended(error):
+            told = database.was_told_of_crash(connection)
             for lane in lanes:
-                self._runner.quarantine.lost(lane, None, error)
+                self._runner.quarantine.lost(Loss(lane, None, error, told))

@@ -2,6 +2,7 @@
 
 import itertools
 import threading
+import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from queue import SimpleQueue
@@ -10,6 +11,7 @@ from sqlalchemy import Connection
 
 from afterwork.errors import Escaped
 from afterwork.store.database import Database
+from afterwork.store.process import has_vanished
 
 Task = Callable[[Connection], None]
 Report = Callable[[Exception, int], None]
@@ -33,6 +35,25 @@ class Seat:
         self.bell.put(True)
 
 
+@dataclass(frozen=True)
+class LostThread:
+    """A thread that ended unasked: in Python, by the exception `ended_by`, or in C, by `pthread_exit` or the like.
+
+    With `is_midway`, it was doing a task, on its `connection`."""
+
+    thread: threading.Thread
+    ended_by: BaseException | None
+    is_midway: bool
+    connection: Connection | None
+
+
+VANISHED_SECONDS = 0.25
+"""The interval at which the system is asked which threads exist. Python notices only the end of its own code."""
+
+EARLY_SECONDS = 0.01
+"""A wait that ends earlier than this before its time was ended by somebody."""
+
+
 class Workers:
     """Threads, one per simultaneous task. `kept` of them stay when idle. They are daemons: a process that must end
     doesn't wait for them.
@@ -50,6 +71,7 @@ class Workers:
         self._seats: set[Seat] = set()
         self._free: list[Seat] = []
         """Idle threads, the most recently busy one last."""
+        self._ask_system_at = 0.0
         self.generation = 0
         """The current generation of connections. Those of earlier generations are known to be lost."""
 
@@ -72,19 +94,38 @@ class Workers:
         """Use new connections from now on: those to a lost database are lost, too."""
         self.generation += 1
 
-    def free(self, thread: int) -> None:
+    def free(self, thread: threading.Thread) -> None:
         """Give up a thread whose task was abandoned. It ends itself when that task ends."""
         with self._idle:
-            given_up = next((seat for seat in self._seats if seat.thread.ident == thread), None)
+            given_up = next((seat for seat in self._seats if seat.thread is thread), None)
         if given_up is not None:
             self._end(given_up, given_up=True)
 
-    def lost(self) -> Iterator[tuple[str, BaseException | None]]:
-        """Yield the names of threads that ended unasked, each with the exception that ended it. Others take their
-        places; their tasks ended with them."""
-        for seat in [seat for seat in self._seats.copy() if not seat.thread.is_alive()]:
+    def lost(self) -> Iterator[LostThread]:
+        """Yield the threads that ended unasked. Others take their places; their tasks ended with them."""
+        seats = [seat for seat in self._seats.copy() if not seat.thread.is_alive()]
+        if time.monotonic() >= self._ask_system_at:
+            self._ask_system_at = time.monotonic() + VANISHED_SECONDS
+            seats += self._vanished()
+        for seat in seats:
+            lost = LostThread(seat.thread, seat.lost_by, seat.todo is not None, seat.connection)
             self._end(seat, given_up=True)
-            yield seat.thread.name, seat.lost_by
+            yield lost
+
+    def _vanished(self) -> list[Seat]:
+        """Return the busy threads that no longer exist, although Python believes so."""
+        return [seat for seat in self._seats.copy() if seat.todo is not None and has_vanished(seat.thread)]
+
+    def wait(self, seconds: float, waiting: Callable[[float], bool]) -> bool:
+        """Wait for something else, by a function that may end early. If a thread vanishes meanwhile, return at once."""
+        until = time.monotonic() + seconds
+        while self._busy and (left := until - time.monotonic()) > VANISHED_SECONDS:
+            ends = until - left + VANISHED_SECONDS
+            if waiting(VANISHED_SECONDS):
+                return True
+            if time.monotonic() < ends - EARLY_SECONDS or self._vanished():
+                return False
+        return waiting(max(0.0, until - time.monotonic()))
 
     def wait_until_idle(self, seconds: float) -> int:
         """Wait for all tasks to end. Return the number still busy after these seconds."""

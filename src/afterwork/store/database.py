@@ -183,6 +183,10 @@ class Database(ABC):
             return True  # whatever the job has made of the error
         return self.is_lost(error) and not self.answers(connection)
 
+    def was_told_of_crash(self, connection: Connection) -> bool:
+        """Return whether a connection was ended because another one's process in the database crashed."""
+        return False
+
     def answers(self, connection: Connection) -> bool:
         """Return whether a connection still answers."""
         if connection.closed or connection.invalidated:

@@ -1,9 +1,10 @@
-"""Processes of this machine, told apart even though their numbers are reused."""
+"""Processes of this machine, told apart even though their numbers are reused, and the threads of this one."""
 
 import os
 import resource
 import socket
 import sys
+import threading
 from pathlib import Path
 
 
@@ -20,6 +21,15 @@ def process_start(process: int) -> float:
     except OSError:
         return 0
     return -1 if fields[0] == "Z" else float(fields[19])
+
+
+TASKS = Path("/proc/self/task")
+"""The threads of this process, by number, where the system lists them."""
+
+
+def has_vanished(thread: threading.Thread) -> bool:
+    """Return whether a thread ended in C, without a word to Python. False where the system lists no threads."""
+    return thread.native_id is not None and not (TASKS / str(thread.native_id)).exists() and TASKS.exists()
 
 
 def machine() -> str:

@@ -16,9 +16,9 @@ from afterwork.store.tables import quarantine as quarantines
 from afterwork.store.tables import suspect as suspects
 from afterwork.store.upsert import insert_into
 
-Cause = Literal["process", "silent", "transaction", "connection", "worker"]
-"""The end of a process, connection or worker thread. A connection ends by silence, by too long a transaction, or
-otherwise."""
+Cause = Literal["process", "silent", "transaction", "connection", "worker", "database"]
+"""The end of a process, connection, worker thread, or of all connections by a crash of the database. A single
+connection ends by silence, by too long a transaction, or otherwise."""
 
 CACHE, ROUND = "afterwork-cache-", "afterwork-round-"
 """The prefixes of the keys of caches and rounds. Other keys are those of leases: of tickets, matches and actions."""
@@ -61,7 +61,7 @@ class Suspect:
 
 @dataclass(frozen=True)
 class Death:
-    """The end of something while a key was being tried; `near` if a later begin is the more likely reason."""
+    """The end of something while a key was being tried; `near` if something else is the more likely reason."""
 
     cause: Cause
     detail: str | None = None

@@ -24,7 +24,7 @@ from afterwork.derived.matching.matcher import Matcher
 from afterwork.derived.queue.cache_schedule import BackfillStep, CacheSchedule, QueueState, ReleaseStep, RunStep
 from afterwork.derived.queue.due_cache import CacheClaimRequest, ClaimedBatch, DueSummary
 from afterwork.derived.queue.registered_derivation import RegisteredDerivation
-from afterwork.jobs.quarantine import CACHES, Quarantine, given_up
+from afterwork.jobs.quarantine import CACHES, Loss, Quarantine, given_up
 from afterwork.jobs.source import Due, OwnWork, Peers, RunOutcomes, Source, WorkerHandle
 from afterwork.sources.derived.batch_runner import BatchRunner
 from afterwork.store import suspects
@@ -78,9 +78,11 @@ class ClaimingRunner:
         try:
             return self.batch_runner.run(connection, batch)
         except Exception as error:
-            if self.matcher.database.has_lost(connection, error):
+            database = self.matcher.database
+            if database.has_lost(connection, error):
                 key = key_of(batch.caches[0].cache) if len(batch.caches) == 1 else None
-                self.quarantine.lost(_scope(batch.derivation), key, error)
+                told = database.was_told_of_crash(connection)
+                self.quarantine.lost(Loss(_scope(batch.derivation), key, error, told))
             else:
                 self.batch_runner.put_back(connection, batch, error)
             raise
@@ -197,8 +199,9 @@ class DerivedSource(Source):
         try:
             return self.inline.take(connection)
         except BaseException as error:
-            if self.matcher.database.has_lost(connection, error):
-                self.quarantine.lost(CACHES, None, error)
+            database = self.matcher.database
+            if database.has_lost(connection, error):
+                self.quarantine.lost(Loss(CACHES, None, error, database.was_told_of_crash(connection)))
             raise
 
     def _forget_changes(self, connection: Connection) -> None:

@@ -4,6 +4,7 @@ The objects are kept in the transaction that also sets the timer's next due time
 on the matches run as tickets do: in lanes, batched or by lease, with retries, by any server.
 """
 
+import threading
 from collections.abc import Callable, Generator, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime
@@ -25,6 +26,7 @@ from afterwork.sources.timer.criteria import found_by
 from afterwork.sources.timer.due_times import DuePlan, changed, plan, resumed
 from afterwork.sources.timer.noting import Noting
 from afterwork.store import suspects
+from afterwork.store.process import has_vanished
 from afterwork.store.routing import routing_of
 from afterwork.store.suspects import ROUND as ROUND_KEY
 from afterwork.store.suspects import Suspect
@@ -49,8 +51,8 @@ class Rounds(Source):
         self.works = context.model.timers
         self.timers = Timers(self.database.dialect, self.works)
         self.noting = Noting(self.database, self.works, self.timers, self.clock, self.events)
-        # The timers that a worker of this server is firing: another one leaves them, since their criteria may hang.
-        self._firing: set[str] = set()
+        # The timers that workers of this server are firing: others leave them, since their criteria may hang.
+        self._firing: dict[str, threading.Thread] = {}
 
     def register(self, connection: Connection) -> None:
         """Note new timers, and those whose schedule has changed."""
@@ -90,13 +92,13 @@ class Rounds(Source):
         beyond = suspects.beyond(self.database, connection, [ROUND_KEY + name for name in ready])
         connection.commit()
         for name in ready:
-            if name in self._firing:
+            if name in self._firing and not has_vanished(self._firing[name]):
                 continue
-            self._firing.add(name)
+            self._firing[name] = threading.current_thread()
             try:
                 had_round = self._tried(connection, name, beyond.get(ROUND_KEY + name))
             finally:
-                self._firing.discard(name)
+                del self._firing[name]
             if had_round:
                 yield name
 

@@ -22,6 +22,7 @@ from afterwork.store.direct import Direct, send_together
 from afterwork.store.postgresql import role_limits, sleep
 from afterwork.store.postgresql.column import PostgreSQLColumns
 from afterwork.store.postgresql.connecting import answers_with_refusal, bound, is_outdated, mend, own_connection
+from afterwork.store.postgresql.crash_notices import CrashNotices
 from afterwork.store.postgresql.waker import NotifyWaker
 from afterwork.store.process import machine, process_start
 from afterwork.store.server_rows import ServerRow
@@ -46,6 +47,8 @@ OWN = {
     "IntervalStyle": "postgres",
     # Caches are found by an index that would otherwise return a random selection.
     "gin_fuzzy_search_limit": "0",
+    # Otherwise crashes of the database could not be told from restarts.
+    "client_min_messages": "notice",
 }
 """The settings of servers' own connections, whatever their role or database sets."""
 
@@ -71,6 +74,9 @@ LANE_HOLDERS = text(
 
 AGE = text("SELECT clock_timestamp() - pg_postmaster_start_time()")
 
+# A crash ends all connections, but not PostgreSQL itself. It resets all statistics.
+SINCE_LOSS = text("SELECT clock_timestamp() - greatest(pg_postmaster_start_time(), stats_reset) FROM pg_stat_archiver")
+
 
 class PostgreSQL(Database):
     dialect = "postgresql"
@@ -85,6 +91,7 @@ class PostgreSQL(Database):
         self.columns = PostgreSQLColumns(engine.dialect)
         # A role that got another path meanwhile would find other tables by the same names, or none.
         self._path: str | None = None
+        self._crash_notices = CrashNotices()
         bound(engine)
 
     def connecting(self) -> AbstractContextManager[None]:
@@ -101,6 +108,7 @@ class PostgreSQL(Database):
     def prepare(self, connection: Connection) -> None:
         driver: Any = connection.connection.dbapi_connection
         mend(driver)
+        self._crash_notices.listen(connection)
         limits = {
             "lock_timeout": _milliseconds(self.settings.lock_limit),
             # Ends the transaction of a stopped process, and so frees its lane.
@@ -155,6 +163,9 @@ class PostgreSQL(Database):
     def cut(self, driver: Any) -> None:
         with suppress(OSError, PsycopgError), socket.socket(fileno=os.dup(driver.pgconn.socket)) as own:
             own.shutdown(socket.SHUT_RDWR)  # both the thread that uses it and PostgreSQL see it end
+
+    def was_told_of_crash(self, connection: Connection) -> bool:
+        return self._crash_notices.were_heard(connection)
 
     def says_unreachable(self, error: DBAPIError) -> bool:
         state = _state(error)
@@ -286,13 +297,16 @@ class PostgreSQL(Database):
         return goes_on and self.has_beaten(connection, row)
 
     def _may_come_back(self, connection: Connection, row: ServerRow) -> bool:
-        """Return whether a server is about to retake its lock, since a restart of PostgreSQL has released all locks."""
-        age: timedelta = connection.execute(AGE).scalar_one()
-        return age < self.settings.lease and self.was_lost_with_database(connection, row)
+        """Return whether a server is about to retake its lock, which a restart or crash of PostgreSQL has released."""
+        passed: timedelta = connection.execute(SINCE_LOSS).scalar_one()
+        return passed < self.settings.lease and self._had_announced(connection, row, passed)
 
     def was_lost_with_database(self, connection: Connection, row: ServerRow) -> bool:
-        age: timedelta = connection.execute(AGE).scalar_one()
-        return row.announced is None or row.announced < self.now(connection) - age
+        # Not by a crash: a server that does not come back from one may have caused it.
+        return self._had_announced(connection, row, connection.execute(AGE).scalar_one())
+
+    def _had_announced(self, connection: Connection, row: ServerRow, ago: timedelta) -> bool:
+        return row.announced is None or row.announced < self.now(connection) - ago
 
     def lane_holders(self, connection: Connection) -> Mapping[str, Holder]:
         return {lane: Holder(process, since) for lane, process, since in connection.execute(LANE_HOLDERS)}
