@@ -34,7 +34,7 @@ EVENTS = st.one_of(
     st.tuples(st.just("insert"), tables, numbers),
     st.tuples(st.just("change"), tables, numbers),
     st.tuples(st.just("delete"), tables, numbers),
-    st.sampled_from([("raise amounts", "", 0), ("fill", "", 0), ("run", "", 0)]),
+    st.sampled_from([("raise amounts", "", 0), ("overwrite", "", 0), ("fill", "", 0), ("run", "", 0)]),
 )
 
 

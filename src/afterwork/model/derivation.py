@@ -19,7 +19,7 @@ from afterwork.model.viewmodel import ViewModel
 from afterwork.model.when import WhenStale
 from afterwork.model.work import vars_lookup
 
-MANIFEST_VERSION = 2
+MANIFEST_VERSION = 3
 """The version of the manifests that runs write. With another one, all caches run again that ran before."""
 
 

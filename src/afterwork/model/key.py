@@ -10,7 +10,7 @@ from decimal import Decimal
 from ipaddress import ip_address, ip_interface, ip_network
 from typing import Any
 
-from sqlalchemy import ARRAY, ColumnElement, Text, bindparam, cast, column, func, tuple_
+from sqlalchemy import ARRAY, ColumnElement, Text, and_, bindparam, cast, column, func, or_, tuple_
 from sqlalchemy.dialects.postgresql import (
     CIDR,
     DATERANGE,
@@ -39,23 +39,33 @@ Decoder = Callable[[str], Any]
 
 
 def encode_key_part(value: Any) -> str:
+    """Return a value as text, the same for all that are equal: numbers have no final zeros, timestamps are in UTC."""
     match value:
         case enum.Enum():
-            return value.name
+            text = value.name
         case bytes():
-            return value.hex()
+            text = value.hex()
+        case Decimal():
+            text = _encode_decimal(value)
+        case dt.datetime() if value.tzinfo is not None:
+            text = value.astimezone(dt.UTC).isoformat()
         case dt.datetime() | dt.date() | dt.time():
-            return value.isoformat()
+            text = value.isoformat()
         case list() | tuple():
-            return json.dumps([None if item is None else encode_key_part(item) for item in value], ensure_ascii=False)
-        case dt.timedelta() | Range():
-            return (
-                _encode_range(value)
-                if isinstance(value, Range)
-                else f"P{value.days}DT{value.seconds}.{value.microseconds:06}S"
-            )
+            text = json.dumps([None if item is None else encode_key_part(item) for item in value], ensure_ascii=False)
+        case dt.timedelta():
+            text = _encode_duration(value)
+        case Range():
+            text = _encode_range(value)
         case _:
-            return str(value)
+            text = str(value)
+    return text
+
+
+def _encode_decimal(number: Decimal) -> str:
+    text = format(number, "f")
+    text = text.rstrip("0").rstrip(".") if "." in text else text
+    return "0" if text == "-0" else text
 
 
 def _encode_duration(duration: dt.timedelta) -> str:
@@ -192,4 +202,10 @@ def is_one_of(columns: Sequence[ColumnElement[Any]], keys: Collection[tuple[Any,
         # With the column's type, since values don't determine all types.
         values = [key[0] for key in keys]
         return columns[0].in_(bindparam(None, values, columns[0].type, unique=True, expanding=True))
+    if any(isinstance(column.type, ARRAY) for column in columns):  # in tuples, types are those of the values
+        return or_(*(and_(*map(_is, columns, key)) for key in keys))
     return tuple_(*columns).in_(list(keys))
+
+
+def _is(column: ColumnElement[Any], value: Any) -> ColumnElement[bool]:
+    return column == bindparam(None, value, column.type, unique=True)

@@ -124,7 +124,8 @@ Event = tuple[str, str, int]
 
 
 def every_value(kind: Kind) -> list[Event]:
-    """A history in which each value is written everywhere, and in which all is changed, filled anew and deleted."""
+    """A history in which each value is written everywhere, and in which all is changed, overwritten, filled anew and
+    deleted."""
     tables = tuple(COLUMNS) if kind.is_key else ("holder",)
     each = [(table, number) for table in tables for number in range(len(kind.python) + len(kind.sql))]
     return [
@@ -132,6 +133,8 @@ def every_value(kind: Kind) -> list[Event]:
         ("run", "", 0),
         ("raise amounts", "", 0),
         *(("change", *value) for value in each[::2]),
+        ("run", "", 0),
+        ("overwrite", "", 0),
         ("run", "", 0),
         *(("delete", *value) for value in each[::3]),
         ("fill", "", 0),
@@ -207,6 +210,9 @@ class World:
             case ("raise amounts", _, _):
                 for table in self.classes.keys() - {"holder"}:
                     self._execute(f"UPDATE {table} SET amount = amount + 1")
+            case ("overwrite", _, _):
+                for table in self.classes:
+                    self._execute(f"UPDATE {table} SET said = 'what somebody else writes'")
             case ("fill", _, _):
                 self.app.repair(self.engine)
             case ("run", _, _):

@@ -150,7 +150,7 @@ class ActionRunner:
             attempt.recorder = self.recorder(session)
             obj = self._load(attempt, session)
             root_reads = self.root_reads_of(attempt.derivation)
-            root_reads.add(attempt.root_reads, attempt.key, attempt.connection, visibility)
+            root_reads.add(attempt.root_reads, attempt.key, attempt.connection, visibility=visibility)
             if obj is None:
                 return False
             with telling_time(self.clock), attempt.recorder.recording():

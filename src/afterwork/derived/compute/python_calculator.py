@@ -15,7 +15,7 @@ from sqlalchemy.orm.attributes import instance_dict
 from afterwork.boundary import CONTAINED
 from afterwork.derived.compute.result_check import checked, is_same
 from afterwork.derived.compute.results import CalculationResult
-from afterwork.derived.compute.root_visibility import RootReads, RootVisibility
+from afterwork.derived.compute.root_visibility import RootReads, RootVisibility, RowKeys
 from afterwork.derived.manifest.reads import Reads
 from afterwork.derived.queue.due_cache import ClaimedCache
 from afterwork.derived.tracking.batch_loading import BatchLoader
@@ -165,8 +165,11 @@ class PythonCalculator:
         with ended(LoadSession(connection)) as session:
             prototypes = Prototypes(session, self.batch_loader_of)
             visibility = RootVisibility(session, self.roots.is_plain)
-            together = len(ids) > 1 and prototypes.load(lambda loader: self.roots.load(loader, ids).values())
-            yield _RootsTogether(prototypes, visibility) if together else None
+            if len(ids) > 1 and prototypes.load(lambda loader: self.roots.load(loader, ids).values()):
+                asked = self.root_reads.asked_keys(connection, [root.key for root in ids])
+                yield _RootsTogether(prototypes, visibility, asked)
+            else:
+                yield None
 
     def _calculate(
         self, session: ReadSession, claimed: ClaimedCache, root: ExternalId, loaded: "_RootsTogether | None"
@@ -174,8 +177,9 @@ class PythonCalculator:
         identity = _identity(root)
         if loaded is None:
             visibility, recorder = RootVisibility(session, self.roots.is_plain), self.recorder(session, None)
+            asked = self.root_reads.asked_keys(session.outer, [root.key])
         else:
-            visibility, recorder = loaded.visibility, self.recorder(session, loaded.prototypes)
+            visibility, recorder, asked = loaded.visibility, self.recorder(session, loaded.prototypes), loaded.asked
         recorder.result_member = None if self.calculation.own is None else (identity, self.calculation.own)
 
         def load() -> object | None:
@@ -188,7 +192,7 @@ class PythonCalculator:
         if progress.obj is None and progress.error is not None:
             recorder.root_not_loaded(root.mapper, root.key)
         seconds, reads = time.perf_counter() - began, recorder.reads()
-        untracked = self._add_root(reads, root, session, None if progress.has_ended_transaction else visibility)
+        untracked = self._add_root(reads, root, session, asked, None if progress.has_ended_transaction else visibility)
         error = progress.error or untracked
         if error is not None:
             return CalculationResult(claimed, root, reads=reads, error=error, seconds=seconds)
@@ -215,11 +219,11 @@ class PythonCalculator:
         return progress
 
     def _add_root(
-        self, reads: Reads, root: ExternalId, session: ReadSession, visibility: RootVisibility | None
+        self, reads: Reads, root: ExternalId, session: ReadSession, asked: RowKeys, visibility: RootVisibility | None
     ) -> Exception | None:
         """Add the reads of the object itself. Returns the error if they can't be tracked."""
         try:
-            self.root_reads.add(reads, root.key, session.outer, visibility)
+            self.root_reads.add(reads, root.key, session.outer, asked, visibility)
         except AfterworkError as error:
             return error
         return None
@@ -227,10 +231,11 @@ class PythonCalculator:
 
 @dataclass(frozen=True)
 class _RootsTogether:
-    """Roots that were loaded together, with the statement that did so."""
+    """Roots that were loaded together, with the statement that did so, and their keys that had to be asked for."""
 
     prototypes: Prototypes
     visibility: RootVisibility
+    asked: RowKeys
 
 
 def _identity(root: ExternalId) -> tuple[Any, ...]:

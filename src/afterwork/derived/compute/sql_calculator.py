@@ -76,8 +76,9 @@ class SqlCalculator:
         existing = [cache for cache in claimed if ids[cache.cache].key in rows]
         reread = find_reread(connection, existing)
         reads = self._reads(connection, [ids[cache.cache] for cache in existing if cache.cache in reread])
+        asked = self.root_reads.asked_keys(connection, list(reads))
         for key, of_root in reads.items():
-            self.root_reads.add(of_root, key, connection)
+            self.root_reads.add(of_root, key, connection, asked)
         seconds = (time.perf_counter() - began) / max(1, len(claimed))
         for cache in claimed:
             root = ids[cache.cache]

@@ -17,9 +17,13 @@ from afterwork.model.key import is_one_of
 from afterwork.store.journal.change import text_in
 from afterwork.store.journal.tracked_table import TrackedTable, TrackedTables
 from afterwork.store.journal.values import full_name, identity_of, is_written_otherwise, key_of, key_sql, quoted
+from afterwork.store.key_lists import padded
 
 Identity = tuple[Any, ...]
 """A primary key, as the attributes have it."""
+
+JournalKey = int | str
+"""The key of a row, as the journal has it."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -79,9 +83,23 @@ class ClassExtent:
         if table is None or positions is None:
             return key
         try:
-            return key_of(table, [key[position] for position in positions], dialect)
+            written = key_of(table, [key[position] for position in positions], dialect)
         except Exception:  # whatever a type raises
             return key
+        return key if written is None else written
+
+    def row_keys(
+        self, connection: Connection, table: TrackedTable, keys: Collection[Identity]
+    ) -> Mapping[Identity, JournalKey]:
+        """Return the journal's keys of existing objects' rows in one of the class's tables, as its triggers write them.
+
+        This is for keys that Python can't write, such as those of floats.
+        """
+        if self._key_positions(table) is None:
+            return {}
+        columns = self.key_columns(table)
+        query = select(*columns, _journal_key(table, connection.dialect)).where(is_one_of(columns, padded(list(keys))))
+        return {tuple(identity): text_in(key) for *identity, key in connection.execute(query)}
 
     def identity(self, table: TrackedTable, key: int | str, dialect: Dialect) -> Identity:
         """Return the primary key of the object whose row in a table has this key in the journal.
@@ -107,9 +125,6 @@ class ClassExtent:
         if table not in self._positions:
             self._positions[table] = key_positions(self.mapper, table)
         return self._positions[table]
-
-
-JournalKey = int | str
 
 
 def unreachable_keys(connection: Connection, table: TrackedTable, keys: Iterable[JournalKey]) -> set[JournalKey]:
@@ -140,11 +155,14 @@ def _reachable(connection: Connection, table: TrackedTable, unsure: Mapping[Jour
 
 
 def _load_keys(connection: Connection, table: TrackedTable, keys: Collection[Identity]) -> set[str]:
-    columns = table.key
-    references = [f"{full_name(table.table)}.{quoted(column.name)}" for column in columns]
-    forms = [table.forms[column.name] for column in columns]
-    journal_key: Any = literal_column(key_sql(forms, references, connection.dialect))
-    query = select(journal_key).select_from(table.table).where(is_one_of(columns, list(keys)))
+    query = select(_journal_key(table, connection.dialect)).select_from(table.table)
+    query = query.where(is_one_of(table.key, list(keys)))
     # On PostgreSQL an error would end the transaction.
     with connection.begin_nested() if connection.dialect.name == "postgresql" else nullcontext():
         return {str(text_in(key)) for key in connection.execute(query).scalars()}
+
+
+def _journal_key(table: TrackedTable, dialect: Dialect) -> ColumnElement[Any]:
+    """Return SQL for the key of a row as the triggers write it."""
+    references = [f"{full_name(table.table)}.{quoted(column.name)}" for column in table.key]
+    return literal_column(key_sql([table.forms[column.name] for column in table.key], references, dialect))

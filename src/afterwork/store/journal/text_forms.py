@@ -275,6 +275,9 @@ def _any_untyped(text: str) -> Any:
 
 
 _PLAIN = "CASE typeof({}) WHEN 'blob' THEN quote({}) ELSE CAST({} AS TEXT) END"
+_REAL = "CASE WHEN typeof({}) IN ('blob', 'real') THEN quote({}) ELSE CAST({} AS TEXT) END"
+"""SQL that writes enough digits to tell a number from all others. A cast to text writes 15."""
+
 _UNTYPED = (
     "CASE typeof({}) WHEN 'blob' THEN quote({}) WHEN 'text' THEN"
     " CASE WHEN {} IN (CAST(CAST({} AS INTEGER) AS TEXT), CAST(CAST({} AS REAL) AS TEXT))"
@@ -290,6 +293,6 @@ _ON_SQLITE = _by_name(
     TextForm("numeric", _PLAIN, _as_number, _number_or_text, is_free=True),
     TextForm("text", _PLAIN, _any, _bytes_or_text, is_kept=True, is_text=True, is_free=True),
     TextForm("collated", _PLAIN, _any, _bytes_or_text, is_exact=False, is_free=True),
-    TextForm("real", _PLAIN, _unknown, float, is_exact=False),
+    TextForm("real", _REAL, _unknown, float, is_exact=False),
     TextForm("blob", _UNTYPED, _untyped, _any_untyped, is_free=True),
 )
