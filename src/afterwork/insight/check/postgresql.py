@@ -8,6 +8,7 @@ from sqlalchemy import Connection, text
 from afterwork.insight.check.finding import CheckContext, Finding
 from afterwork.store import tables
 from afterwork.store.postgresql import rights
+from afterwork.store.postgresql.row_security import hidings
 
 
 @dataclass(frozen=True)
@@ -63,9 +64,10 @@ def look_at_settings(scene: CheckContext) -> Iterator[Finding]:
 
 
 FOR_JOBS = "A job that writes there will fail. If one does: {}"
-SEE_ALL = (
-    "Hidden rows count as missing: values become wrong, and tickets stay. Let it see all rows: ALTER ROLE "
-    "{role} BYPASSRLS; or: CREATE POLICY afterwork ON {table} TO {role} USING (true) WITH CHECK (true)."
+SEE_ALL = "Hidden rows count as missing: values become wrong, and tickets stay. Let it see all rows: {}"
+CHANGE_ALL = "What it can't change stays as it is. Let it change all rows: {}"
+LET_ALL = (
+    "ALTER ROLE {role} BYPASSRLS; or: CREATE POLICY afterwork ON {table} TO {role} USING (true) WITH CHECK (true)."
 )
 
 
@@ -76,9 +78,10 @@ def look_at_rights(scene: CheckContext) -> Iterator[Finding]:
         advice = f"Run: {lack.grant}. All at once: afterwork install MODULE:APP --database URL --grant-to {lack.role}"
         advice = FOR_JOBS.format(lack.grant) if lack.for_jobs else advice
         yield Finding(f"role {lack.role} lacks {lack.what}", False, advice, is_note=lack.for_jobs)
-    for table, role in rights.hidden(scene.connection, rights.tables_of(scene.model)):
-        advice = SEE_ALL.format(role=role, table=table)
-        yield Finding(f"row-level security hides rows of {table} from role {role}", False, advice)
+    for hiding in hidings(scene.connection, rights.of_servers(scene.model)):
+        wanted = LET_ALL.format(role=hiding.role, table=hiding.table)
+        advice = SEE_ALL if hiding.is_to_read else CHANGE_ALL
+        yield Finding(hiding.what, False, advice.format(wanted), is_note=hiding.for_jobs)
     if not any(not lack.for_jobs for lack in missing):
         yield Finding("the current role has all rights of a server", True)
 

@@ -21,6 +21,8 @@ Kind = Literal[
     "setting",
     "function",
     "trigger",
+    "above",
+    "cautious",
 ]
 
 

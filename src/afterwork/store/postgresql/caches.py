@@ -77,7 +77,7 @@ class PostgreSQLCacheStatements(CacheStatements):
         self._claim = Direct(claimed.returning(*CLAIMED))
 
     def mark(self, connection: Connection, marks: Sequence[Values]) -> None:
-        self._mark.execute(connection, {"marks": json.dumps(marks, default=str)})
+        self._mark.execute(connection, {"marks": _json(marks)})
 
     def claim(self, connection: Connection, values: Values) -> Sequence[Sequence[Any]]:
         return self._claim.execute(connection, values)
@@ -90,7 +90,12 @@ class PostgreSQLCacheStatements(CacheStatements):
         if len(each) == 1:
             self._ran_one.execute(connection, {**shared, **each[0]})
         else:
-            self._ran_many.execute(connection, {**shared, "each": json.dumps(each)})
+            self._ran_many.execute(connection, {**shared, "each": _json(each)})
+
+
+def _json(rows: Sequence[Values]) -> str:
+    """Return rows as JSON, without escapes of characters: a database in SQL_ASCII can't read these."""
+    return json.dumps(rows, default=str, ensure_ascii=False)
 
 
 SCALAR_CLASSES = {bool, int, float, Decimal, str, bytes, UUID, date, datetime, time, timedelta}

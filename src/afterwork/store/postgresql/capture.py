@@ -6,6 +6,7 @@ soon as they are read, so that no column name can be mistaken for something else
 """
 
 from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
 
@@ -16,9 +17,9 @@ from afterwork.store.journal.continuity import CatalogState
 from afterwork.store.journal.text_forms import OTHER
 from afterwork.store.journal.values import full_name, quoted
 from afterwork.store.postgresql.capture_marks import (
+    CAUTIOUS,
     CHANGED_TABLES,
     REPLICATED,
-    ROW,
     catalog_states,
     function_name,
     trigger_name,
@@ -34,12 +35,13 @@ from afterwork.store.postgresql.capture_rows import (
 from afterwork.store.postgresql.capture_source import TriggerFunction, pairing_of
 from afterwork.store.postgresql.sleep import AS_OWNER, wake_statement
 
-EVENTS = {
-    "insert": "INSERT ON {table} REFERENCING NEW TABLE AS afterwork_new",
-    "update": "UPDATE ON {table} REFERENCING OLD TABLE AS afterwork_old NEW TABLE AS afterwork_new",
-    "delete": "DELETE ON {table} REFERENCING OLD TABLE AS afterwork_old",
-    "truncate": "TRUNCATE ON {table}",
+ROWS = {
+    "insert": "REFERENCING NEW TABLE AS afterwork_new",
+    "update": "REFERENCING OLD TABLE AS afterwork_old NEW TABLE AS afterwork_new",
+    "delete": "REFERENCING OLD TABLE AS afterwork_old",
+    "truncate": "",
 }
+"""The rows that each statement trigger asks for."""
 
 AS_ALWAYS = (
     " SET datestyle = 'ISO, MDY' SET intervalstyle = 'postgres' SET extra_float_digits = 1 SET bytea_output = 'hex'"
@@ -48,7 +50,7 @@ AS_ALWAYS = (
 """Settings for writing values as texts, whatever a writer has set. They cost a little, so only tables that need
 them get them."""
 
-_SCHEMA = text(
+_HOME = text(
     "SELECT nspname FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace"
     " WHERE c.oid = to_regclass('afterwork_journal')"
 )
@@ -74,7 +76,12 @@ WITH RECURSIVE found (oid) AS (
     SELECT to_regclass(:table)::oid UNION SELECT i.inhrelid FROM found JOIN pg_inherits i ON i.inhparent = found.oid
 )
 SELECT c.oid, format('%I.%I', n.nspname, c.relname) AS quoted,
-       EXISTS (SELECT FROM pg_subscription_rel s WHERE s.srrelid = c.oid) AS is_subscribed
+       EXISTS (SELECT FROM pg_subscription_rel s WHERE s.srrelid = c.oid) AS is_subscribed,
+       EXISTS (
+           WITH RECURSIVE below (oid) AS (
+               SELECT c.oid UNION SELECT i.inhrelid FROM below JOIN pg_inherits i ON i.inhparent = below.oid
+           ) SELECT FROM below JOIN pg_class p ON p.oid = below.oid WHERE p.relkind = 'f'
+       ) AS has_foreign_part
 FROM found JOIN pg_class c ON c.oid = found.oid JOIN pg_namespace n ON n.oid = c.relnamespace
 WHERE c.relkind IN ('r', 'p') AND c.relpersistence <> 't' ORDER BY c.oid
 """)
@@ -117,11 +124,30 @@ _NOTE_RELATION = text("UPDATE afterwork_tracked_table SET relation = :table WHER
 _FOUND_DEFINITION = text("SELECT prosrc FROM pg_proc WHERE oid = to_regproc(:function)")
 
 
+@dataclass(frozen=True)
+class WantedTrigger:
+    """A trigger on a relation. `rest` is its CREATE statement behind the relation's name.
+
+    It fires `when`: `ALWAYS`, also for writes by replication and restoring, or `REPLICA`, for these alone.
+    """
+
+    relation: Row[Any]
+    name: str
+    event: str
+    rest: str
+    when: str
+
+
 class PostgreSQLCapture(Capture):
     @cached_property
+    def home(self) -> str:
+        """Return the name of the journal's schema, which also contains the functions."""
+        return str(self.connection.execute(_HOME).scalar_one())
+
+    @property
     def schema(self) -> str:
-        """Return the schema of the journal, which also contains the functions."""
-        return quoted(self.connection.execute(_SCHEMA).scalar_one())
+        """Return the quoted name of the journal's schema."""
+        return quoted(self.home)
 
     @cached_property
     def wake(self) -> str:
@@ -170,7 +196,7 @@ class PostgreSQLCapture(Capture):
     def lock(self, captured: CapturedTable, table: Table) -> None:
         # A trigger can be dropped only while nobody reads the table. Take the strongest lock at
         # once: upgrading a weaker one can deadlock with transactions that have read and now write.
-        wanted = {(relation.oid, name) for relation, name, _ in self._wanted(captured, table)}
+        wanted = {(trigger.relation.oid, trigger.name) for trigger in self._wanted(captured, table)}
         needs_all = any((row.relation, row.name) not in wanted for row in self._triggers(captured))
         mode = "ACCESS EXCLUSIVE" if needs_all else "SHARE ROW EXCLUSIVE"
         self._run(f"LOCK TABLE {full_name(table)} IN {mode} MODE")
@@ -181,17 +207,16 @@ class PostgreSQLCapture(Capture):
         wanted = self._wanted(captured, table)
         more = AS_ALWAYS if needs_settings(captured, table) else ""
         self._make_function(self._function(captured), plan.definition, more)
-        if any(relation.is_subscribed for relation, *_ in wanted):
+        if any(trigger.relation.is_subscribed for trigger in wanted):
             self._make_function(self._function(captured, row=True), for_rows(plan.definition), more)
-        names = {(relation.oid, name) for relation, name, _ in wanted}
+        names = {(trigger.relation.oid, trigger.name) for trigger in wanted}
         for row in self._triggers(captured):
             if (row.relation, row.name) not in names:
                 self._run(f"DROP TRIGGER {quoted(row.name)} ON {row.title}")
-        for relation, name, statement in wanted:
-            self._run(f"CREATE OR REPLACE TRIGGER {name} {statement}")
-            # Also for writes by replication and restoring. Row triggers for these alone, as statements are captured.
-            when = "REPLICA" if name.endswith(ROW) else "ALWAYS"
-            self._run(f"ALTER TABLE {relation.quoted} ENABLE {when} TRIGGER {name}")
+        for trigger in wanted:
+            table_name, name = trigger.relation.quoted, quoted(trigger.name)
+            self._run(f"CREATE OR REPLACE TRIGGER {name} AFTER {trigger.event.upper()} ON {table_name} {trigger.rest}")
+            self._run(f"ALTER TABLE {table_name} ENABLE {trigger.when} TRIGGER {name}")
 
     def drop(self, captured: CapturedTable) -> None:
         # Along with the triggers, whatever their table's current name.
@@ -201,19 +226,21 @@ class PostgreSQLCapture(Capture):
     def settle(self, shown: Mapping[int, CatalogState]) -> Mapping[int, CatalogState]:
         return shown  # every new entry has its own number
 
-    def _wanted(self, captured: CapturedTable, table: Table) -> list[tuple[Row[Any], str, str]]:
-        """Return the wanted triggers: the relation, the name, and the rest of the CREATE statement. Row triggers are
-        for the writes of subscriptions, which fire no others."""
+    def _wanted(self, captured: CapturedTable, table: Table) -> list[WantedTrigger]:
+        """Return the triggers for statements, and for the rows that subscriptions write, which fire no others."""
+        function, for_row = self._function(captured), self._function(captured, row=True)
         triggers = []
         for relation in self._relations(table):
-            for event, how in EVENTS.items():
-                fires = f"AFTER {how.format(table=relation.quoted)} FOR EACH STATEMENT"
-                statement = f"{fires} EXECUTE FUNCTION {self._function(captured)}()"
-                triggers.append((relation, trigger_name(captured.id, event), statement))
+            for event, rows in ROWS.items():
+                name = trigger_name(self.home, captured.id, event)
+                call = f"{function}('{CAUTIOUS}')" if relation.has_foreign_part else f"{function}()"
+                asked = "" if relation.has_foreign_part else rows
+                rest = f"{asked} FOR EACH STATEMENT EXECUTE FUNCTION {call}"
+                triggers.append(WantedTrigger(relation, name, event, rest, "ALWAYS"))
             for event in REPLICATED if relation.is_subscribed else ():
-                fires = f"AFTER {event.upper()} ON {relation.quoted} FOR EACH ROW"
-                statement = f"{fires} EXECUTE FUNCTION {self._function(captured, row=True)}()"
-                triggers.append((relation, trigger_name(captured.id, event, row=True), statement))
+                name = trigger_name(self.home, captured.id, event, row=True)
+                rest = f"FOR EACH ROW EXECUTE FUNCTION {for_row}()"
+                triggers.append(WantedTrigger(relation, name, event, rest, "REPLICA"))
         return triggers
 
     def _triggers(self, captured: CapturedTable) -> Sequence[Row[Any]]:

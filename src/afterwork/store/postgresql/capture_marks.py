@@ -2,6 +2,7 @@
 
 import json
 from collections.abc import Iterator, Mapping
+from hashlib import md5
 
 from sqlalchemy import Connection, text
 
@@ -15,6 +16,13 @@ REPLICATED = ("insert", "update", "delete")
 
 ROW = "_row"
 """The suffix of the names of row triggers and their functions."""
+
+CAUTIOUS = "without the rows"
+"""The argument of triggers that learn only that something was written. A statement that also writes to a foreign table
+can't collect its rows for a trigger: PostgreSQL would refuse it."""
+
+LONGEST_HOME = 32
+"""The number of bytes of a schema's name for which it fits into the name of a trigger."""
 
 FOREIGN = "f"
 """The kind of a relation whose rows are on another server."""
@@ -40,6 +48,9 @@ RECURSIVE home AS (
         c.oid::regclass::text AS title
     FROM found JOIN afterwork_tracked_table w ON w.id = found.table_id JOIN pg_class c ON c.oid = found.oid
     JOIN pg_namespace n ON n.oid = c.relnamespace WHERE c.relpersistence <> 't'
+), above (table_id, oid) AS (
+    SELECT r.table_id, i.inhparent FROM relation r JOIN pg_inherits i ON i.inhrelid = r.oid WHERE r.relkind = 'f'
+    UNION SELECT above.table_id, i.inhparent FROM above JOIN pg_inherits i ON i.inhrelid = above.oid
 ), attribute AS (
     SELECT r.table_id, a.*, a.xmin::text AS written, to_jsonb(a)::text AS settings
     FROM relation r JOIN pg_attribute a ON a.attrelid = r.oid AND a.attnum > 0 AND NOT a.attisdropped
@@ -75,6 +86,9 @@ RECURSIVE home AS (
         concat_ws(' ', g.oid, g.xmin, g.tgenabled), concat(g.tgname, ' of ', r.title)
         FROM relation r JOIN pg_trigger g ON g.tgrelid = r.oid
         JOIN function f ON f.table_id = r.table_id AND f.oid = g.tgfoid
+    UNION ALL SELECT table_id, 'above', oid::text, '', '' FROM above
+    UNION ALL SELECT f.table_id, 'cautious', concat_ws(' ', g.tgrelid, g.tgname), '', ''
+        FROM pg_trigger g JOIN function f ON f.oid = g.tgfoid WHERE g.tgnargs > 0
 )"""
 
 # The names are for people, and depend on the reader's settings.
@@ -84,8 +98,8 @@ _FINGERPRINT = (
 )
 
 _SHOWN = text(
-    f"WITH {_MARK} SELECT table_id, {_FINGERPRINT}, json_agg(json_build_array(kind, key, value, name))"
-    " FROM mark GROUP BY table_id"
+    f"WITH {_MARK} SELECT table_id, (SELECT nspname FROM home JOIN pg_namespace n ON n.oid = relnamespace),"
+    f" {_FINGERPRINT}, json_agg(json_build_array(kind, key, value, name)) FROM mark GROUP BY table_id"
 )
 
 CHANGED_TABLES = text(
@@ -96,9 +110,17 @@ CHANGED_TABLES = text(
 """The captured tables that have changed since their last inspection."""
 
 
-def trigger_name(table_id: int, event: str, *, row: bool = False) -> str:
-    """Return the name of a trigger. It contains the table's number, since a part may also be captured by itself."""
-    return f"afterwork_{table_id}_{event}{ROW if row else ''}"
+def trigger_name(home: str, table_id: int, event: str, *, row: bool = False) -> str:
+    """Return the name of a trigger. It contains the table's number, since a part may also be captured by itself.
+
+    It also contains the journal's schema unless that is `public`, since other installations may capture the table.
+    """
+    name = f"afterwork_{table_id}_{event}{ROW if row else ''}"
+    return name if home == "public" else f"{name}_{_fitting(home)}"
+
+
+def _fitting(home: str) -> str:
+    return home if len(home.encode()) <= LONGEST_HOME else md5(home.encode(), usedforsecurity=False).hexdigest()
 
 
 def function_name(table_id: int, *, row: bool = False) -> str:
@@ -108,24 +130,28 @@ def function_name(table_id: int, *, row: bool = False) -> str:
 
 def catalog_states(connection: Connection) -> Mapping[int, CatalogState]:
     states = {}
-    for table_id, fingerprint, rows in connection.execute(_SHOWN):
+    for table_id, home, fingerprint, rows in connection.execute(_SHOWN):
         marks: dict[str, dict[str, CatalogMark]] = {}
         for kind, key, value, name in json.loads(rows) if isinstance(rows, str) else rows:
             marks.setdefault(kind, {})[key] = CatalogMark(value, name)
-        states[table_id] = CatalogState(marks, fingerprint, tuple(_faults(table_id, marks)), tuple(_limits(marks)))
+        states[table_id] = CatalogState(
+            marks, fingerprint, tuple(_faults(home, table_id, marks)), tuple(_limits(marks))
+        )
     return states
 
 
-def _faults(table_id: int, marks: Marks) -> Iterator[str]:
+def _faults(home: str, table_id: int, marks: Marks) -> Iterator[str]:
     triggers = marks.get("trigger", {})
     for oid, title, kind in _relations(marks):
         if kind == FOREIGN:
             continue
-        wanted = [(trigger_name(table_id, event), ALWAYS) for event in EVENTS]
+        wanted = [(trigger_name(home, table_id, event), ALWAYS) for event in EVENTS]
         if oid in marks.get("subscription", {}):
-            wanted += [(trigger_name(table_id, event, row=True), REPLICA) for event in REPLICATED]
+            wanted += [(trigger_name(home, table_id, event, row=True), REPLICA) for event in REPLICATED]
         for name, when in wanted:
             yield from _fault(f"trigger {name} of {title}", triggers.get(f"{oid} {name}"), when)
+        if oid in marks.get("above", {}) and f"{oid} {wanted[0][0]}" not in marks.get("cautious", {}):
+            yield f"statements that write to {title} fail, since one of its parts is a foreign table"
 
 
 def _limits(marks: Marks) -> Iterator[str]:

@@ -157,7 +157,9 @@ DECLARE
     afterwork_rows bigint;
     afterwork_are_known boolean;
 BEGIN
-    IF TG_OP = 'UPDATE' THEN
+    IF TG_NARGS > 0 THEN
+        {self._of_any_row};
+    ELSIF TG_OP = 'UPDATE' THEN
 {self._in_parts("afterwork_old", Insert(self, "u", Pairs(self.rows, self.pairing).images()))}
     ELSIF TG_OP = 'INSERT' THEN
 {self._in_parts("afterwork_new", Insert(self, "i", self._images("afterwork_new")))}

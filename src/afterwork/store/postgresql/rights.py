@@ -1,5 +1,6 @@
 """The rights that PostgreSQL roles need: a serving one, and one that only writes. Neither has to own anything."""
 
+import json
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from itertools import groupby
@@ -10,6 +11,7 @@ from sqlalchemy import Sequence as Numbers
 from sqlalchemy.exc import DBAPIError
 
 from afterwork.errors import BadRequest, NotGranted, shown
+from afterwork.model import column_types
 from afterwork.model.derivation import Derivation, MachineDerivation, MemberDerivation
 from afterwork.model.inspection import ModelInfo
 from afterwork.model.machine.declaration import declared_machines
@@ -103,19 +105,14 @@ def grant(connection: Connection, role: str, needs: Iterable[Need]) -> Iterator[
 
 def missing(connection: Connection, role: str | None, needs: Iterable[Need]) -> list[Missing]:
     """Return what a role (or, without one, the current one) lacks. Reads only the catalogs, which everybody may."""
-    lacks = connection.execute(_LACKS, {"role": role, **_asked(needs)}).all()
+    wanted = list(needs)
+    parameters = {"role": role, "type_schemas": _schemas_of_types(wanted), **asked(wanted)}
+    lacks = connection.execute(_LACKS, parameters).all()
     by_thing = groupby(lacks, lambda row: (row.role, row.kind, row.name, row.for_jobs))
     return [
         Missing(who, tuple(row.privilege for row in rows), f"{kind} {name}", for_jobs)
         for (who, kind, name, for_jobs), rows in by_thing
     ]
-
-
-def hidden(connection: Connection, tables: Iterable[Table]) -> list[tuple[str, str]]:
-    """Return the tables of which row-level security may hide rows from the current role, each with that role."""
-    looked_at = list(tables)
-    parameters = {"schemas": [table.schema for table in looked_at], "names": [table.name for table in looked_at]}
-    return [(row.name, row.role) for row in connection.execute(_HIDDEN, parameters)]
 
 
 def _written_by(cache: Derivation) -> Column[Any] | None:
@@ -129,36 +126,39 @@ def _written_by(cache: Derivation) -> Column[Any] | None:
     return None
 
 
-def tables_of(model: ModelInfo) -> list[Table]:
-    """Return all tables that a server works with."""
-    return [*_own_tables(), model.contract.table, *model.tables]
-
-
 def _own_tables() -> list[Table]:
     own_tables = own.metadata.sorted_tables
     return [table for table in own_tables if table.info.get("only", "postgresql") == "postgresql"]
 
 
-def _asked(needs: Iterable[Need]) -> dict[str, list[Any]]:
-    """Return the needs as parallel columns, the statement's parameters."""
+def asked(needs: Iterable[Need]) -> dict[str, list[Any]]:
+    """Return the needs as parallel columns, the parameters of `WANTED`."""
     rows = [row for need in needs for row in _rows(need)]
-    names = ("schemas", "names", "privileges", "columns", "jobs")
+    names = ("schemas", "names", "privileges", "columns", "mapped", "jobs")
     return {name: [row[place] for row in rows] for place, name in enumerate(names)}
 
 
-def _rows(need: Need) -> Iterator[tuple[str | None, str, str, str | None, bool]]:
+def _rows(need: Need) -> Iterator[tuple[str | None, str, str, str | None, str, bool]]:
+    mapped = json.dumps([column.name for column in need.table.columns])
     for privilege in need.privileges:
-        yield need.table.schema, need.table.name, privilege, need.column, need.for_jobs
+        yield need.table.schema, need.table.name, privilege, need.column, mapped, need.for_jobs
     if "INSERT" in need.privileges:  # SQLAlchemy itself uses a sequence that the model names
         numbers = [column.default for column in need.table.columns if isinstance(column.default, Numbers)]
-        yield from ((sequence.schema, sequence.name, "USAGE", None, need.for_jobs) for sequence in numbers)
+        yield from ((sequence.schema, sequence.name, "USAGE", None, "[]", need.for_jobs) for sequence in numbers)
+
+
+def _schemas_of_types(needs: Iterable[Need]) -> list[str]:
+    """Return the schemas that SQLAlchemy names in statements for the types of columns."""
+    kinds = (kind for need in needs for column in need.table.columns for kind in column_types.kinds(column))
+    elements = (getattr(kind, "item_type", kind) for kind in kinds)
+    return sorted({schema for kind in elements if (schema := getattr(kind, "schema", None)) is not None})
 
 
 _ROLE = text("SELECT FROM pg_roles WHERE rolname = :role")
 
 # A name without a schema is resolved by the search path, but regardless of the current role's rights: to_regclass
 # ignores schemas that it may not use.
-_MEANT = """
+WANTED = """
 path AS (
     SELECT btrim(name, ' "') AS schema, place
     FROM unnest(string_to_array(replace(current_setting('search_path'), '"$user"', current_user), ','))
@@ -172,25 +172,38 @@ path AS (
     LEFT JOIN path ON path.schema = n.nspname
     WHERE n.nspname = w.schema OR w.schema IS NULL AND path.place IS NOT NULL
     ORDER BY w.name, w.schema, path.place
+), wanted AS (
+    SELECT DISTINCT w.privilege, w."column", w.mapped, w.for_jobs, m.oid, m.relkind, m.namespace, m.nspname, m.quoted
+    FROM unnest(CAST(:schemas AS text[]), CAST(:names AS text[]), CAST(:privileges AS text[]), CAST(:columns AS text[]),
+        CAST(:mapped AS text[]), CAST(:jobs AS bool[])) AS w (schema, name, privilege, "column", mapped, for_jobs)
+    JOIN meant m ON m.name = w.name AND m.schema IS NOT DISTINCT FROM w.schema
 )"""
+"""The needs as SQL, each with its table or sequence."""
 
 # A sequence that fills a column belongs to the table's INSERT; one of IDENTITY needs nothing. Each kind of object has
 # its own function, which fails for others: hence CASE.
 _LACKS = text(f"""
-WITH {_MEANT}, who AS (SELECT coalesce(CAST(:role AS text), current_user) AS role), wanted AS (
-    SELECT DISTINCT w.privilege, w."column", w.for_jobs, m.oid, m.relkind, m.namespace, m.nspname, m.quoted
-    FROM unnest(CAST(:schemas AS text[]), CAST(:names AS text[]), CAST(:privileges AS text[]), CAST(:columns AS text[]),
-        CAST(:jobs AS bool[])) AS w (schema, name, privilege, "column", for_jobs)
-    JOIN meant m ON m.name = w.name AND m.schema IS NOT DISTINCT FROM w.schema
+WITH {WANTED}, who AS (SELECT coalesce(CAST(:role AS text), current_user) AS role), named (schema) AS (
+    SELECT unnest(CAST(:type_schemas AS text[]))
+    UNION SELECT n.nspname FROM wanted w JOIN pg_attribute a ON a.attrelid = w.oid AND a.attname = w."column"
+    JOIN pg_type t ON t.oid = a.atttypid JOIN pg_namespace n ON n.oid = t.typnamespace
 ), lack AS (
     SELECT 0 AS place, 'DATABASE' AS kind, quote_ident(current_database()) AS name, 'CONNECT' AS privilege,
         false AS for_jobs
     FROM who WHERE NOT has_database_privilege(who.role, current_database(), 'CONNECT')
     UNION ALL SELECT DISTINCT 1, 'SCHEMA', quote_ident(w.nspname), 'USAGE', false
     FROM wanted w, who WHERE NOT has_schema_privilege(who.role, w.namespace, 'USAGE')
+    UNION ALL SELECT 1, 'SCHEMA', quote_ident(n.nspname), 'USAGE', false
+    FROM named JOIN pg_namespace n ON n.nspname = named.schema, who
+    WHERE NOT has_schema_privilege(who.role, n.oid, 'USAGE')
     UNION ALL SELECT 2, 'TABLE', w.quoted, w.privilege, w.for_jobs
     FROM wanted w, who WHERE CASE WHEN w.relkind <> 'S' AND w."column" IS NULL
         THEN NOT has_table_privilege(who.role, w.oid, w.privilege) END
+        AND CASE w.privilege WHEN 'DELETE' THEN true ELSE EXISTS (
+            SELECT FROM pg_attribute a WHERE a.attrelid = w.oid AND a.attnum > 0
+                AND a.attname = ANY (ARRAY(SELECT json_array_elements_text(w.mapped::json)))
+                AND NOT has_column_privilege(who.role, w.oid, a.attnum, w.privilege)
+        ) END
     UNION ALL SELECT 2, 'TABLE', w.quoted, format('%s (%I)', w.privilege, a.attname), w.for_jobs
     FROM wanted w JOIN pg_attribute a ON a.attrelid = w.oid AND a.attname = w."column", who
     WHERE NOT has_column_privilege(who.role, w.oid, a.attnum, w.privilege)
@@ -212,21 +225,4 @@ SELECT quote_ident(who.role) AS role, kind, name, privilege, bool_and(for_jobs) 
 FROM lack, who GROUP BY who.role, place, kind, name, privilege
 ORDER BY place, name, bool_and(for_jobs),
     array_position(ARRAY['SELECT', 'INSERT', 'UPDATE', 'DELETE'], privilege), privilege
-""")
-
-# A policy for all rows hides none.
-_HIDDEN = text(f"""
-WITH {_MEANT}, policy AS (
-    SELECT p.schemaname, p.tablename, p.permissive = 'PERMISSIVE' AS is_permissive, coalesce(p.qual, 'true') AS qual
-    FROM pg_policies p WHERE p.cmd IN ('ALL', 'SELECT') AND EXISTS (
-        SELECT FROM unnest(p.roles) r (name)
-        WHERE r.name = 'public' OR pg_has_role(current_user, r.name, 'USAGE'))
-)
-SELECT m.quoted AS name, quote_ident(current_user) AS role FROM meant m
-WHERE CASE WHEN m.relkind IN ('r', 'p') THEN row_security_active(m.oid) END AND (
-    NOT EXISTS (SELECT FROM policy p WHERE format('%I.%I', p.schemaname, p.tablename) = m.quoted
-        AND p.is_permissive AND p.qual = 'true')
-    OR EXISTS (SELECT FROM policy p WHERE format('%I.%I', p.schemaname, p.tablename) = m.quoted
-        AND NOT p.is_permissive AND p.qual <> 'true')
-) ORDER BY m.quoted
 """)
