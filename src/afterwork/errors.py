@@ -410,6 +410,7 @@ class TimedOut(AfterworkError):
     """A run took longer than its timeout, so nothing of it is saved."""
 
     def __init__(self, timeout: timedelta | None = None) -> None:
+        self.timeout = timeout
         limit = "its timeout" if timeout is None else f"its timeout of {timeout.total_seconds():g} s"
         super().__init__(
             f"It ran for longer than {limit}, so nothing of it is saved. Let it do less at a time, or give it longer: "

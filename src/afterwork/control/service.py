@@ -24,7 +24,9 @@ from afterwork.derived.queue.due_queue import have_run
 from afterwork.errors import BadRequest, NotThere, shown
 from afterwork.events import Acted, Events
 from afterwork.interruption import interruptible
+from afterwork.jobs.blocked import BlockedLooks
 from afterwork.jobs.source import SourceContext
+from afterwork.jobs.time_limits import TimeLimits
 from afterwork.model.external_id import parse
 from afterwork.model.inspection import ModelInfo
 from afterwork.sources.timer.rounds import Rounds
@@ -54,7 +56,8 @@ class Control:
         self._model = model
         self._clock = clock
         self._events = events
-        self._rounds = Rounds(SourceContext(model, database, clock, events, variables))
+        limits, blocked = TimeLimits.of(database, events), BlockedLooks(database, events)
+        self._rounds = Rounds(SourceContext(model, database, clock, events, variables, limits, blocked))
 
     def reload(self, who: str = BY_PROGRAM) -> list[int]:
         """Signal the servers on this machine by SIGHUP to reload their files of jobs. Returns their process ids."""

@@ -4,8 +4,8 @@ from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from typing import Self
 
+from afterwork.jobs.attempts import Settled
 from afterwork.jobs.run import Hindered, Raised
-from afterwork.jobs.runner import Settled
 
 
 @dataclass(frozen=True)

@@ -14,11 +14,12 @@ from sqlalchemy import Connection
 from sqlalchemy.orm.exc import StaleDataError
 
 from afterwork.boundary import CONTAINED
-from afterwork.errors import BatchDisturbed, Cancelled, TicketIsHidden, TimedOut
+from afterwork.errors import BatchDisturbed, Cancelled, TicketIsHidden
 from afterwork.events import InTheWay
+from afterwork.jobs.attempts import Settled
 from afterwork.jobs.batch import Batched, CommittedBatch, Mixed, Undone
-from afterwork.jobs.run import Outcome, Raised, Rejected, Run, text_of
-from afterwork.jobs.runner import Runner, Settled
+from afterwork.jobs.run import Outcome, Rejected, Run, text_of
+from afterwork.jobs.runner import Runner
 from afterwork.jobs.session import RunSession, ended
 from afterwork.jobs.settling import Settlement
 from afterwork.jobs.source import Claim, ClaimedWork
@@ -180,7 +181,7 @@ def _run(
     runner.reached("claimed", batch.claims)
     until = perf_counter() + BATCH_SECONDS
     with ended(RunSession(connection)) as session:
-        execute = runner.prepared(session, batch.claims, partial(_settle_abandoned, runner))
+        execute = runner.prepared(session, batch.claims, partial(_abandoned, runner))
         for claim in batch.claims:
             expired = runner.expired(claim)  # those before it may have taken long
             batch.settled.append(execute(claim) if expired is None else (claim, expired))
@@ -225,7 +226,8 @@ class _Alone:
         if isinstance(error, StaleDataError) and self.tries < TRIES_WHEN_CHANGED:
             runner.events.emit(InTheWay(text_of(error)))
             return replace(self, tries=self.tries + 1)._run_again()
-        return settlement.fail(runner.raised(claim, error, began), error)
+        raised = runner.attempts.raised(self.connection, claim, error, began, self._abandoned)
+        return settlement.fail(raised, error)
 
     def _run_again(self) -> Settled:
         """Run the ticket once more. Return [] if somebody else has claimed it meanwhile."""
@@ -265,15 +267,19 @@ class _Alone:
             self.runner.report(settled)
         return settled
 
+    def _abandoned(self, connection: Connection, claim: Claim) -> Settlement:
+        return _abandoned(self.runner, connection, claim)
+
     def _settled(self, again: Claim | None, outcome: Outcome, telling: Exception | None) -> Settled:
         if again is None:
             return []
-        self.runner.tell(self.connection, again, outcome, telling)
+        self.runner.tell(self.connection, again, outcome, telling, self._abandoned)
         settled: Settled = [(again, outcome)]
         self.runner.settle(self.connection, settled)
         return settled
 
 
-def _settle_abandoned(runner: Runner, connection: Connection, claim: Claim, raised: Raised, error: TimedOut) -> Settled:
+def _abandoned(runner: Runner, connection: Connection, claim: Claim) -> Settlement:
+    """Return what settles an abandoned run."""
     write = _Alone(runner, connection, claim).write_abandoned
-    return Settlement(runner, connection, claim, write, "raise").fail(raised, error)
+    return Settlement(runner, connection, claim, write, "raise")

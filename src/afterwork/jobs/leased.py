@@ -12,10 +12,11 @@ from sqlalchemy import Connection
 from sqlalchemy.exc import IntegrityError
 
 from afterwork.boundary import CONTAINED
-from afterwork.errors import Cancelled, TimedOut
+from afterwork.errors import Cancelled
+from afterwork.jobs.attempts import Settled
 from afterwork.jobs.quarantine import is_given_up
 from afterwork.jobs.run import Outcome, Raised, Rejected, Succeeded, Superseded, Withdrawn
-from afterwork.jobs.runner import Runner, Settled
+from afterwork.jobs.runner import Runner
 from afterwork.jobs.session import OutsideSession, RunSession, ended
 from afterwork.jobs.settling import Settlement
 from afterwork.jobs.source import Claim
@@ -76,13 +77,14 @@ class _LeasedRun:
                 raise
             if runner.database.is_contended(error):
                 return self._settlement.end(runner.hindered(claim, error))
-            return self._settlement.fail(runner.raised(claim, error, began), error)
+            raised = runner.attempts.raised(connection, claim, error, began, self._abandoned)
+            return self._settlement.fail(raised, error)
 
     def _run_externally(self) -> Settled:
         runner, connection, lease, claim = self.runner, self.connection, self.lease, self.claim
         with ended(OutsideSession(connection)) as session:
             with runner.database.reading_only(connection):
-                settled = runner.execute(session, [claim], self._settle_abandoned)
+                settled = runner.execute(session, [claim], self._abandoned)
                 session.put_back_settings()
             runner.reached("ran", [claim])
             with runner.database.transaction(connection):
@@ -110,7 +112,7 @@ class _LeasedRun:
                 settled = []
             else:
                 with ended(RunSession(connection)) as session:
-                    settled = runner.execute(session, [claim], self._settle_abandoned)
+                    settled = runner.execute(session, [claim], self._abandoned)
                     session.flush()
                 runner.reached("ran", [claim])
                 self._finish(settled)
@@ -118,9 +120,10 @@ class _LeasedRun:
             runner.report(settled)
         return settled
 
-    def _settle_abandoned(self, connection: Connection, claim: Claim, raised: Raised, error: TimedOut) -> Settled:
-        """Settle the ticket, and free its lease and lane. The abandoned run itself will find its lease gone."""
-        return replace(self, connection=connection)._settlement.fail(raised, error)
+    def _abandoned(self, connection: Connection, claim: Claim) -> Settlement:
+        """Return what settles an abandoned run, and frees its lease and lane. The run itself will find its lease
+        gone."""
+        return replace(self, connection=connection)._settlement
 
     @property
     def _settlement(self) -> Settlement:
@@ -135,7 +138,7 @@ class _LeasedRun:
             if lost is not None:
                 settled = [(self.claim, lost)]
             else:
-                self.runner.tell(self.connection, self.claim, outcome, telling)
+                self.runner.tell(self.connection, self.claim, outcome, telling, self._abandoned)
                 self._finish(settled)
         self.runner.report(settled)
         return settled

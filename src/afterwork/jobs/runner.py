@@ -2,33 +2,31 @@
 
 import time
 from collections.abc import Callable, Mapping, Sequence
-from contextlib import AbstractContextManager, closing, nullcontext
+from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
-from functools import partial
+from functools import cached_property, partial
 from typing import Any, TypeVar
 
 from sqlalchemy import Connection
 from sqlalchemy.exc import DBAPIError
 from sqlalchemy.orm import Session
-from sqlalchemy.orm.exc import StaleDataError
 
-from afterwork.boundary import CONTAINED
 from afterwork.clock import Clock, telling_time
 from afterwork.errors import Refused, TimedOut, WaitsForItself
-from afterwork.events import Abandoned, BackOffFailed, Broken, Events, InTheWay, Point, Reached, Unwritable
+from afterwork.events import Events, InTheWay, Point, Reached, Unwritable
+from afterwork.jobs.attempts import Attempts, GiveUp, Settled
+from afterwork.jobs.blocked import BlockedLooks
 from afterwork.jobs.deferred import DeferredTickets
 from afterwork.jobs.history import RunHistory
 from afterwork.jobs.perform import RunContext, check, is_gone, perform, tell
 from afterwork.jobs.progress import Reporter, reporting
 from afterwork.jobs.quarantine import Quarantine
-from afterwork.jobs.run import Hindered, Outcome, Raised, Rejected, Run, Succeeded, event_of, text_of, trace_of
+from afterwork.jobs.run import Hindered, Outcome, Raised, Rejected, Run, Succeeded, event_of, text_of
 from afterwork.jobs.session import RunSession, ended
 from afterwork.jobs.source import Claim, Due, JobSource, Source, due_of
-from afterwork.jobs.timeouts import TimedRun, Timeouts
+from afterwork.jobs.time_limits import TimeLimits
 from afterwork.model.key import key_text
-from afterwork.model.retry import Retry, doubling
-from afterwork.model.timeout import NO_TIMEOUT
 from afterwork.model.work import ViewModelWork, Work
 from afterwork.settings import Settings
 from afterwork.store import lane_rate
@@ -40,12 +38,7 @@ from afterwork.store.routing import ALL, Routing
 from afterwork.store.suspects import ROUND
 from afterwork.store.tickets.end_forms import expiry_error
 
-Settled = list[tuple[Claim, Outcome]]
-
 SomeSource = TypeVar("SomeSource")
-
-GiveUp = Callable[[Connection, Claim, Raised, TimedOut], Settled]
-"""Settles an abandoned run on a fresh connection, since its own is cut."""
 
 Around = Callable[[Run], AbstractContextManager[object]]
 """Returns a context manager that is entered around the code of a run."""
@@ -53,14 +46,6 @@ Around = Callable[[Run], AbstractContextManager[object]]
 
 def nothing_around(run: Run) -> AbstractContextManager[object]:
     return nullcontext()
-
-
-PAUSE_WHEN_CONTENDED = timedelta(seconds=5)
-"""The pause of a ticket whose rows somebody else has changed again and again."""
-
-TRIES_WHEN_CHANGED = 3
-"""Attempts of a run whose rows have other versions when it writes than when it read. They are limited, since the run
-itself may have changed them."""
 
 
 @dataclass(frozen=True)
@@ -74,6 +59,8 @@ class Runner:
     settings: Settings
     history: RunHistory
     quarantine: Quarantine
+    time_limits: TimeLimits
+    blocked: BlockedLooks
     sources: Sequence[Source] = ()
     variables: Mapping[str, Any] = field(default_factory=dict)
     """The variables of the server, which each view model is given."""
@@ -84,12 +71,15 @@ class Runner:
     """Its knowledge of lanes with limits and rates."""
     says: Mapping[str, str] = field(default_factory=dict)
     """Columns of this server's row: what it knows and serves."""
-    timeouts: Timeouts = field(default_factory=lambda: Timeouts(Settings().abandon_after))
     deferred: DeferredTickets = field(default_factory=DeferredTickets)
+
+    @cached_property
+    def attempts(self) -> Attempts:
+        return Attempts(self.job_source, self.time_limits, self.clock, self.events)
 
     def due(self, connection: Connection) -> Due:
         now = self.clock.now()
-        due = due_of(self.sources, connection, now, is_busy=lambda own: False)
+        due = due_of(self.sources, lambda source: source.due(connection, now), is_busy=lambda own: False)
         return due if due.is_exclusive else due.beside(self.due_in_lanes(connection, now))
 
     def due_in_lanes(self, connection: Connection, now: datetime) -> Due:
@@ -159,14 +149,14 @@ class Runner:
         if root is not None and is_gone(root):
             return Rejected(f"The root {claim.run.root_id} is not there (any more).")
         reporter = Reporter(self.database, self.clock, key_text(claim.key), not claim.external)
-        limited = partial(self._limit, claim.work, claim, context.session, reporter, give_up)
+        limited = partial(self._limited, claim, claim.work, context.session, reporter, give_up)
         try:
             with limited():
                 check(claim.work, root)
         except Refused as refusal:
             return Rejected(str(refusal))
         began = time.perf_counter()
-        with self.around(claim.run), telling_time(self.clock), reporting(reporter), limited():
+        with telling_time(self.clock), reporting(reporter), limited(), self.around(claim.run):
             try:
                 perform(claim.work, root, claim.run, context)
             except DBAPIError as error:
@@ -175,68 +165,24 @@ class Runner:
                 raise
         return Succeeded(time.perf_counter() - began)
 
-    def _limit(
-        self, work: Work, claim: Claim, session: Session, reporter: Reporter, give_up: GiveUp
+    def _limited(
+        self, claim: Claim, work: Work, session: Session, reporter: Reporter, give_up: GiveUp
     ) -> AbstractContextManager[object]:
         """Return the context manager that ends the code of a run that takes too long."""
-        timeout = self.settings.timeout if work.timeout is None else work.timeout
-        if timeout in (None, NO_TIMEOUT):
+        limits, began = self.time_limits, time.perf_counter()
+        timeout = limits.of_run(work.timeout)
+        if timeout is None:
             return nullcontext()
-        assert timeout is not None
-        began, connection = time.perf_counter(), session.get_bind()
+
+        def settle(connection: Connection, error: TimedOut) -> None:
+            raised = self.attempts.raised(connection, claim, error, began, give_up)
+            give_up(connection, claim).fail(raised, error)
+
+        connection = session.get_bind()
         assert isinstance(connection, Connection)
-        driver: Any = connection.connection.dbapi_connection
-        watched = TimedRun(timeout, give_up=lambda: self._give_up(claim, driver, TimedOut(timeout), began, give_up))
-        if not claim.external:
-            watched.interrupt = partial(self.database.interrupt, driver)
-            watched.absorb = partial(self.database.absorb, driver)
-        if self.database.shares_one_connection:
-            watched.give_up = None
-        reporter.watched = watched
-        return self.timeouts.over(watched)
-
-    def _give_up(self, claim: Claim, driver: Any, error: TimedOut, began: float, settle: GiveUp) -> None:
-        """Abandon a run, and settle its claim, with retries. Report the last error if none succeeds."""
-        self.database.cut(driver)
-        raised = self.raised(claim, error, began)
-        self.events.emit(Abandoned(claim.run.work, claim.run.root_id, str(claim.run.id)))
-        for pause in (0.1, 0.5, 1.0, 5.0, 5.0, None):
-            try:
-                with CONTAINED, closing(self.database.connect()) as connection:
-                    settle(connection, claim, raised, error)
-            except Exception as failure:
-                if pause is None:
-                    self.events.emit(Broken("giving up a run", failure))
-                else:
-                    time.sleep(pause)
-            else:
-                return
-
-    def raised(self, claim: Claim, error: Exception, began: float) -> Raised:
-        """Return the outcome of a claim whose code raised: another attempt, or the end. `began` is a reading of
-        `time.perf_counter`."""
-        return Raised(text_of(error), self._again_after(claim, error), time.perf_counter() - began, trace_of(error))
-
-    def _again_after(self, claim: Claim, error: Exception) -> timedelta | None:
-        """Return the pause before the next attempt; None if this was the last. Rows that somebody else has changed
-        meanwhile are worth some attempts even without a policy."""
-        if isinstance(claim.work, str) or not self.job_source.counts_attempts(claim):
-            return None
-        policy = claim.work.retry
-        pause = None if policy is None else self._pause_of(policy, claim.run, error)
-        if pause is None and isinstance(error, StaleDataError) and claim.run.attempt < TRIES_WHEN_CHANGED:
-            pause = PAUSE_WHEN_CONTENDED
-        in_time = pause is None or claim.not_after is None or self.clock.now() + pause <= claim.not_after
-        return pause if in_time else None
-
-    def _pause_of(self, policy: Retry, run: Run, error: Exception) -> timedelta | None:
-        try:
-            with CONTAINED:
-                return policy.again_after(run.attempt, error)
-        except Exception as wrong:
-            pause = doubling(run.attempt)
-            self.events.emit(BackOffFailed(run.work, text_of(wrong), pause.total_seconds()))
-            return pause
+        limited = limits.outside if claim.external else limits.inside
+        reporter.watched = limited(connection, claim.run, timeout, settle)
+        return limits.timeouts.over(reporter.watched)
 
     def hindered(self, claim: Claim, error: Exception) -> Hindered:
         """Return the outcome if others were in the way. Its pause grows each time, and is zero after a migration."""
@@ -258,15 +204,24 @@ class Runner:
         work = claim.work
         return isinstance(work, ViewModelWork) and work.view_model.exception_handler is not None
 
-    def tell(self, connection: Connection, claim: Claim, outcome: Outcome, error: Exception | None) -> None:
-        """Run the view model's `on_exception` and write its changes, in the open transaction, if its code raised."""
+    def tell(
+        self, connection: Connection, claim: Claim, outcome: Outcome, error: Exception | None, give_up: GiveUp
+    ) -> None:
+        """Run the view model's `on_exception` and write its changes, in the open transaction, if its code raised.
+        `give_up` settles the claim if that hangs."""
         if isinstance(claim.work, str) or error is None or not isinstance(outcome, Raised):
             return
+
+        def settle(connection: Connection, hung: TimedOut) -> None:
+            give_up(connection, claim).end(outcome.with_second(hung))
+
+        limits = self.time_limits
         with ended(RunSession(connection)) as session:
             root = self.job_source.roots(session, [claim])[claim.key]
             if not isinstance(root, str):
                 variables = self.job_source.variables(connection, [claim]).get(claim.key, {})
-                with telling_time(self.clock):
+                limit = limits.over(connection, claim.run, limits.of_hook(claim.work.timeout), settle)
+                with telling_time(self.clock), limit:
                     tell(claim.work, root, claim.run, self._given(session, variables), (error, outcome.text))
                 session.flush()
 

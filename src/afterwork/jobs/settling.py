@@ -7,8 +7,9 @@ from typing import Literal
 from sqlalchemy import Connection
 
 from afterwork.events import WrittenInPart
+from afterwork.jobs.attempts import Settled
 from afterwork.jobs.run import Hindered, Outcome, Raised, Rejected, Succeeded, Superseded, Withdrawn, text_of
-from afterwork.jobs.runner import Runner, Settled
+from afterwork.jobs.runner import Runner
 from afterwork.jobs.source import Claim
 from afterwork.store.tickets.end_forms import LESSER, EndForm
 

@@ -13,9 +13,11 @@ from sqlalchemy import ColumnElement, Connection
 
 from afterwork.clock import Clock
 from afterwork.events import Events
+from afterwork.jobs.blocked import BlockedLooks
 from afterwork.jobs.quarantine import Quarantine
 from afterwork.jobs.run import Outcome, Run
 from afterwork.jobs.session import RunSession
+from afterwork.jobs.time_limits import TimeLimits
 from afterwork.model.inspection import ModelInfo
 from afterwork.model.work import Work
 from afterwork.store.database import Database
@@ -148,6 +150,10 @@ class JobSource(Protocol):
     def claim_again(self, connection: Connection, claim: Claim) -> Claim | None:
         """Claim the same work in a new transaction, unless somebody else has claimed it meanwhile."""
 
+    @property
+    def leaves_work(self) -> bool:
+        """Return whether due work may be left to other servers, which alone know it."""
+
     def leave(self, claim: Claim, until: datetime) -> None:
         """Skip a claim until then, because its row can't be written."""
 
@@ -189,13 +195,15 @@ RunOutcomes = list[tuple[Run, Outcome]]
 
 @dataclass(frozen=True)
 class SourceContext:
-    """The parts that the sources of a server share: its model and database, clock, listeners and variables."""
+    """The parts that the sources of a server share: its model and database, clock, listeners, variables, and so on."""
 
     model: ModelInfo
     database: Database
     clock: Clock
     events: Events
     variables: Mapping[str, Any]
+    time_limits: TimeLimits
+    blocked: BlockedLooks
     quarantine: Quarantine = field(default_factory=Quarantine)
 
 
@@ -236,13 +244,13 @@ class Source(ABC):
         return None
 
 
-def due_of(sources: Iterable[Source], connection: Connection, now: datetime, is_busy: Callable[[OwnWork], bool]) -> Due:
+def due_of(sources: Iterable[Source], ask: Callable[[Source], Due], is_busy: Callable[[OwnWork], bool]) -> Due:
     """Return what is due of all sources, or of the first alone whose due work is exclusive. A source whose own work is
     busy is not asked, except for exclusive work, which everything else waits for."""
     due = Due()
     for source in sources:
         if source.own.is_exclusive or not is_busy(source.own):
-            due = due.beside(source.due(connection, now))
+            due = due.beside(ask(source))
         if due.is_exclusive:
             break
     return due

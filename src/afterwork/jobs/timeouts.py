@@ -23,6 +23,10 @@ IDLE_SECONDS = 1.0
 """Seconds for which the watching thread stays when it has nothing to watch."""
 
 
+Disown = Callable[[threading.Thread], Callable[[], None]]
+"""Lets a thread report nothing more. Returns what ends its task, so that others may have what it was working on."""
+
+
 def only_asked() -> bool:
     """Return False: the run is interrupted by `aw.progress` alone."""
     return False
@@ -31,12 +35,13 @@ def only_asked() -> bool:
 @dataclass(eq=False)
 class TimedRun:
     """The code of one run, in the thread that created this object. `interrupt` cancels its statement, and returns
-    whether to interrupt Python as well. `absorb` waits until a late cancellation can do no harm. `give_up`
-    settles the run once it was abandoned; None if it can't be abandoned."""
+    whether to interrupt Python as well. `absorb` waits until a late cancellation can do no harm. `cut` ends the
+    connection of an abandoned run, and `give_up` settles the run then; None if it can't be abandoned."""
 
     timeout: timedelta
     interrupt: Callable[[], bool] = only_asked
     absorb: Callable[[], None] = lambda: None
+    cut: Callable[[], None] = lambda: None
     give_up: Callable[[], None] | None = None
     thread: threading.Thread = field(default_factory=threading.current_thread)
     is_over: bool = False
@@ -65,11 +70,15 @@ class TimedRun:
                 if not self._is_undisturbed and self.interrupt():
                     _raise_in(self.thread, TimedOut)
 
-    def abandon(self) -> bool:
-        """Abandon the run unless it has ended. Return whether it was: then nothing its thread does counts any more."""
-        with self._lock:
-            self._is_abandoned = self._goes_on
-            return self._is_abandoned
+    def abandon(self, disown: "Disown") -> Callable[[], None] | None:
+        """Abandon the run, of which nothing counts any more. Return what frees its worker; None if it has ended."""
+        with self._lock:  # a thread that comes back must not use its connection while that is being cut
+            if not self._goes_on:
+                return None
+            self._is_abandoned = True
+            frees = disown(self.thread)
+            self.cut()
+            return frees
 
     @contextmanager
     def undisturbed(self) -> Iterator[None]:
@@ -119,8 +128,8 @@ class Timeouts:
         self._running: set[TimedRun] = set()
         self._thread: threading.Thread | None = None
         self._wakes_at = 0.0
-        self.frees: Callable[[threading.Thread], None] | None = None
-        """Replaces the worker whose thread was abandoned. If None, no run is abandoned."""
+        self.disown: Disown | None = None
+        """Disowns the worker of an abandoned run. If None, no run is abandoned."""
 
     @contextmanager
     def over(self, watched: TimedRun) -> Iterator[None]:
@@ -162,12 +171,12 @@ class Timeouts:
     def _see_to(self, watched: TimedRun) -> None:
         watched.act()
         watched.moment = self._clock() + REPEAT_SECONDS
-        if self.frees is None or watched.give_up is None or self._clock() < watched.last or not watched.abandon():
+        if self.disown is None or watched.give_up is None or self._clock() < watched.last:
             return
         with self._more:
             self._running.discard(watched)
         # A thread of its own, so that a database that doesn't answer keeps no other run waiting.
-        threading.Thread(target=_give_up, args=(watched, self.frees), name="afterwork-gives-up", daemon=True).start()
+        threading.Thread(target=_give_up, args=(watched, self.disown), name="afterwork-gives-up", daemon=True).start()
 
     def _watch(self) -> None:
         while True:
@@ -180,9 +189,11 @@ class Timeouts:
                 self._more.wait(max(0.0, self._wakes_at - self._clock()))
 
 
-def _give_up(watched: TimedRun, frees: Callable[[threading.Thread], None]) -> None:
-    try:
-        assert watched.give_up is not None
-        watched.give_up()
-    finally:
-        frees(watched.thread)
+def _give_up(watched: TimedRun, disown: Disown) -> None:
+    frees = watched.abandon(disown)
+    if frees is not None:
+        try:
+            assert watched.give_up is not None
+            watched.give_up()
+        finally:
+            frees()

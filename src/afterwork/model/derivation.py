@@ -3,6 +3,7 @@
 import hashlib
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
+from datetime import timedelta
 from functools import cached_property, partial
 from types import CodeType
 from typing import Any
@@ -38,6 +39,11 @@ class _Derivation:
         assert isinstance(table, Table)
         return table
 
+    @property
+    def timeout(self) -> timedelta | None:
+        """The declared time-out of one run, if there is one."""
+        return None
+
 
 @dataclass(frozen=True, eq=False)
 class MemberDerivation(_Derivation):
@@ -45,6 +51,10 @@ class MemberDerivation(_Derivation):
 
     derived: Derived[Any, Any]
     member: str
+
+    @property
+    def timeout(self) -> timedelta | None:
+        return self.derived.timeout
 
     @property
     def in_sql(self) -> Callable[[], Any] | None:
@@ -88,6 +98,10 @@ class ViewModelDerivation(_Derivation):
     """A view model that says `when = aw.WhenStale(…)`."""
 
     view_model: type[ViewModel[Any]]
+
+    @property
+    def timeout(self) -> timedelta | None:
+        return self.view_model.timeout
 
     @property
     def lane(self) -> str | None:
@@ -227,8 +241,6 @@ def cache_problem(view_model: type[ViewModel[Any]], root: Mapper[Any] | None) ->
             f"{name} has when = aw.WhenStale(…) and external = True. What a cache does must be undone with its "
             "transaction: let it ask for the external work with aw.later(…)."
         )
-    if view_model.timeout is not None:
-        return f"{name} has when = aw.WhenStale(…) and a timeout, which tickets and timers know. Take it away."
     if not view_model.actions:
         return f"{name} has when = aw.WhenStale(…) but no action, so it would do nothing."
     return ""

@@ -10,6 +10,7 @@ from sqlalchemy.orm import Mapped, MappedColumn, Mapper
 
 from afterwork.errors import BadDeclaration
 from afterwork.model.method import check_callable_alone
+from afterwork.model.timeout import checked_timeout
 from afterwork.model.when import WhenStale
 
 Owner = TypeVar("Owner")
@@ -20,8 +21,15 @@ Expression = TypeVar("Expression")
 class Derived(Generic[Owner, Result]):
     """A function of a class that computes a member. A call from Python stores nothing."""
 
-    def __init__(self, function: Callable[[Owner], Result], member: object, when: WhenStale) -> None:
+    def __init__(
+        self,
+        function: Callable[[Owner], Result],
+        member: object,
+        when: WhenStale,
+        timeout: timedelta | None = None,
+    ) -> None:
         check_callable_alone(function, "@aw.derived")
+        self.timeout = checked_timeout(f"@aw.derived on {function.__qualname__}", timeout)
         self.function = function
         self.name = function.__name__
         self.when = when
@@ -95,6 +103,7 @@ def derived(
     *,
     priority: int | None = None,
     allow_oldness: timedelta = timedelta(0),
+    timeout: timedelta | None = None,
 ) -> Callable[[Callable[[Owner], Result]], Derived[Owner, Result]]:
     """Mark a function of a class that computes one of its members. The server keeps the member up to date: it runs the
     function once for each object, records what it read, and runs it again when exactly that has changed.
@@ -105,8 +114,9 @@ def derived(
         def compute_total(self) -> Decimal: ...
 
     `member` is a column of the class, or its name. `priority` and `allow_oldness` mean what they mean for `WhenStale`.
-    The function must change nothing, and may read other derived members.
-    Raises `BadDeclaration` for a function that could never run.
+    A calculation that takes longer than `timeout` fails with `TimedOut`; None means the one of the server's settings,
+    or their `inside_limit`. The function must change nothing, and may read other derived members.
+    Raises `BadDeclaration` for a function that could never run, and a `timeout` that is no duration above zero.
     """
     when = WhenStale(priority=priority, allow_oldness=allow_oldness)
-    return lambda function: Derived(function, member, when)
+    return lambda function: Derived(function, member, when, timeout)

@@ -9,11 +9,12 @@ from sqlalchemy import Connection
 
 from afterwork.clock import Clock
 from afterwork.events import Events
+from afterwork.jobs.blocked import BlockedLooks
 from afterwork.jobs.history import RunHistory
 from afterwork.jobs.quarantine import Quarantine
 from afterwork.jobs.runner import Around, Runner
 from afterwork.jobs.source import JobSource, Source, SourceContext
-from afterwork.jobs.timeouts import Timeouts
+from afterwork.jobs.time_limits import TimeLimits
 from afterwork.model.inspection import ModelInfo
 from afterwork.sources.derived.assembly import derived_source
 from afterwork.sources.once import once_source
@@ -48,14 +49,16 @@ class RunnerAssembly:
         # Before the database is asked, so that a wrong model is refused whatever is installed.
         limits, routing = LaneLimits(self.model.lanes, self.model.lane_names), routing_of(settings)
         installation = schema.check_installed(self.database, connection)
-        context = SourceContext(self.model, self.database, self.clock, events, self.variables, quarantine)
+        time_limits, blocked = TimeLimits.of(self.database, events), BlockedLooks(self.database, events)
+        context = SourceContext(
+            self.model, self.database, self.clock, events, self.variables, time_limits, blocked, quarantine
+        )
         sources = _sources(context, connection, installation)
         job_source = _job_source(context, installation, limits)
         connection.commit()
         return Runner(
-            self.database, job_source, self.clock, events, settings, history, quarantine, sources, self.variables,
-            self.around, routing, limits, server_rows.said(self.model.works, routing),
-            Timeouts(settings.abandon_after),
+            self.database, job_source, self.clock, events, settings, history, quarantine, time_limits, blocked,
+            sources, self.variables, self.around, routing, limits, server_rows.said(self.model.works, routing),
         )  # fmt: skip
 
 
@@ -74,4 +77,4 @@ def _job_source(context: SourceContext, installation: uuid.UUID, limits: LaneLim
     tickets = TicketSource(context, installation, limits)
     if not context.model.timers:
         return tickets
-    return TicketsAndMatches(tickets, MatchSource(context, installation, limits))
+    return TicketsAndMatches(tickets, MatchSource(context, installation, limits), context.blocked)

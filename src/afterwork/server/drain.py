@@ -6,12 +6,13 @@ from dataclasses import dataclass, field
 
 from sqlalchemy import Connection
 
+from afterwork.jobs.attempts import Settled
 from afterwork.jobs.batch import Batched, BatchSize, CommittedBatch, Undone
 from afterwork.jobs.inside import run_batch
 from afterwork.jobs.leased import begin, run_leased
 from afterwork.jobs.quarantine import Loss
 from afterwork.jobs.run import Rejected
-from afterwork.jobs.runner import Runner, Settled
+from afterwork.jobs.runner import Runner
 from afterwork.jobs.source import Claim
 from afterwork.model.key import key_text
 from afterwork.store import lane_rate, leases

@@ -39,7 +39,11 @@ class LaneSource(Source):
         self.most_with = self._mixing.most_with
 
     def due(self, connection: Connection, now: datetime) -> Due:
-        return self._runner.due_in_lanes(connection, now)
+        if self._lanes.paused:
+            self._lanes.paused &= leases.paused(connection)
+        due = self._runner.due_in_lanes(connection, now)
+        self._lanes.ensure(connection, *(lane for lane in due.workloads if isinstance(lane, str)))
+        return due
 
     def work(self, connection: Connection, worker: WorkerHandle) -> Generator[RunOutcomes]:
         """Drain lanes, or resume a run that was taken over. Yields nothing to report: each run is reported at once."""

@@ -48,6 +48,7 @@ class ServerConnection:
                 self._presence.enter_again(connection)
             runner.limits.declare(runner.database, connection)
             self._waker = runner.database.waker(connection)
+            runner.database.be_brief(connection)
         except BaseException:
             runner.database.discard(connection)
             raise

@@ -4,6 +4,7 @@ import threading
 import time
 from collections.abc import Sequence
 from contextlib import closing
+from datetime import datetime
 from functools import partial
 
 from sqlalchemy import Connection
@@ -24,10 +25,15 @@ from afterwork.server.retirement import Retirement
 from afterwork.server.scheduler import Scheduler
 from afterwork.server.watch import LONG_AGO, Watch
 from afterwork.server.workers import Workers
-from afterwork.store import leases
 
 BUSY_LOOK_SECONDS = 0.01
 """While lanes are drained, the server looks for other work at least this often."""
+
+LEFT_WORK_SECONDS = 60.0
+"""A sleeping server that has left work to others checks at least this often whether they are still there."""
+
+BLOCKED_FACTOR = 3
+"""A look that others block is left out for this many times as long as a lane that others have."""
 
 MIN_LOOK_AGE_SECONDS, MAX_LOOK_AGE_SECONDS = 0.03, 1.0
 """Bounds of the time for which the result of a look is reused, if enough is due."""
@@ -62,7 +68,8 @@ class Loop:
         self._sources: Sequence[Source] = (*runner.sources, self._lane_source, PruneSource(runner))
         self._losses = Losses(runner, link, self.lanes)
         self.workers = Workers(self._settings.workers, runner.database, self._losses.note)
-        runner.timeouts.frees = self.workers.free
+        runner.time_limits.timeouts.disown = self.workers.disown
+        runner.blocked.pause = BLOCKED_FACTOR * self._settings.standby_poll
         self._recovery = Recovery(runner, link, self._losses, pulse, stopping, self._open)
         self._watch = Watch(runner, link, self.lanes, self._recovery, leaving)
         self._due = Due()
@@ -129,16 +136,20 @@ class Loop:
             self._link.waker.wait(BRIEF_WORK_SECONDS)
 
     def _look(self, connection: Connection) -> None:
-        if self.lanes.paused:
-            self.lanes.paused &= leases.paused(connection)
-            connection.commit()
-        began = time.monotonic()
-        self._due = due_of(self._sources, connection, self._runner.clock.now(), self.scheduler.is_busy_with)
+        began, now = time.monotonic(), self._runner.clock.now()
+        self._due = due_of(self._sources, partial(self._ask, connection, now), self.scheduler.is_busy_with)
         took = time.monotonic() - began
         age = min(MAX_LOOK_AGE_SECONDS, max(MIN_LOOK_AGE_SECONDS, LOOK_AGE_FACTOR * took))
         self._look_again_at = began + age
-        self.lanes.ensure(connection, *(lane for lane in self._due.workloads if isinstance(lane, str)))
         self.scheduler.saw(self._due.workloads)
+
+    def _ask(self, connection: Connection, now: datetime, source: Source) -> Due:
+        """Return what is due of a source. If its tables are locked, the others go on, except beside exclusive work."""
+        look = partial(source.due, connection, now)
+        if source.own.is_exclusive:
+            return look()
+        later = Due({}, now + BLOCKED_FACTOR * self._settings.standby_poll)
+        return self._runner.blocked.unless_blocked(source.own.source, connection, look, later)
 
     def _start(self) -> bool:
         """Give waiting work to workers while some are free for it. Return whether any was given."""
@@ -186,9 +197,14 @@ class Loop:
             self._disarm()
             self._wait(standby)
         elif self._is_asleep:
-            self._wait(watch_again_in or self._settings.safety_poll.total_seconds())
+            self._wait(self._longest_sleep() if watch_again_in is None else watch_again_in)
         else:
             self._fall_asleep()
+
+    def _longest_sleep(self) -> float:
+        """Return the seconds for which to sleep at most. Servers to which work was left may be gone by then."""
+        seconds = self._settings.safety_poll.total_seconds()
+        return min(seconds, LEFT_WORK_SECONDS) if self._runner.job_source.leaves_work else seconds
 
     def _fall_asleep(self) -> None:
         """Ask writers to wake this server. The next look finds what they saved before they knew that it sleeps."""

@@ -68,7 +68,7 @@ class Losses:
         """Note what a thread was doing that ended in C, and so could not say it. Its transaction ends as well."""
         error = ThreadEnded()
         held, claims = self._lanes.let_go(gone.thread)
-        self._runner.timeouts.forget(gone.thread)
+        self._runner.time_limits.timeouts.forget(gone.thread)
         self._cut(gone.connection)
         caches, _ = claimed_caches(connection, dues.c.claim.in_(claims))
         traced = [Loss(lease.lane, lease.ticket, error) for lease in held]

@@ -8,11 +8,12 @@ from functools import partial
 
 from sqlalchemy import Connection
 
+from afterwork.jobs.attempts import Settled
 from afterwork.jobs.batch import BatchSize, CommittedBatch, Mixed
 from afterwork.jobs.inside import run_mixed
 from afterwork.jobs.quarantine import Loss
 from afterwork.jobs.run import Hindered, Succeeded
-from afterwork.jobs.runner import Runner, Settled
+from afterwork.jobs.runner import Runner
 from afterwork.jobs.source import Claim
 
 QUICK_SECONDS, SLOW_SECONDS = 0.03, 0.1

@@ -5,6 +5,7 @@ import threading
 import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
+from functools import partial
 from queue import SimpleQueue
 
 from sqlalchemy import Connection
@@ -29,6 +30,8 @@ class Seat:
     connection: Connection | None = None
     generation: int = 0
     lost_by: BaseException | None = None
+    is_disowned: bool = False
+    """True once its task was abandoned: it is ended by others, and the thread ends itself when it comes back."""
 
     def do(self, todo: Todo) -> None:
         self.todo = todo
@@ -94,12 +97,14 @@ class Workers:
         """Use new connections from now on: those to a lost database are lost, too."""
         self.generation += 1
 
-    def free(self, thread: threading.Thread) -> None:
-        """Give up a thread whose task was abandoned. It ends itself when that task ends."""
+    def disown(self, thread: threading.Thread) -> Callable[[], None]:
+        """Let a thread whose task was abandoned report nothing more. Return what ends that task."""
         with self._idle:
-            given_up = next((seat for seat in self._seats if seat.thread is thread), None)
-        if given_up is not None:
-            self._end(given_up, given_up=True)
+            disowned = next((seat for seat in self._seats if seat.thread is thread), None)
+            if disowned is None:
+                return lambda: None
+            disowned.is_disowned = True
+        return partial(self._end, disowned, given_up=True)
 
     def lost(self) -> Iterator[LostThread]:
         """Yield the threads that ended unasked. Others take their places; their tasks ended with them."""
@@ -107,7 +112,7 @@ class Workers:
         if time.monotonic() >= self._ask_system_at:
             self._ask_system_at = time.monotonic() + VANISHED_SECONDS
             seats += self._vanished()
-        for seat in seats:
+        for seat in [seat for seat in seats if not seat.is_disowned]:
             lost = LostThread(seat.thread, seat.lost_by, seat.todo is not None, seat.connection)
             self._end(seat, given_up=True)
             yield lost
@@ -167,7 +172,7 @@ class Workers:
 
     def _work(self, seat: Seat) -> None:
         try:
-            while seat.bell.get():
+            while not seat.is_disowned and seat.bell.get():
                 self._do(seat)
         except BaseException as error:  # raised from outside, between two tasks
             seat.lost_by = error
@@ -184,10 +189,11 @@ class Workers:
             task(self._connected(seat))
         except BaseException as error:
             self._disconnect(seat)
-            if seat.todo is not None:  # else it was given up, and no longer counts
+            if not seat.is_disowned:
                 self._report(error if isinstance(error, Exception) else Escaped(error), seat.generation)
         finally:
-            self._end(seat)
+            if not seat.is_disowned:
+                self._end(seat)
 
     def _connected(self, seat: Seat) -> Connection:
         """Return the connection of a thread, a new one if the old one can no longer be used."""

@@ -46,7 +46,7 @@ class OnceSource(Source):
         self, context: SourceContext, view_models: Sequence[Sequence[OnceAction]], installation: uuid.UUID
     ) -> None:
         self.database, self.clock, self.events = context.database, context.clock, context.events
-        self.variables, self.quarantine = context.variables, context.quarantine
+        self.variables, self.quarantine, self.time_limits = context.variables, context.quarantine, context.time_limits
         self.view_models, self.installation = view_models, installation
 
     def due(self, connection: Connection, now: datetime) -> Due:
@@ -245,10 +245,12 @@ class OnceSource(Source):
 
     def _failed(self, connection: Connection, action: OnceAction, error: Exception, seconds: float) -> Raised:
         """Call the view model's `on_exception`, and note that an action has failed."""
-        raised = Raised(text_of(error), None, seconds, trace_of(error))
+        raised, run = Raised(text_of(error), None, seconds, trace_of(error)), self._run_of(action)
+        limit = self.time_limits.over(connection, run, self.time_limits.of_hook(None), None)
         try:
             with CONTAINED, self.database.part(connection), ended(RunSession(connection)) as session:
-                tell(action.work, None, self._run_of(action), RunContext(session, self.variables), (error, raised.text))
+                with limit:
+                    tell(action.work, None, run, RunContext(session, self.variables), (error, raised.text))
                 session.flush()
         except Exception as second:
             self.database.check_in_transaction(connection)

@@ -137,6 +137,10 @@ class TicketSource:
             if known != works:
                 self._skipped.skip_works(known)
 
+    @property
+    def leaves_work(self) -> bool:
+        return bool(self._skipped.works)
+
     def leave(self, claim: Claim, until: datetime) -> None:
         self._skipped.skip(claim.key, until)
 

@@ -212,6 +212,10 @@ class Database(ABC):
     def be_impatient(self, connection: Connection) -> None:
         """Set a connection to wait neither for locks nor for the disk."""
 
+    @abstractmethod
+    def be_brief(self, connection: Connection) -> None:
+        """Let the statements of a server's loop wait only briefly for locks on tables: it has others to send."""
+
     def waits_for_itself(self, connection: Connection, error: DBAPIError) -> bool:
         """Return whether the run's own transaction is why a job was refused on another connection."""
         return self.has_one_writer and self.is_contended(error) and self.is_in_transaction(connection)

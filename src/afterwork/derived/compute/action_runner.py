@@ -6,6 +6,7 @@ writes. If somebody changes those meanwhile, the transaction is refused, and the
 
 import time
 from collections.abc import Callable, Mapping
+from contextlib import AbstractContextManager
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
@@ -30,6 +31,7 @@ from afterwork.jobs.perform import RunContext, perform, tell
 from afterwork.jobs.roots import Roots
 from afterwork.jobs.run import Raised, Run, running, text_of, trace_of
 from afterwork.jobs.session import RunSession, ended
+from afterwork.jobs.time_limits import TimeLimits
 from afterwork.model.derivation import MachineDerivation, MemberDerivation, ViewModelDerivation
 from afterwork.model.external_id import parse
 from afterwork.model.work import ViewModelWork
@@ -49,6 +51,8 @@ class ActionAttempt:
     batch: ClaimedBatch
     run: Run
     now: datetime
+    abandoned: Callable[[Connection, Exception], object]
+    """Settles the cache with an error, on another connection, if its thread is abandoned."""
     snapshot: Any = None
     recorder: Recorder | None = None
     root_reads: Reads = field(default_factory=Reads)
@@ -97,6 +101,7 @@ class ActionRunner:
     roots: Roots
     recorder: Callable[[RunSession], Recorder]
     root_reads_of: Callable[[RegisteredDerivation], RootReads]
+    time_limits: TimeLimits
 
     def run(self, attempt: ActionAttempt) -> Raised | None:
         """Run the one cache of a batch. Returns the error of its code, once that is stored.
@@ -153,11 +158,16 @@ class ActionRunner:
             root_reads.add(attempt.root_reads, attempt.key, attempt.connection, visibility=visibility)
             if obj is None:
                 return False
-            with telling_time(self.clock), attempt.recorder.recording():
+            limit = self._limit(attempt)
+            with telling_time(self.clock), attempt.recorder.recording(), limit:
                 _act(attempt, obj, RunContext(session), attempt.recorder)
             session.flush()
         self.matcher.reached("ran", attempt.derivation.name)
         return True
+
+    def _limit(self, attempt: ActionAttempt) -> AbstractContextManager[object]:
+        timeout = self.time_limits.of_calculation(attempt.declared.timeout)
+        return self.time_limits.over(attempt.connection, attempt.run, timeout, attempt.abandoned)
 
     def _drop_if_gone(self, attempt: ActionAttempt) -> bool:
         """Drop the cache of an unseen object that is gone. The cache of a hidden one stays, and rests."""
@@ -216,11 +226,24 @@ class ActionRunner:
             stale = self.next_runs.born_stale(connection, attempt.snapshot, {claimed.cache: keys})
             self.matcher.due_queue.mark(connection, [_next_attempt(attempt, is_stale=bool(stale))])
 
+    def tell_abandoned(self, attempt: ActionAttempt, error: Exception) -> None:
+        """Tell a view model, in a transaction of its own, that its run was abandoned."""
+        if isinstance(attempt.declared, ViewModelDerivation) and attempt.declared.view_model.exception_handler:
+            with CONTAINED, self.matcher.database.transaction(attempt.connection):
+                self._tell(attempt, error, text_of(error))
+
     def _tell(self, attempt: ActionAttempt, error: Exception, text: str) -> None:
+        if not isinstance(attempt.declared, ViewModelDerivation):
+            return
+        timeout = self.time_limits.of_hook(attempt.declared.timeout)
+        limit = self.time_limits.over(
+            attempt.connection, attempt.run, timeout, lambda connection, _: attempt.abandoned(connection, error)
+        )
         with ended(RunSession(attempt.connection)) as session:
             obj = self._load(attempt, session)
-            if obj is not None and isinstance(attempt.declared, ViewModelDerivation):
-                tell(_work(attempt.declared), obj, attempt.run, RunContext(session), (error, text))
+            if obj is not None:
+                with limit:
+                    tell(_work(attempt.declared), obj, attempt.run, RunContext(session), (error, text))
                 session.flush()
 
     def _load(self, attempt: ActionAttempt, session: RunSession) -> object | None:
@@ -240,7 +263,7 @@ class ActionRunner:
 def _next_attempt(attempt: ActionAttempt, *, is_stale: bool) -> DueMark:
     """Return when a run that raised is tried again: at once if something that it read has changed meanwhile."""
     claimed, until = attempt.claimed, attempt.reads.valid_until
-    later = attempt.now + pause_after(claimed.attempts)
+    later = attempt.now + pause_after(claimed.attempts, attempt.seconds)
     due = attempt.now if is_stale else later if until is None else min(later, until)
     return DueMark(claimed.cache, attempt.derivation.id, due, attempt.now, claimed.cause, attempts=claimed.attempts + 1)
 

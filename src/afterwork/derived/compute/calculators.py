@@ -8,11 +8,12 @@ from sqlalchemy.exc import DBAPIError
 
 from afterwork.boundary import CONTAINED
 from afterwork.derived.compute.python_calculator import PythonCalculator
-from afterwork.derived.compute.results import CalculationResult, ResultGroup, unless_cyclic
+from afterwork.derived.compute.results import CalculationResult, Limited, ResultGroup, unless_cyclic, unlimited
 from afterwork.derived.compute.sql_calculator import SqlCalculator
 from afterwork.derived.matching.matcher import Matcher
 from afterwork.derived.queue.due_cache import ClaimedBatch, ClaimedCache
 from afterwork.derived.queue.registered_derivation import RegisteredDerivation
+from afterwork.errors import TimedOut
 
 
 @dataclass(frozen=True)
@@ -31,13 +32,14 @@ class Calculators:
 class TolerantCalculation:
     """The calculation of batches with one calculator, in which bad values fail alone.
 
-    Each batch is calculated until `max_seconds` have passed.
+    Each batch is calculated until `max_seconds` have passed, or a calculation was ended by its time limit.
     """
 
     matcher: Matcher
     calculator: PythonCalculator | SqlCalculator
     connection: Connection
     max_seconds: float
+    limited: Limited = unlimited
 
     def groups(self, batch: ClaimedBatch) -> Iterator[ResultGroup]:
         """Calculate in as few groups as possible.
@@ -68,10 +70,10 @@ class TolerantCalculation:
         with CONTAINED, self.matcher.database.snapshot(self.connection) as snapshot:
             try:
                 for result in self._results(batch.caches):
-                    if isinstance(result.error, DBAPIError):  # the transaction may have failed with it
-                        if not is_alone:
-                            rest = [cache for cache in batch.caches if cache.cache != result.cache]
-                            return ResultGroup(batch.only(rest), snapshot, results), result.claimed
+                    if isinstance(result.error, DBAPIError) and not is_alone:
+                        rest = [cache for cache in batch.caches if cache.cache != result.cache]
+                        return ResultGroup(batch.only(rest), snapshot, results), result.claimed
+                    if isinstance(result.error, DBAPIError | TimedOut):  # the transaction may have failed with it
                         results.append(result)
                         break
                     results.append(unless_cyclic(self.connection, result, self.matcher.registry))
@@ -83,7 +85,7 @@ class TolerantCalculation:
 
     def _results(self, caches: Sequence[ClaimedCache]) -> Iterator[CalculationResult]:
         """Calculate, up to the first error that is not the fault of a calculation, which is raised."""
-        for result in self.calculator.calculate(self.connection, caches, self.max_seconds):
+        for result in self.calculator.calculate(self.connection, caches, self.max_seconds, self.limited):
             if result.error is not None and self.matcher.database.is_not_the_jobs(result.error):
                 raise result.error
             yield result

@@ -6,8 +6,8 @@ else goes to the queue. And so does what can't be made this way, whatever the re
 """
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
-from datetime import datetime
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
 
 from sqlalchemy import Connection
 from sqlalchemy.exc import DBAPIError, SQLAlchemyError
@@ -16,18 +16,30 @@ from afterwork.boundary import CONTAINED
 from afterwork.clock import Clock
 from afterwork.derived.compute.calculators import Calculators
 from afterwork.derived.compute.result_store import ResultStore
-from afterwork.derived.compute.results import UNSENDABLE, CalculationResult, RunOf, StoreContext, ran, unless_cyclic
+from afterwork.derived.compute.results import (
+    UNSENDABLE,
+    CalculationResult,
+    Limited,
+    RunOf,
+    StoreContext,
+    ran,
+    unless_cyclic,
+)
 from afterwork.derived.compute.sql_calculator import SqlCalculator
 from afterwork.derived.matching.matcher import JOURNAL, Matched, Matcher
 from afterwork.derived.queue.due_cache import ClaimedCache, DueMark, blocked_due
-from afterwork.errors import AfterworkError, Escaped, NotInline, RowNotFound, TransactionIsTheRuns
+from afterwork.errors import AfterworkError, Escaped, NotInline, RowNotFound, TimedOut, TransactionIsTheRuns
 from afterwork.jobs.run import text_of
 from afterwork.jobs.source import RunOutcomes
+from afterwork.jobs.time_limits import TimeLimits, leave_it
 from afterwork.model.derivation import MemberDerivation
 from afterwork.store.caches.manifests import Affected
 
 NEVER_RUN_SECONDS = float("inf")
 """The expected duration of a calculation that has never run."""
+
+MAX_DURATION = timedelta(seconds=1)
+"""The time limit of a calculation that was quick before. The queue, which holds up nobody, gives it its full time."""
 
 MarkedCaches = Sequence[tuple[Affected, DueMark]]
 """Affected caches, each with its mark."""
@@ -51,6 +63,9 @@ class InlineRecomputation:
     clock: Clock
     run_of: RunOf
     max_seconds: float
+    time_limits: TimeLimits
+    in_progress: set[int] = field(default_factory=set)
+    """The derivation being calculated, by its number, and those that abandoned threads still calculate."""
 
     def take(self, connection: Connection) -> InlineStep:
         """Take changes, and recompute or mark the caches that have read them."""
@@ -58,7 +73,7 @@ class InlineRecomputation:
             try:
                 with CONTAINED:
                     return self._take(connection)
-            except (NotInline, RowNotFound, Escaped, SQLAlchemyError, *UNSENDABLE) as error:
+            except (NotInline, RowNotFound, Escaped, TimedOut, SQLAlchemyError, *UNSENDABLE) as error:
                 if self.matcher.database.is_lost(error):
                     raise
         return self.take_and_mark(connection)
@@ -109,7 +124,7 @@ class InlineRecomputation:
         due = [(cache, mark) for cache, mark in matched.marked if mark.due <= now and cache.derivation in known]
         ready = _lowest(due, matched.levels)
         first = min({cache.derivation for cache, _ in ready}, key=order.rank.__getitem__, default=None)
-        if first is None or not isinstance(known[first].declaration, MemberDerivation):
+        if first is None or not isinstance(known[first].declaration, MemberDerivation) or first in self.in_progress:
             return []
         if any(cache.derivation in order.feeders[first] for cache, _ in ready):
             return []
@@ -129,6 +144,7 @@ class InlineRecomputation:
 
     def _recompute(self, context: StoreContext, chosen: MarkedCaches) -> list[CalculationResult]:
         claimed = [_claimed(cache, mark) for cache, mark in chosen]
+        self.in_progress.add(context.derivation.id)
         try:
             results = [
                 unless_cyclic(context.connection, result, self.matcher.registry)
@@ -138,21 +154,32 @@ class InlineRecomputation:
             raise
         except Exception as error:  # of a row that can't be read: the queue finds out which one
             raise NotInline(text_of(error)) from error
+        finally:
+            self.in_progress.discard(context.derivation.id)
         for result in results:
-            if isinstance(result.error, DBAPIError):
+            if isinstance(result.error, DBAPIError | TimedOut):
                 raise result.error
         self.matcher.reached("ran", context.derivation.name)
         marked = [cache.cache for cache, _ in chosen if cache.is_marked]
         return self.result_store.store_inline(context, results, marked)
 
     def _calculate(self, context: StoreContext, claimed: Sequence[ClaimedCache]) -> Iterator[CalculationResult]:
+        limited = self._limits(context)
         match self.calculators.fastest(context.derivation):
             case SqlCalculator() as calculator:
-                yield from calculator.calculate_inline(context.connection, claimed)
+                yield from calculator.calculate_inline(context.connection, claimed, limited)
             case calculator:
                 with self.matcher.database.reading_part(context.connection):
-                    yield from calculator.calculate(context.connection, claimed, self.max_seconds)
+                    yield from calculator.calculate(context.connection, claimed, self.max_seconds, limited)
                     self.matcher.database.check_in_transaction(context.connection)
+
+    def _limits(self, context: StoreContext) -> Limited:
+        """Return the time limit of inline calculations. If one is abandoned, the changes return to the journal."""
+        declared = self.time_limits.of_calculation(context.derivation.declaration.timeout)
+        timeout = MAX_DURATION if declared is None else min(declared, MAX_DURATION)
+        return lambda caches: self.time_limits.over(
+            context.connection, self.run_of(context.derivation, caches[0]), timeout, leave_it
+        )
 
 
 def _lowest(due: MarkedCaches, levels: Mapping[int, int]) -> MarkedCaches:

@@ -26,9 +26,15 @@ ReadKeysByCache = Mapping[int, set[int] | None]
 """The read keys of caches; None where they are those that are stored."""
 
 
-def pause_after(attempts: int) -> timedelta:
-    """Return how long a cache that has failed `attempts` times before waits for the next attempt."""
-    return min(MAX_PAUSE, FIRST_PAUSE * (1 << min(attempts, MAX_DOUBLINGS)))
+SHARE_OF_FAILURES = 10
+"""A cache that has failed waits for at least this many times as long as it took to fail."""
+
+
+def pause_after(attempts: int, seconds: float) -> timedelta:
+    """Return how long a cache waits for the next attempt that failed `attempts` times before, and now after some
+    seconds."""
+    pause = FIRST_PAUSE * (1 << min(attempts, MAX_DOUBLINGS))
+    return min(MAX_PAUSE, max(pause, timedelta(seconds=SHARE_OF_FAILURES * seconds)))
 
 
 @dataclass(frozen=True)
@@ -98,7 +104,8 @@ def _next_attempt(context: StoreContext, failed: CalculationResult, until: datet
     Its cause stays the one that made it stale, also the way around a cycle: it fails again if the cycle is still there.
     """
     claimed = failed.claimed
-    due = context.now + (TRIED_AGAIN if isinstance(failed.error, GivenUp) else pause_after(claimed.attempts))
+    is_given_up = isinstance(failed.error, GivenUp)
+    due = context.now + (TRIED_AGAIN if is_given_up else pause_after(claimed.attempts, failed.seconds))
     due = due if until is None else max(context.now, min(due, until))
     mark = DueMark(claimed.cache, context.derivation.id, due, context.now, claimed.cause, attempts=claimed.attempts + 1)
     is_cycle = isinstance(failed.error, CircularCaches)

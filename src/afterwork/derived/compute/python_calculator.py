@@ -14,7 +14,7 @@ from sqlalchemy.orm.attributes import instance_dict
 
 from afterwork.boundary import CONTAINED
 from afterwork.derived.compute.result_check import checked, is_same
-from afterwork.derived.compute.results import CalculationResult
+from afterwork.derived.compute.results import CalculationResult, Limited, unlimited
 from afterwork.derived.compute.root_visibility import RootReads, RootVisibility, RowKeys
 from afterwork.derived.manifest.reads import Reads
 from afterwork.derived.queue.due_cache import ClaimedCache
@@ -22,7 +22,7 @@ from afterwork.derived.tracking.batch_loading import BatchLoader
 from afterwork.derived.tracking.hidden_state import untracked
 from afterwork.derived.tracking.prototypes import Prototypes
 from afterwork.derived.tracking.recorder import Recorder
-from afterwork.errors import AfterworkError, TransactionIsTheRuns
+from afterwork.errors import AfterworkError, TimedOut, TransactionIsTheRuns
 from afterwork.jobs.roots import Roots
 from afterwork.jobs.run import Run, running
 from afterwork.jobs.session import LoadSession, ReadSession, ended
@@ -112,8 +112,8 @@ class _Progress:
 
     @property
     def has_ended_transaction(self) -> bool:
-        """True if nothing more can be asked: the database has failed, or the function has ended the transaction."""
-        return isinstance(self.error, DBAPIError | TransactionIsTheRuns)
+        """True if nothing more can be asked: a statement has failed or was cancelled, or the transaction is over."""
+        return isinstance(self.error, DBAPIError | TimedOut | TransactionIsTheRuns)
 
 
 @dataclass(frozen=True)
@@ -127,12 +127,16 @@ class PythonCalculator:
     run_of: Callable[[ClaimedCache], Run]
 
     def calculate(
-        self, connection: Connection, claimed: Sequence[ClaimedCache], max_seconds: float
+        self,
+        connection: Connection,
+        claimed: Sequence[ClaimedCache],
+        max_seconds: float,
+        limited: Limited = unlimited,
     ) -> Iterator[CalculationResult]:
-        """Calculate one value after the other, until `max_seconds` have passed.
+        """Calculate one value after the other, each `limited`, until `max_seconds` have passed.
 
-        An error of the database ends it, too, and a function that has ended the transaction: the results before that
-        one are right.
+        An error of the database ends it, too, and a function that was ended, or has ended the transaction: the results
+        before that one are right.
         """
         began = time.monotonic()
         roots = [parse(cache.root, self.classes) for cache in claimed]
@@ -140,8 +144,8 @@ class PythonCalculator:
             for cache, root in zip(claimed, roots, strict=True):
                 with ended(ReadSession(connection)) as session:
                     # In a context of its own, a function leaves nothing in context variables either.
-                    result = copy_context().run(self._calculate, session, cache, root, loaded)
-                    is_over = result.error is not None and session.is_rolled_back
+                    result = copy_context().run(self._calculate, session, cache, root, loaded, limited)
+                    is_over = isinstance(result.error, TimedOut) or (result.error and session.is_rolled_back)
                 yield result
                 if is_over or time.monotonic() - began > max_seconds:
                     return
@@ -172,7 +176,12 @@ class PythonCalculator:
                 yield None
 
     def _calculate(
-        self, session: ReadSession, claimed: ClaimedCache, root: ExternalId, loaded: "_RootsTogether | None"
+        self,
+        session: ReadSession,
+        claimed: ClaimedCache,
+        root: ExternalId,
+        loaded: "_RootsTogether | None",
+        limited: Limited,
     ) -> CalculationResult:
         identity = _identity(root)
         if loaded is None:
@@ -188,7 +197,7 @@ class PythonCalculator:
             return loaded.prototypes.give(identity, session)
 
         began = time.perf_counter()
-        progress = self._run(session, claimed, recorder, load)
+        progress = self._run(session, claimed, recorder, load, limited)
         if progress.obj is None and progress.error is not None:
             recorder.root_not_loaded(root.mapper, root.key)
         seconds, reads = time.perf_counter() - began, recorder.reads()
@@ -202,11 +211,16 @@ class PythonCalculator:
         return CalculationResult(claimed, root, progress.value, progress.stored, is_new, reads, seconds=seconds)
 
     def _run(
-        self, session: ReadSession, claimed: ClaimedCache, recorder: Recorder, load: Callable[[], object | None]
+        self,
+        session: ReadSession,
+        claimed: ClaimedCache,
+        recorder: Recorder,
+        load: Callable[[], object | None],
+        limited: Limited,
     ) -> _Progress:
-        progress = _Progress()
+        progress, limit = _Progress(), limited([claimed])
         try:
-            with CONTAINED, running(self.run_of(claimed)), recorder.recording():
+            with CONTAINED, running(self.run_of(claimed)), recorder.recording(), limit:
                 progress.obj = load()
                 if progress.obj is not None:
                     progress.stored = self.calculation.stored(progress.obj)

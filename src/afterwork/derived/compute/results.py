@@ -1,6 +1,7 @@
 """Results of calculations, as they go from a calculator to the store, with the keys of their reads."""
 
 from collections.abc import Callable, Collection, Iterable, Sequence
+from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Any
@@ -37,6 +38,14 @@ UNSENDABLE = ValueError, TypeError, OverflowError
 
 RunOf = Callable[[RegisteredDerivation, ClaimedCache], Run]
 """Returns the run of a cache."""
+
+
+Limited = Callable[[Sequence[ClaimedCache]], AbstractContextManager[object]]
+"""Returns a context manager around the application's code for some caches, which ends it after its time."""
+
+
+def unlimited(caches: Sequence[ClaimedCache]) -> AbstractContextManager[object]:
+    return nullcontext()
 
 
 @dataclass(frozen=True)

@@ -11,7 +11,7 @@ from sqlalchemy.orm import Mapper
 
 from afterwork.boundary import CONTAINED
 from afterwork.derived.compute.result_check import checked, is_same
-from afterwork.derived.compute.results import CalculationResult
+from afterwork.derived.compute.results import CalculationResult, Limited, unlimited
 from afterwork.derived.compute.root_visibility import RootReads
 from afterwork.derived.manifest.reads import Reads
 from afterwork.derived.queue.due_cache import ClaimedCache
@@ -43,14 +43,20 @@ class SqlCalculator:
     root_reads: RootReads
 
     def calculate(
-        self, connection: Connection, claimed: Sequence[ClaimedCache], max_seconds: float
+        self,
+        connection: Connection,
+        claimed: Sequence[ClaimedCache],
+        max_seconds: float,
+        limited: Limited = unlimited,
     ) -> Iterator[CalculationResult]:
         """Calculate all values at once. What they depend on is read only where it may have changed."""
-        return self._calculate(connection, claimed, self._find_reread)
+        return self._calculate(connection, claimed, limited, self._find_reread)
 
-    def calculate_inline(self, connection: Connection, claimed: Sequence[ClaimedCache]) -> Iterator[CalculationResult]:
+    def calculate_inline(
+        self, connection: Connection, claimed: Sequence[ClaimedCache], limited: Limited
+    ) -> Iterator[CalculationResult]:
         """Calculate in the transaction that has taken all changes which it sees."""
-        return self._calculate(connection, claimed, lambda _, caches: _to_reread(caches))
+        return self._calculate(connection, claimed, limited, lambda _, caches: _to_reread(caches))
 
     def failed(self, connection: Connection, claimed: ClaimedCache, error: Exception) -> CalculationResult:
         """Return the result for a value that can't be calculated."""
@@ -68,14 +74,16 @@ class SqlCalculator:
         self,
         connection: Connection,
         claimed: Sequence[ClaimedCache],
+        limited: Limited,
         find_reread: Callable[[Connection, Sequence[ClaimedCache]], set[int]],
     ) -> Iterator[CalculationResult]:
         ids = {cache.cache: parse(cache.root, self.classes) for cache in claimed}
         began = time.perf_counter()
-        rows = self._rows(connection, [root.key for root in ids.values()])
-        existing = [cache for cache in claimed if ids[cache.cache].key in rows]
-        reread = find_reread(connection, existing)
-        reads = self._reads(connection, [ids[cache.cache] for cache in existing if cache.cache in reread])
+        with limited(claimed):
+            rows = self._rows(connection, [root.key for root in ids.values()])
+            existing = [cache for cache in claimed if ids[cache.cache].key in rows]
+            reread = find_reread(connection, existing)
+            reads = self._reads(connection, [ids[cache.cache] for cache in existing if cache.cache in reread])
         asked = self.root_reads.asked_keys(connection, list(reads))
         for key, of_root in reads.items():
             self.root_reads.add(of_root, key, connection, asked)

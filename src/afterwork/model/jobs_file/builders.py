@@ -12,7 +12,7 @@ from sqlalchemy.orm import Mapper
 from afterwork.model.derivation import cache_problem
 from afterwork.model.derived import Derived, derived
 from afterwork.model.expression import expression_of
-from afterwork.model.jobs_file.start_options import JOB, run_options, start_of
+from afterwork.model.jobs_file.start_options import JOB, run_options, start_of, timeout_of
 from afterwork.model.jobs_file.table import JobTable
 from afterwork.model.method import Method, method
 from afterwork.model.timer import once_of, timers_of
@@ -24,7 +24,7 @@ from afterwork.model.work import MethodWork, ViewModelWork, Work
 BODY: Mapping[str, type] = {"do": str, "python": str}
 METHOD: Mapping[str, type] = {**BODY, "precondition": str, **JOB}
 QUERY: Mapping[str, type] = {"value": str}
-DERIVED: Mapping[str, type] = {"value": str, "priority": int, "allow_oldness": timedelta}
+DERIVED: Mapping[str, type] = {"value": str, "priority": int, "allow_oldness": timedelta, "timeout": timedelta}
 ACTION: Mapping[str, type] = {**BODY, "enabled": str}
 VARIABLE: Mapping[str, type] = {"default": object}
 VIEW_MODEL: Mapping[str, type] = {
@@ -76,9 +76,10 @@ def make_derived(table: JobTable) -> MadeJob:
     table.needed("value")
     function = table.query("value", mapper.class_)
     assert function is not None
-    oldness = table.duration("allow_oldness") or timedelta(0)
+    oldness, timeout = table.duration("allow_oldness") or timedelta(0), timeout_of(table)
+    priority = table.said.get("priority")
     with table.at():
-        made: Derived[Any, Any] = derived(member, priority=table.said.get("priority"), allow_oldness=oldness)(function)
+        made: Derived[Any, Any] = derived(member, priority=priority, allow_oldness=oldness, timeout=timeout)(function)
         made.name = f"compute_{member}"
         made.member_of(mapper)
     return _put(table, mapper.class_, made.name, made)

@@ -44,10 +44,13 @@ EXAMPLES = 'every = { minutes = 10 }, cron = "0 3 * * *", stale = true or once =
 
 def run_options(job: JobTable) -> dict[str, Any]:
     """Return the arguments that say how a job runs. A cache that names no lane runs beside all lanes."""
-    with job.at("timeout"):
-        timeout = checked_timeout("", job.duration("timeout"))
     lane: dict[str, Any] = {"lane": job.said["lane"] or None} if "lane" in job.said else {}
-    return {**lane, "external": job.said.get("external", False), "retry": _retry(job), "timeout": timeout}
+    return {**lane, "external": job.said.get("external", False), "retry": _retry(job), "timeout": timeout_of(job)}
+
+
+def timeout_of(job: JobTable) -> timedelta | None:
+    with job.at("timeout"):
+        return checked_timeout("", job.duration("timeout"))
 
 
 def _retry(job: JobTable) -> Retry | None:

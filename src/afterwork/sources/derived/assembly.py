@@ -33,6 +33,7 @@ from afterwork.errors import NotCaptured
 from afterwork.events import Events, NotInSql
 from afterwork.jobs.roots import Roots
 from afterwork.jobs.source import SourceContext
+from afterwork.jobs.time_limits import TimeLimits
 from afterwork.model.derivation import MemberDerivation
 from afterwork.model.inspection import ModelInfo
 from afterwork.sources.derived.batch_runner import BatchRunner
@@ -98,18 +99,24 @@ class _Assembly:
         max_seconds = matcher.database.settings.at_once.total_seconds()
         return DerivedSource(
             matcher,
-            InlineRecomputation(matcher, result_store, self.calculators, clock, self.run_of, max_seconds),
+            InlineRecomputation(
+                matcher, result_store, self.calculators, clock, self.run_of, max_seconds, context.time_limits
+            ),
             Backfill(matcher),
             result_store,
             self.calculators,
-            ClaimingRunner(matcher, self._batch_runner(result_store, commit_check), quarantine, clock),
+            ClaimingRunner(
+                matcher, self._batch_runner(result_store, commit_check, context.time_limits), quarantine, clock
+            ),
             commit_check,
             ContinuityProof(matcher.database, clock, context.events),
             quarantine,
             clock,
         )
 
-    def _batch_runner(self, result_store: ResultStore, commit_check: CommitCheck) -> BatchRunner:
+    def _batch_runner(
+        self, result_store: ResultStore, commit_check: CommitCheck, time_limits: TimeLimits
+    ) -> BatchRunner:
         matcher, tracking = self.matcher, self.tracking
         action_runner = ActionRunner(
             matcher,
@@ -121,8 +128,11 @@ class _Assembly:
             tracking.roots,
             tracking.recorder,
             tracking.root_reads,
+            time_limits,
         )
-        return BatchRunner(matcher, self.calculators, result_store, action_runner, tracking.clock, self.run_of)
+        return BatchRunner(
+            matcher, self.calculators, result_store, action_runner, tracking.clock, self.run_of, time_limits
+        )
 
 
 def _check_captured(model: ModelInfo, matcher: Matcher) -> None:

@@ -4,9 +4,11 @@ A value that can't be calculated or stored fails alone. A batch has as many calc
 second.
 """
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
+from contextlib import AbstractContextManager
 from dataclasses import dataclass, field
 from datetime import timedelta
+from functools import partial
 from typing import Any
 
 from sqlalchemy import Connection
@@ -18,13 +20,23 @@ from afterwork.derived.compute.action_runner import ActionAttempt, ActionRunner
 from afterwork.derived.compute.calculators import Calculators, TolerantCalculation
 from afterwork.derived.compute.next_runs import FIRST_PAUSE
 from afterwork.derived.compute.result_store import LOCKED_PAUSE, ResultStore
-from afterwork.derived.compute.results import UNSENDABLE, CalculationResult, ResultGroup, RunOf, StoreContext, ran
+from afterwork.derived.compute.results import (
+    UNSENDABLE,
+    CalculationResult,
+    Limited,
+    ResultGroup,
+    RunOf,
+    StoreContext,
+    ran,
+)
 from afterwork.derived.matching.matcher import Matcher
-from afterwork.derived.queue.due_cache import ClaimedBatch
+from afterwork.derived.queue.due_cache import ClaimedBatch, ClaimedCache
 from afterwork.derived.queue.registered_derivation import RegisteredDerivation
-from afterwork.errors import ClaimLost, Escaped, GivenUp, LaneTaken, RowNotFound, StateHasChanged
-from afterwork.jobs.run import Succeeded
+from afterwork.errors import ClaimLost, Escaped, LaneTaken, RowNotFound, StateHasChanged, TimedOut
+from afterwork.events import Broken
+from afterwork.jobs.run import Succeeded, event_of
 from afterwork.jobs.source import RunOutcomes
+from afterwork.jobs.time_limits import TimeLimits
 from afterwork.model.derivation import MachineDerivation, MemberDerivation, ViewModelDerivation
 from afterwork.model.external_id import parse
 
@@ -91,6 +103,7 @@ class BatchRunner:
     action_runner: ActionRunner
     clock: Clock
     run_of: RunOf
+    time_limits: TimeLimits
     pace: Pace = field(default_factory=Pace)
 
     def batch_size(self, derivation: RegisteredDerivation) -> int:
@@ -114,41 +127,82 @@ class BatchRunner:
         """Let the caches of a batch that ended in an error be claimed again, after a pause."""
         self._put_back(connection, batch, self._pause_after(error))
 
-    def give_up(self, connection: Connection, batch: ClaimedBatch, error: GivenUp) -> RunOutcomes:
-        """Record that the single cache of a batch is given up until something changes that it read last."""
+    def give_up(
+        self, connection: Connection, batch: ClaimedBatch, error: Exception, seconds: float = 0.0
+    ) -> RunOutcomes:
+        """Record that the single cache of a batch has failed, after some seconds. It keeps its manifest."""
         (claimed,) = batch.caches
         root = parse(claimed.root, self.action_runner.classes)
         reads = None
         with self.matcher.database.snapshot(connection) as snapshot:
             if claimed.digest is None:
                 reads = self.action_runner.reads_of_never_run(connection, batch.derivation, claimed)
-        failed = CalculationResult(claimed, root, reads=reads, error=error)
+        failed = CalculationResult(claimed, root, reads=reads, error=error, seconds=seconds)
         context = StoreContext(connection, batch.derivation, snapshot, self.clock.now())
         return ran(self.result_store.store(context, batch, [failed]), batch.derivation, self.run_of)
 
     def _calculate(self, connection: Connection, batch: ClaimedBatch) -> RunOutcomes:
         runs: list[Any] = []
         try:
-            for group in self._groups(connection, batch):
-                runs += self._store(connection, group)
+            for part in _apart(batch):
+                for group in self._groups(connection, part):
+                    runs += self._store(connection, group)
         except DBAPIError as error:
             if not self.matcher.database.is_contended(error):
                 raise
             self._put_back(connection, batch, min(LOCKED_PAUSE, self._pause_after(error)))
         return runs
 
+    def _limits(self, connection: Connection, batch: ClaimedBatch) -> Limited:
+        """Return the time limit of a batch's calculations. One that is abandoned fails alone."""
+        timeout = self.time_limits.of_calculation(batch.derivation.declaration.timeout)
+
+        def limited(caches: Sequence[ClaimedCache]) -> AbstractContextManager[object]:
+            run = self.run_of(batch.derivation, caches[0])
+            settle = partial(self._abandoned, batch, caches[0]) if len(caches) == 1 else None
+            return self.time_limits.over(connection, run, timeout, settle)
+
+        return limited
+
+    def _abandoned(self, batch: ClaimedBatch, claimed: ClaimedCache, connection: Connection, error: Exception) -> None:
+        """Settle a cache whose thread was abandoned, on another connection, unless that is done."""
+        if batch.claim not in self.matcher.due_queue.claims(connection):
+            return
+        connection.commit()
+        alone, fail = batch.only([claimed]), partial(self._fail_alone, batch, claimed)
+        run = self.run_of(batch.derivation, claimed)
+        try:
+            if not isinstance(batch.derivation.declaration, MemberDerivation):
+                attempt = ActionAttempt(connection, alone, run, self.clock.now(), fail)
+                self.action_runner.tell_abandoned(attempt, error)
+        except Exception as second:
+            if self.matcher.database.has_lost(connection, second):
+                raise
+            self.time_limits.events.emit(Broken(f"on_exception of {batch.derivation.name}", second))
+        fail(connection, error)
+
+    def _fail_alone(self, batch: ClaimedBatch, claimed: ClaimedCache, connection: Connection, error: Exception) -> None:
+        """Record that a cache has failed, and let the rest of its batch be claimed again."""
+        timeout = error.timeout if isinstance(error, TimedOut) else None
+        seconds = 0.0 if timeout is None else timeout.total_seconds()
+        for run, outcome in self.give_up(connection, batch.only([claimed]), error, seconds):
+            self.time_limits.events.emit(event_of(run, outcome, self.clock.now()))
+        with self.matcher.database.transaction(connection):
+            self.matcher.due_queue.release(connection, [batch.claim])
+
     def _groups(self, connection: Connection, batch: ClaimedBatch) -> Iterable[ResultGroup]:
+        limited = self._limits(connection, batch)
         in_sql = self.calculators.sql.get(batch.derivation.id)
         if in_sql is not None:
             try:
-                calculation = TolerantCalculation(self.matcher, in_sql, connection, BATCH_SECONDS)
+                calculation = TolerantCalculation(self.matcher, in_sql, connection, BATCH_SECONDS, limited)
                 return [calculation.together(batch)[0]]
             except Exception as error:
                 if self.matcher.database.is_not_the_jobs(error):
                     raise
                 # One of the values that the single statement computes can't be calculated. In Python, it fails alone.
         in_python = self.calculators.python[batch.derivation.id]
-        return TolerantCalculation(self.matcher, in_python, connection, BATCH_SECONDS).groups(batch)
+        return TolerantCalculation(self.matcher, in_python, connection, BATCH_SECONDS, limited).groups(batch)
 
     def _store(self, connection: Connection, group: ResultGroup) -> RunOutcomes:
         derivation = group.batch.derivation
@@ -193,8 +247,9 @@ class BatchRunner:
     def _act(self, connection: Connection, batch: ClaimedBatch) -> RunOutcomes:
         """Run a view model or move a machine on the single object of a batch."""
         run = self.run_of(batch.derivation, batch.caches[0])
+        abandoned = partial(self._abandoned, batch, batch.caches[0])
         for _ in range(MAX_ATTEMPTS):
-            attempt = ActionAttempt(connection, batch, run, self.clock.now())
+            attempt = ActionAttempt(connection, batch, run, self.clock.now(), abandoned)
             try:
                 raised = self.action_runner.run(attempt)
             except ClaimLost:
@@ -220,6 +275,12 @@ class BatchRunner:
         with self.matcher.database.transaction(connection):
             caches = [claimed.cache for claimed in batch.caches]
             self.matcher.due_queue.put_back(connection, batch, caches, self.clock.now() + pause)
+
+
+def _apart(batch: ClaimedBatch) -> Sequence[ClaimedBatch]:
+    """Return the parts of a batch: caches that have failed before hold up only one another if they hang."""
+    parts = [c for c in batch.caches if not c.attempts], [c for c in batch.caches if c.attempts]
+    return [batch.only(part) for part in parts if part]
 
 
 def _unstorable(context: StoreContext, result: CalculationResult, error: Exception) -> CalculationResult:

@@ -10,6 +10,7 @@ from typing import Any
 from sqlalchemy import ColumnElement, Connection
 
 from afterwork.events import SourceKind
+from afterwork.jobs.blocked import BlockedLooks
 from afterwork.jobs.run import Outcome, Raised, Rejected, Succeeded
 from afterwork.jobs.session import RunSession
 from afterwork.jobs.source import Claim, ClaimedWork, Due, SourceContext
@@ -87,6 +88,7 @@ class TicketsAndMatches:
 
     tickets: TicketSource
     matches: MatchSource
+    blocked: BlockedLooks
     _last: dict[str, TicketSource] = field(default_factory=dict)
 
     name = "ticket or timer"
@@ -95,7 +97,7 @@ class TicketsAndMatches:
         return self._of(claim.key).counts_attempts(claim)
 
     def due(self, connection: Connection, now: datetime) -> Due:
-        tickets, matches = self.tickets.due(connection, now), self.matches.due(connection, now)
+        tickets, matches = self._due(self.tickets, connection, now), self._due(self.matches, connection, now)
         both = tickets.beside(matches)
         lanes = {
             lane: sorted({*tickets.workloads.get(lane, ()), *matches.workloads.get(lane, ())}, key=_rank)
@@ -103,10 +105,20 @@ class TicketsAndMatches:
         }
         return Due(lanes, both.next_due)
 
+    def _due(self, source: TicketSource, connection: Connection, now: datetime) -> Due:
+        """Return what is due of one of both, unless its table is locked: the other one goes on."""
+        otherwise = Due({}, None if self.blocked.pause is None else now + self.blocked.pause)
+        return self.blocked.unless_blocked(source.name, connection, lambda: source.due(connection, now), otherwise)
+
+    @property
+    def leaves_work(self) -> bool:
+        return self.tickets.leaves_work or self.matches.leaves_work
+
     def claim(self, connection: Connection, lane: str, priority: int | None, now: datetime, most: int) -> ClaimedWork:
-        order = [self.tickets, self.matches]
+        order = [source for source in (self.tickets, self.matches) if not self.blocked.has(source.name)]
         for source in order[::-1] if self._last.get(lane) is self.tickets else order:
-            claimed = source.claim(connection, lane, priority, now, most)
+            with self.blocked.noting(source.name):
+                claimed = source.claim(connection, lane, priority, now, most)
             if claimed.claims or claimed.goes_on:
                 self._last[lane] = source
                 return claimed

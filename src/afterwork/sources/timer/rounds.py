@@ -5,7 +5,9 @@ on the matches run as tickets do: in lanes, batched or by lease, with retries, b
 """
 
 import threading
+import uuid
 from collections.abc import Callable, Generator, Iterator, Sequence
+from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from datetime import datetime
 from functools import partial
@@ -14,10 +16,10 @@ from typing import Any, TypeVar
 from sqlalchemy import Alias, Connection, Select, Table
 
 from afterwork.boundary import CONTAINED
-from afterwork.errors import ClaimLost, GivenUp
+from afterwork.errors import ClaimLost, GivenUp, TimedOut
 from afterwork.events import Fired, Reached, RoundFailed, TimerIsGone
 from afterwork.jobs.quarantine import ROUNDS, given_up
-from afterwork.jobs.run import text_of
+from afterwork.jobs.run import Run, text_of
 from afterwork.jobs.session import RunSession, ended
 from afterwork.jobs.source import Due, OwnWork, RunOutcomes, Source, SourceContext, WorkerHandle
 from afterwork.model.timer import TimedWork
@@ -47,12 +49,14 @@ class Rounds(Source):
 
     def __init__(self, context: SourceContext) -> None:
         self.database, self.clock, self.events = context.database, context.clock, context.events
-        self.variables, self.quarantine = context.variables, context.quarantine
+        self.variables, self.quarantine, self.time_limits = context.variables, context.quarantine, context.time_limits
         self.works = context.model.timers
         self.timers = Timers(self.database.dialect, self.works)
         self.noting = Noting(self.database, self.works, self.timers, self.clock, self.events)
         # The timers that workers of this server are firing: others leave them, since their criteria may hang.
         self._firing: dict[str, threading.Thread] = {}
+        self._hung: dict[str, TimedOut] = {}
+        """Of these, the timers whose threads were abandoned, each with the error that its rounds end with."""
 
     def register(self, connection: Connection) -> None:
         """Note new timers, and those whose schedule has changed."""
@@ -92,6 +96,9 @@ class Rounds(Source):
         beyond = suspects.beyond(self.database, connection, [ROUND_KEY + name for name in ready])
         connection.commit()
         for name in ready:
+            if name in self._hung:
+                self._failed(connection, self.works[name], self._hung[name])
+                yield name
             if name in self._firing and not has_vanished(self._firing[name]):
                 continue
             self._firing[name] = threading.current_thread()
@@ -99,6 +106,7 @@ class Rounds(Source):
                 had_round = self._tried(connection, name, beyond.get(ROUND_KEY + name))
             finally:
                 del self._firing[name]
+                self._hung.pop(name, None)
             if had_round:
                 yield name
 
@@ -209,9 +217,21 @@ class Rounds(Source):
         """Find the objects of a round for the due time `due`."""
         variables = self._begun(timed, due)
         with ended(RunSession(connection)) as session, CONTAINED:
-            objects = self._objects(connection, timed, variables, session)
+            with self._limit(connection, timed):
+                objects = self._objects(connection, timed, variables, session)
             session.flush()
         return _RoundResult(row, objects, dump_variables(variables.changed()))
+
+    def _limit(self, connection: Connection, timed: TimedWork) -> AbstractContextManager[object]:
+        """Return the time limit of a round's search: the time-out of the work that it starts."""
+        run = Run((uuid.uuid4(), timed.name), ROUND + timed.name, None, timed.lane, 1, source="timer")
+        timeout = self.time_limits.of_calculation(timed.work.timeout)
+        return self.time_limits.over(connection, run, timeout, partial(self._abandoned, timed))
+
+    def _abandoned(self, timed: TimedWork, connection: Connection, error: TimedOut) -> None:
+        """End a round whose thread was abandoned. Until that returns, later rounds end in the same way."""
+        self._hung[timed.name] = error
+        self._failed(connection, timed, error)
 
     def _begun(self, timed: TimedWork, due: datetime) -> Variables:
         given = {name: value for name, value in self.variables.items() if name in timed.variables}

@@ -59,6 +59,9 @@ _SET = text(
     " UNION ALL SELECT 'role', current_setting('role'), NULL"
 )
 
+LOOK_PATIENCE = timedelta(milliseconds=250)
+"""The time for which a look waits for a lock on a table, while all other looks wait for it."""
+
 CANCEL_SECONDS = 2.0
 """The seconds within which PostgreSQL must take a cancellation."""
 
@@ -123,6 +126,9 @@ class PostgreSQL(Database):
     def be_impatient(self, connection: Connection) -> None:
         self._set(connection, {"lock_timeout": "1", "synchronous_commit": "off"})
 
+    def be_brief(self, connection: Connection) -> None:
+        self._set(connection, {"lock_timeout": _milliseconds(LOOK_PATIENCE)})
+
     @property
     def _has_session(self) -> bool:
         """Return whether connections keep their settings. A pooler without sessions would give them to the next
@@ -158,6 +164,10 @@ class PostgreSQL(Database):
 
     def absorb(self, driver: Any) -> None:
         with suppress(PsycopgError):
+            if driver.info.transaction_status == TransactionStatus.ACTIVE:  # it was begun just before the interruption
+                driver.cancel_safe(timeout=CANCEL_SECONDS)
+                while driver.pgconn.get_result() is not None:
+                    pass
             driver.execute("SELECT 1")
 
     def cut(self, driver: Any) -> None:

@@ -142,6 +142,9 @@ class SQLite(Database):
         _pragma(connection, "PRAGMA busy_timeout = 0")
         _pragma(connection, "PRAGMA synchronous = NORMAL")
 
+    def be_brief(self, connection: Connection) -> None:
+        """Do nothing: readers don't wait here."""
+
     def is_in_transaction(self, connection: Connection) -> bool:
         return bool(connection.connection.dbapi_connection.in_transaction)  # type: ignore[union-attr]
 

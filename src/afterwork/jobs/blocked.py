@@ -1,0 +1,60 @@
+"""Looks that others keep from reading by locks on whole tables, as migrations take them: all other looks go on."""
+
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from datetime import timedelta
+from typing import TypeVar
+
+from sqlalchemy import Connection
+from sqlalchemy.exc import DBAPIError
+
+from afterwork.events import Events, InTheWay
+from afterwork.jobs.run import text_of
+from afterwork.store.database import Database
+
+Some = TypeVar("Some")
+Other = TypeVar("Other")
+
+
+class BlockedLooks:
+    """The looks that are left out for a while, by name, for all threads of one server. `clock` reads monotonic
+    seconds."""
+
+    def __init__(self, database: Database, events: Events, clock: Callable[[], float] = time.monotonic) -> None:
+        self._database = database
+        self._events = events
+        self._clock = clock
+        self._until: dict[str, float] = {}
+        self.pause: timedelta | None = None
+        """The time for which a blocked look is left out. If None, its error is raised."""
+
+    def has(self, name: str) -> bool:
+        """Return whether a look is left out now."""
+        return self._until.get(name, float("-inf")) > self._clock()
+
+    def unless_blocked(
+        self, name: str, connection: Connection, look: Callable[[], Some], otherwise: Other
+    ) -> Some | Other:
+        """Return the result of a look; while it is blocked, the other one."""
+        if self.has(name):
+            return otherwise
+        try:
+            with self.noting(name):
+                return look()
+        except DBAPIError as error:
+            if self.pause is None or not self._database.is_contended(error):
+                raise
+            self._database.give_up(connection)
+            self._events.emit(InTheWay(text_of(error)))
+            return otherwise
+
+    @contextmanager
+    def noting(self, name: str) -> Iterator[None]:
+        """Leave a look out for a while after the block if that raises because others are in the way."""
+        try:
+            yield
+        except DBAPIError as error:
+            if self.pause is not None and self._database.is_contended(error):
+                self._until[name] = self._clock() + self.pause.total_seconds()
+            raise
