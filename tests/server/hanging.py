@@ -14,7 +14,7 @@ from statemachine import State, StateChart
 import afterwork as aw
 from tests.support.world import World
 
-LIMIT = timedelta(seconds=0.3)
+LIMIT = timedelta(seconds=1)
 """Long enough for code that doesn't hang, even on a busy machine."""
 
 SHORT = timedelta(seconds=0.1)
