@@ -25,7 +25,6 @@ from afterwork.jobs.run import Outcome, Run
 from afterwork.jobs.runner import Around, Runner, nothing_around
 from afterwork.model.derivation import MachineDerivation
 from afterwork.model.expression import evaluate
-from afterwork.model.external_id import external_id
 from afterwork.model.inspection import ModelInfo, inspect_model, registry_of
 from afterwork.model.jobs_file.load import JobsFile, load, load_again
 from afterwork.model.lane import Lane, lanes_by_name
@@ -251,7 +250,7 @@ class Afterwork:
         session = session_of(obj)
         explainer = self._explainer(session.connection())
         derivation = explainer.matcher.registry.of(self.model.derivation_of(obj, name))
-        explanation = explainer.explain(session.connection(), derivation, external_id(obj))
+        explanation = explainer.explain_object(session.connection(), derivation, obj)
         if not isinstance(derivation.declaration, MachineDerivation):
             return explanation
         machine = derivation.declaration.machine

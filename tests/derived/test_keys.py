@@ -163,6 +163,7 @@ ODD: dict[str, dict[str, Odd]] = {
     },
     "sqlite": {
         "no_text": Odd(String(20), "CAST(x'ff41' AS TEXT)", "'a'", "utf-8"),
+        "nul": Odd(String(20), "CAST(x'610062' AS TEXT)", "'a'", r"a\x00b"),
         "no_moment": Odd(DateTime(), "'yesterday'", "'2026-01-01 00:00:00.000000'", "yesterday"),
         "no_number": Odd(BigInteger(), "'none'", "1", "none"),
         "bytes_for_a_number": Odd(BigInteger(), "x'ff'", "1", "X'FF'"),
@@ -207,6 +208,19 @@ def test_a_key_that_has_no_external_id_is_the_trouble_of_its_own_object(
     assert world.runs() == ["1"]
     assert world.totals() == [11]
     assert [line.state for line in lines(world)] == ["fresh"]
+
+
+@pytest.mark.parametrize("odd", [ODD["both"]["long"], ODD["both"]["wide"], ODD["sqlite"]["nul"]])
+@pytest.mark.parametrize("url", ["sqlite"], indirect=True)
+def test_explain_tells_of_an_object_whose_key_has_no_external_id(engine: Engine, odd: Odd) -> None:
+    world = World(engine, Key(odd.kind, lambda n: n))
+    world.app.install(engine)
+    world.sql(f"INSERT INTO parent (id, n) VALUES ({odd.literal}, 1)")
+    world.runs()
+    with Session(engine) as session:
+        explanation = world.app.explain(session.scalars(select(world.Parent)).one(), "total")
+    assert explanation.state == "failed"
+    assert odd.why in (explanation.error or "")
 
 
 # What the model would write in another way.

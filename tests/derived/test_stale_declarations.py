@@ -4,7 +4,7 @@ from datetime import timedelta
 from typing import Any
 
 import pytest
-from sqlalchemy import ForeignKey
+from sqlalchemy import Column, ForeignKey, Integer, String, Table
 from sqlalchemy.orm import DeclarativeBase, Mapped, column_property, mapped_column, relationship
 
 import afterwork as aw
@@ -132,3 +132,23 @@ def test_a_view_model_without_an_action_can_be_no_cache() -> None:
         when = aw.WhenStale()
 
     assert "Idle has when = aw.WhenStale(…) but no action" in problems(base)
+
+
+@pytest.mark.parametrize("has_key", [True, False])
+def test_a_class_whose_key_is_not_that_of_its_table(has_key: bool) -> None:
+    class Base(DeclarativeBase): ...
+
+    class SysAsyncTicket(aw.AsyncTicket, Base): ...
+
+    class Part(Base):
+        __table__ = Table(
+            "part",
+            Base.metadata,
+            Column("id", Integer, primary_key=has_key),
+            Column("code", String),
+            Column("n", Integer),
+        )
+        __mapper_args__ = {"primary_key": [__table__.c.code]}
+        compute_n = computed("n")
+
+    assert "Part, whose primary key is not that of its table part" in problems(Base)

@@ -190,19 +190,26 @@ def _machines(mappers: Iterable[Mapper[Any]], problems: list[str]) -> Iterator[M
 
 
 def _check_table(mapper: Mapper[Any], name: str) -> None:
-    """Raise `BadDeclaration` unless objects of a class are rows of a table."""
+    """Raise `BadDeclaration` unless objects of a class are rows of a table, and have its key."""
     if problem := _lacks_table(mapper, name):
         raise BadDeclaration(problem)
 
 
 def _lacks_table(mapper: Mapper[Any], name: str) -> str:
     """Return the reason why objects of a class can't have a cache; "" if they can."""
-    if isinstance(mapper.local_table, Table):
-        return ""
-    return (
-        f"{name} is a cache of {mapper.class_.__name__}, which is mapped to a query or a join. A cache belongs to the "
-        "rows of a table: declare it on a class that is mapped to one, and read the other class there."
-    )
+    name = f"{name} is a cache of {mapper.class_.__name__}"
+    if not isinstance(mapper.local_table, Table):
+        return (
+            f"{name}, which is mapped to a query or a join. A cache belongs to the rows of a table: declare it on a "
+            "class that is mapped to one, and read the other class there."
+        )
+    top = mapper if mapper.concrete else mapper.base_mapper
+    if set(top.primary_key) != set(top.local_table.primary_key):
+        return (
+            f"{name}, whose primary key is not that of its table {top.local_table}. The rows of a cache are found by "
+            "the key of the table: give the columns primary_key=True instead of naming them in __mapper_args__."
+        )
+    return ""
 
 
 def _declared(mapper: Mapper[Any], name: str) -> object:

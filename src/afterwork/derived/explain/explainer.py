@@ -19,6 +19,7 @@ from afterwork.derived.matching.matcher import Matcher
 from afterwork.derived.queue.due_cache import shown_due
 from afterwork.derived.queue.registered_derivation import RegisteredDerivation
 from afterwork.errors import BadRequest
+from afterwork.model.external_id import external_id, placeholder_id
 from afterwork.store.caches.tables import cache as caches
 from afterwork.store.caches.tables import due as dues
 from afterwork.store.journal.tracked_table import TrackedTable, joined
@@ -129,6 +130,17 @@ class Explainer:
             raise BadRequest(f"{root} has no cache {derivation.name}: it is not there, or was added just now.")
         groups = tuple(self._groups(connection, row.id))
         return Explanation(**vars(line_of(row)), name=derivation.name, reads=groups)
+
+    def explain_object(self, connection: Connection, derivation: RegisteredDerivation, obj: object) -> Explanation:
+        """Return the same for an object, which may have a key that no external id can be made of."""
+        try:
+            return self.explain(connection, derivation, external_id(obj))
+        except BadRequest:
+            identity = tuple(derivation.declaration.root.primary_key_from_instance(obj))
+            keys = derivation.objects.row_keys(connection, derivation.table, [identity])
+            if identity not in keys:
+                raise
+            return self.explain(connection, derivation, placeholder_id(derivation.declaration.root, keys[identity]))
 
     def readers_of(
         self, connection: Connection, derivation: RegisteredDerivation, roots: Sequence[str], limit: int
