@@ -62,6 +62,7 @@ ON_BOTH: dict[str, Key] = {
 ON_SQLITE: dict[str, Key] = {
     "fraction": Key(Numeric(10, 2), lambda n: Decimal(n) / 4, is_exact=False),
     "real": Key(REAL(), lambda n: n / 3, is_exact=False),
+    "real_or_whole": Key(Numeric(asdecimal=False), lambda n: n / 3, is_exact=False),
     "folded": Key(String(20, collation="NOCASE"), lambda n: f"K{n}", is_exact=False),
     "trimmed": Key(String(20, collation="RTRIM"), lambda n: f"k{n} ", is_exact=False),
 }
@@ -73,6 +74,7 @@ ON_POSTGRESQL: dict[str, Key] = {
     "domain_of_numbers": Key(DOMAIN("whole", Integer()), lambda n: n),
     "folded": Key(CITEXT(), lambda n: f"K{n}", is_exact=False),
     "real": Key(Float(53), lambda n: n / 3, is_exact=False),
+    "numeric_as_float": Key(Numeric(asdecimal=False), lambda n: n / 4, is_exact=False),
     "span": Key(Interval(), lambda n: timedelta(days=n, microseconds=5), is_exact=False),
     "money": Key(MONEY(), lambda n: f"${n}.50", is_exact=False),
     "range": Key(INT4RANGE(), lambda n: Range(n, n + 1), is_exact=False),

@@ -7,12 +7,12 @@ from datetime import timedelta
 from typing import Any
 
 import pytest
-from sqlalchemy import Engine, String, insert, select, text, update
+from sqlalchemy import Engine, ForeignKey, String, insert, select, text, update
 from sqlalchemy.orm import DeclarativeBase, Mapped, Session, mapped_column
 
 import afterwork as aw
 from tests.derived.key_types import ON_BOTH, ON_POSTGRESQL, ON_SQLITE, Key, create_type, each
-from tests.support.prepared import open_with
+from tests.support.prepared import installed, open_with
 
 # SQLAlchemy 2.1 says so of its own DOMAIN.
 pytestmark = pytest.mark.filterwarnings("ignore:.*operator_classes attribute")
@@ -180,8 +180,11 @@ def is_put_right(world: World, overwrite: Overwriting, app: aw.Afterwork, number
 def own_writes_wake_nobody(world: World, app: aw.Afterwork) -> None:
     for row, number in (2, 12), (12, 2):
         world.sql(f"UPDATE item SET n = {number} WHERE n = {row}")
-        # Where keys are not exact, other rows have run in vain, but once.
-        assert world.runs(app) == of_both([number] if world.is_exact else sorted([1, 3, number]))
+        ran = world.runs(app)
+        # Where keys are not exact, other rows may have run in vain, but once.
+        assert ran == of_both([number]) or not world.is_exact
+        assert set(of_both([number])) <= set(ran) <= set(of_both([1, 3, number]))
+        assert len(ran) == len(set(ran))
     assert world.values() == RIGHT
 
 
@@ -271,3 +274,52 @@ def test_is_stale_and_explain_tell_of_it(engine: Engine, key: Key) -> None:
         item = session.scalars(select(world.Item).filter_by(n=2)).one()
         assert not aw.is_stale(item, "total")
         assert "was changed: total" in str(world.at_once.explain(item, "total").because)
+
+
+@each("key", sqlite=SOME_SQLITE, postgresql=SOME_POSTGRESQL)
+def test_so_are_those_in_the_tables_of_subclasses(engine: Engine, key: Key) -> None:
+    class Base(DeclarativeBase): ...
+
+    class SysAsyncTicket(aw.AsyncTicket, Base): ...
+
+    class Item(Base):
+        __tablename__ = "item"
+        id: Mapped[Any] = mapped_column(key.kind, primary_key=True)
+        kind: Mapped[str]
+        n: Mapped[int]
+        total: Mapped[int | None] = mapped_column()
+        __mapper_args__ = {"polymorphic_on": "kind", "polymorphic_identity": "item"}
+
+        @aw.derived(total)
+        def compute_total(self) -> int:
+            return 10 * self.n
+
+    class Special(Item):
+        __tablename__ = "special"
+        id: Mapped[Any] = mapped_column(key.kind, ForeignKey("item.id"), primary_key=True)
+        more: Mapped[int | None] = mapped_column()
+        __mapper_args__ = {"polymorphic_identity": "special"}
+
+        @aw.derived(more)
+        def compute_more(self) -> int:
+            return 30 * self.n
+
+    create_type(engine, key.kind)
+    app = installed(engine, Base)
+    with Session(engine) as session, session.begin():
+        session.add_all([Item(id=key.of(1), n=1), Special(id=key.of(2), n=2), Special(id=key.of(3), n=3)])
+    app.run_until_idle(engine)
+    with engine.begin() as connection:
+        connection.execute(text("UPDATE item SET total = 99 WHERE n < 3"))
+        connection.execute(text("UPDATE special SET more = 98 WHERE more = 90"))
+
+    ran = [(str(one.run.work), one.run.root_id) for one in app.run_until_idle(engine)]
+
+    with Session(engine) as session:
+        items = session.scalars(select(Item).order_by(Item.n)).all()
+        one, two, three = map(aw.external_id, items)
+        assert [item.total for item in items] == [10, 20, 30]
+        assert [item.more for item in items if isinstance(item, Special)] == [60, 90]
+    assert len(ran) == 3
+    assert {("Special.more", three), ("Item.total", one)} <= set(ran)
+    assert ("Item.total", two.replace("Special", "Item")) in ran

@@ -5,6 +5,7 @@ import enum
 import uuid
 from decimal import Decimal
 from typing import Any
+from zoneinfo import ZoneInfo
 
 import pytest
 from hypothesis import given
@@ -81,6 +82,22 @@ def test_two_objects_have_one_external_id_only_if_they_have_one_key(one: Thing, 
     same = (one.name, one.number, one.id) == (other.name, other.number, other.id)
 
     assert (aw.external_id(one) == aw.external_id(other)) == same
+
+
+EQUAL: list[list[Any]] = [
+    [Decimal("1.50"), Decimal("1.5")],
+    [Decimal("100"), Decimal("1E+2"), Decimal("100.00")],
+    [Decimal("-0.00"), Decimal(0)],
+    [Decimal("1E+5000"), Decimal("10E+4999")],
+    [2.0, 2],
+    [dt.datetime(2026, 1, 1, 12, tzinfo=dt.UTC), dt.datetime(2026, 1, 1, 17, 30, tzinfo=ZoneInfo("Asia/Kolkata"))],
+]
+
+
+@pytest.mark.parametrize("keys", EQUAL)
+def test_equal_keys_are_written_alike(keys: list[Any]) -> None:
+    """The database gives back a number with other zeros, or a timestamp in another zone, than it was given."""
+    assert len({str(ExternalId(inspect(Thing), (key,))) for key in keys}) == 1
 
 
 @given(st.text(max_size=200) | st.builds("Thing!{}!{}!{}".format, texts, st.text(max_size=9), st.text(max_size=40)))

@@ -6,7 +6,7 @@ import json
 import re
 import uuid
 from collections.abc import Callable, Collection, Mapping, Sequence
-from decimal import Decimal
+from decimal import MAX_EMAX, MIN_EMIN, Context, Decimal
 from ipaddress import ip_address, ip_interface, ip_network
 from typing import Any
 
@@ -33,13 +33,16 @@ INT64_LIMIT = 2**63
 DURATION = re.compile(r"P(-?[0-9]+)DT([0-9]+)\.([0-9]{6})S", re.ASCII)
 RANGE = re.compile(r"([\[(])([^,]*),([^,]*)([\])])")
 
+MAX_PLAIN_DIGITS = 100
+"""Digits before or after the point of a decimal number up to which it is written without an exponent."""
+
 ANY_DATABASE = DefaultDialect()
 
 Decoder = Callable[[str], Any]
 
 
 def encode_key_part(value: Any) -> str:
-    """Return a value as text, the same for all that are equal: numbers have no final zeros, timestamps are in UTC."""
+    """Return a value as text, the same for equal ones: numbers end without zeros, timestamps are in UTC."""
     match value:
         case enum.Enum():
             text = value.name
@@ -47,6 +50,8 @@ def encode_key_part(value: Any) -> str:
             text = value.hex()
         case Decimal():
             text = _encode_decimal(value)
+        case float() if value.is_integer():
+            text = str(int(value))
         case dt.datetime() if value.tzinfo is not None:
             text = value.astimezone(dt.UTC).isoformat()
         case dt.datetime() | dt.date() | dt.time():
@@ -63,8 +68,10 @@ def encode_key_part(value: Any) -> str:
 
 
 def _encode_decimal(number: Decimal) -> str:
-    text = format(number, "f")
-    text = text.rstrip("0").rstrip(".") if "." in text else text
+    if not number.is_finite():
+        return str(number)
+    short = number.normalize(Context(len(number.as_tuple().digits), Emin=MIN_EMIN, Emax=MAX_EMAX))
+    text = format(short, "f") if abs(short.adjusted()) < MAX_PLAIN_DIGITS else str(short)
     return "0" if text == "-0" else text
 
 

@@ -290,7 +290,7 @@ _UNTYPED = (
 _ON_SQLITE = _by_name(
     TextForm("integer", _PLAIN, _as_number, _number_or_text, is_kept=True),
     TextForm("boolean", _PLAIN, _as_number, _number_or_text, is_kept=True),
-    TextForm("numeric", _PLAIN, _as_number, _number_or_text, is_free=True),
+    TextForm("numeric", _REAL, _as_number, _number_or_text, is_free=True),
     TextForm("text", _PLAIN, _any, _bytes_or_text, is_kept=True, is_text=True, is_free=True),
     TextForm("collated", _PLAIN, _any, _bytes_or_text, is_exact=False, is_free=True),
     TextForm("real", _REAL, _unknown, float, is_exact=False),
