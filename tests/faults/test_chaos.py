@@ -1,4 +1,4 @@
-"""Three servers are killed, stopped, cut off and restarted at random, their database too, while users write."""
+"""Three servers are killed, stopped, cut off and restarted at random, and their database crashes, while users write."""
 
 import json
 import os
@@ -8,11 +8,13 @@ import threading
 import time
 from collections import Counter
 from collections.abc import Iterator
+from contextlib import suppress
 from pathlib import Path
-from signal import SIGTERM
+from signal import SIGKILL, SIGTERM
 
 import pytest
 from sqlalchemy import URL, Engine, NullPool, create_engine, select, text
+from sqlalchemy.exc import OperationalError
 from sqlalchemy.orm import Session
 
 import afterwork as aw
@@ -21,6 +23,7 @@ from tests.support.journal import Journal
 from tests.support.own_postgres import OwnPostgres, own_postgres
 from tests.support.processes import Process, Processes
 from tests.support.proxy import Proxy
+from tests.support.waiting import eventually
 from tests.support.writers import Writer
 
 pytestmark = pytest.mark.faults
@@ -76,8 +79,16 @@ class Chaos:
         """Do something to somebody."""
         self._supervise()
         place = self._chance.randrange(3)
-        acts = [self.kill, self.stop_for_a_while, self.cut, self.terminate, self.deploy, self.restart_database]
-        (act,) = self._chance.choices(acts, weights=[4, 4, 3, 3, 2, 1])
+        acts = {
+            self.kill: 4,
+            self.stop_for_a_while: 4,
+            self.cut: 3,
+            self.terminate: 3,
+            self.deploy: 2,
+            self.crash_database: 2,
+            self.restart_database: 1,
+        }
+        (act,) = self._chance.choices([*acts], weights=[*acts.values()])
         self.acts.append(act.__name__)
         act(place)
 
@@ -107,6 +118,20 @@ class Chaos:
         old, self._servers[place] = self._servers[place], self._start(place)
         old.send(SIGTERM)
         old.wait()
+
+    def crash_database(self, _: int) -> None:
+        """Kill a process that does statements of a server. PostgreSQL ends all connections, and goes on."""
+        backends = text("SELECT pid FROM pg_stat_activity WHERE application_name = 'afterwork'")
+        with self._engine.connect() as connection:
+            processes = connection.execute(backends).scalars().all()
+        for process in self._chance.sample(processes, min(1, len(processes))):
+            os.kill(process, SIGKILL)
+        eventually(self._is_reachable)
+
+    def _is_reachable(self) -> bool:
+        with suppress(OperationalError), self._engine.connect():
+            return True
+        return False
 
     def restart_database(self, _: int) -> None:
         self._postgres.stop(self._chance.choice(["fast", "immediate"]))

@@ -13,6 +13,7 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from sqlalchemy import Connection
+from sqlalchemy.exc import IntegrityError
 
 from afterwork.errors import ClaimLost, GivenUp
 from afterwork.model.lane import PARALLEL
@@ -142,10 +143,7 @@ class Quarantine:
         lease = Lease(str(uuid.uuid4()), key, PARALLEL, self._server, epoch=1)
         self._holding(lease, True)
         try:
-            with database.transaction(connection):
-                if leases.is_taken(connection, key):
-                    raise ClaimLost()
-                leases.take(database, connection, lease)
+            self._leave_trace(database, connection, lease)
             try:
                 yield
             except BaseException as error:
@@ -155,6 +153,15 @@ class Quarantine:
             self._wipe(database, connection, lease)
         finally:
             self._holding(lease, False)
+
+    def _leave_trace(self, database: Database, connection: Connection, lease: Lease) -> None:
+        try:
+            with database.transaction(connection):
+                if leases.is_taken(connection, lease.ticket):
+                    raise ClaimLost()
+                leases.take(database, connection, lease)
+        except IntegrityError as error:  # another server left one at the same time
+            raise ClaimLost() from error
 
     def _wipe(self, database: Database, connection: Connection, lease: Lease) -> None:
         with database.transaction(connection):
