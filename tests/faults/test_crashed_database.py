@@ -54,6 +54,23 @@ def test_of_several_servers_each_blames_what_crashed_and_not_what_it_ran_beside_
     scene.check(failed=[poison])
 
 
+@pytest.mark.parametrize("method", ["assign_number", "assign_number_outside"])
+def test_a_crash_is_noticed_even_if_no_connection_can_be_told(
+    scene_on: Callable[[URL], Scene], own: OwnPostgres, method: str
+) -> None:
+    """The run ends the connection of its server's loop in the same way. PostgreSQL still shows when it crashed."""
+    scene = scene_on(own.create_database())
+    (poison,) = scene.save(1, method, grief="crashes all processes in its database")
+    scene.save(3, method)
+
+    server = scene.start(crash_limit=1)
+    eventually(lambda: is_done(scene), 40)
+
+    assert server.lives
+    assert "PostgreSQL crashed 1 times while it ran" in scene.errors()[poison]
+    scene.check(failed=[poison])
+
+
 def test_a_server_on_another_machine_has_the_time_of_a_lease_to_come_back_after_a_crash(own: OwnPostgres) -> None:
     """PostgreSQL goes on, and only its connections have ended. If the server doesn't come back, it may be to blame."""
     engine = create_engine(own.create_database(), poolclass=NullPool)

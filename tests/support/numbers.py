@@ -5,7 +5,7 @@ import signal
 import time
 from pathlib import Path
 
-from sqlalchemy import Engine, create_engine
+from sqlalchemy import Engine, create_engine, text
 from sqlalchemy.orm import DeclarativeBase, Mapped, Session, mapped_column
 
 import afterwork as aw
@@ -90,6 +90,10 @@ class Customer(Base):
             case "crashes its database":
                 driver = aw.session(self).connection().connection.dbapi_connection
                 os.kill(driver.info.backend_pid, signal.SIGKILL)  # type: ignore[union-attr]
+            case "crashes all processes in its database":
+                ours = text("SELECT pid FROM pg_stat_activity WHERE application_name = 'afterwork'")
+                for process in aw.session(self).execute(ours).scalars().all():
+                    os.kill(process, signal.SIGKILL)
             case "has lost another database":
                 create_engine("postgresql+psycopg://nobody@127.0.0.1:1/nowhere").connect()
         while time.monotonic() < begin + self.seconds or (self.waits and not gate().exists()):

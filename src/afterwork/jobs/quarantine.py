@@ -113,8 +113,8 @@ class Quarantine:
             self._losses.append(loss)
 
     def losses(self, error: BaseException) -> list[Loss]:
-        """Return the losses by this error."""
-        errors = error, error.__cause__
+        """Return the losses by this error, or by one that it was raised from or after."""
+        errors = _with_earlier(error)
         with self._lock:
             return [loss for loss in self._losses if loss.error in errors]
 
@@ -167,6 +167,18 @@ class Quarantine:
         with database.transaction(connection):
             leases.release(connection, lease)
             suspects.clear(connection, [lease.ticket])
+
+
+def _with_earlier(error: BaseException) -> list[BaseException]:
+    """Return an error and those during whose handling it was raised: a lost connection fails again and again."""
+    errors: list[BaseException] = []
+    waiting: list[BaseException | None] = [error]
+    while waiting:
+        current = waiting.pop()
+        if current is not None and current not in errors:
+            errors.append(current)
+            waiting += current.__cause__, current.__context__
+    return errors
 
 
 def cause_of(database: Database, error: BaseException) -> Cause:

@@ -1,5 +1,7 @@
 """The server's own connection, on which it announces itself, looks for work, and sleeps."""
 
+from datetime import timedelta
+
 from sqlalchemy import Connection
 
 from afterwork.events import Broken, CantBeWoken
@@ -75,6 +77,12 @@ class ServerConnection:
     def was_told_of_crash(self) -> bool:
         """Return whether the connection was ended because the database crashed."""
         return self._connection is not None and self._runner.database.was_told_of_crash(self._connection)
+
+    def sees_crash(self, within: timedelta) -> bool:
+        """Return whether the database says that it has crashed within this time."""
+        has_crashed = self._runner.database.has_crashed(self.connection, within)
+        self.connection.commit()
+        return has_crashed
 
     def stop(self) -> None:
         """Note that this server stops in order, unless that would wait for a run that writes."""

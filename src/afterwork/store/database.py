@@ -187,6 +187,10 @@ class Database(ABC):
         """Return whether a connection was ended because another one's process in the database crashed."""
         return False
 
+    def has_crashed(self, connection: Connection, within: timedelta) -> bool:
+        """Return whether the database has ended all connections within this time, because of a crash and not a stop."""
+        return False
+
     def answers(self, connection: Connection) -> bool:
         """Return whether a connection still answers."""
         if connection.closed or connection.invalidated:

@@ -78,6 +78,10 @@ LANE_HOLDERS = text(
 AGE = text("SELECT clock_timestamp() - pg_postmaster_start_time()")
 
 # A crash ends all connections, but not PostgreSQL itself. It resets all statistics.
+HAS_CRASHED = text(
+    "SELECT pg_postmaster_start_time() < since AND stats_reset > since FROM pg_stat_archiver,"
+    " CAST(clock_timestamp() - CAST(:within AS interval) AS timestamptz) AS since"
+)
 SINCE_LOSS = text("SELECT clock_timestamp() - greatest(pg_postmaster_start_time(), stats_reset) FROM pg_stat_archiver")
 
 
@@ -176,6 +180,9 @@ class PostgreSQL(Database):
 
     def was_told_of_crash(self, connection: Connection) -> bool:
         return self._crash_notices.were_heard(connection)
+
+    def has_crashed(self, connection: Connection, within: timedelta) -> bool:
+        return bool(connection.execute(HAS_CRASHED, {"within": within}).scalar())
 
     def says_unreachable(self, error: DBAPIError) -> bool:
         state = _state(error)
