@@ -104,7 +104,8 @@ class TimedRun:
             try:
                 with self._lock:
                     self._goes_on = False
-                    _raise_in(self.thread, None)
+                    if self._is_interrupted:
+                        _raise_in(self.thread, None)
                 if self._is_interrupted and not self._is_abandoned:
                     self.absorb()
             except TimedOut:
