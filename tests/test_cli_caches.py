@@ -83,6 +83,8 @@ def test_caches_shows_how_each_is(shop: Trade, afterwork: Afterwork) -> None:
         "cache",
         "fresh",
         "stale",
+        "of",
+        "these",
         "failed",
         "runs",
         "mean",
@@ -185,7 +187,9 @@ def test_explain_of_an_object_that_no_server_has_come_to_yet(the_trade: Trade, a
 
     the_trade.run()
     the_trade.sql("INSERT INTO customer (id, name, total, share, likes, overdue) VALUES (2, 'Eve', 0, 0, '', false)")
-    assert "Customer!2 has no cache Customer.total" in told(afterwork("explain", "Customer!2", "total"), exit_code=1)
+    for asked in (("explain", "Customer!2", "total"), ("recompute", "Customer!2", "total")):
+        said = told(afterwork(*asked), exit_code=1)
+        assert "Customer!2 has no cache Customer.total: there is no such object, or no server has come" in said
 
 
 @pytest.mark.parametrize(
@@ -244,6 +248,14 @@ def test_impact_of_a_member_that_nobody_reads(shop: Trade, afterwork: Afterwork)
     assert json.loads(told(afterwork("impact", "Line!1", "remark", "--json"))) == []
 
 
+def test_impact_of_a_member_that_is_named_with_its_class(shop: Trade, afterwork: Afterwork) -> None:
+    by_name, with_class = (
+        told(afterwork("impact", "Line!1", name, "--json")) for name in ("quantity", "Line.quantity")
+    )
+    assert with_class == by_name
+    assert "Line has no member 'Order.quantity'" in told(afterwork("impact", "Line!1", "Order.quantity"), exit_code=1)
+
+
 @pytest.mark.parametrize(
     ("root", "member", "reader"),
     [
@@ -290,7 +302,17 @@ def test_verify_leaves_out_what_is_stale(shop: Trade, afterwork: Afterwork) -> N
         " FROM afterwork_cache WHERE root = 'Order!1'"
     )
 
-    assert "Order.total: 1 recalculated" in told(afterwork("verify"))
+    assert "Order.total: 1 recalculated, 1 left out: not fresh" in told(afterwork("verify"))
+
+
+def test_verify_says_that_servers_are_not_done(shop: Trade, afterwork: Afterwork) -> None:
+    assert "Changes wait" not in told(afterwork("verify"))
+
+    shop.sql("UPDATE line SET quantity = 9 WHERE id = 1")
+
+    assert "Changes wait, or a backfill is under way" in told(afterwork("verify"), exit_code=1)
+    shop.run()
+    assert "Changes wait" not in told(afterwork("verify"))
 
 
 # status

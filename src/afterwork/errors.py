@@ -74,6 +74,16 @@ class NotThere(BadRequest):
     """Nothing has this name or key."""
 
 
+class NoCacheYet(NotThere):
+    """An object has no cache of a derivation: it is not there, or no server has come to it yet."""
+
+    def __init__(self, root: str, name: str) -> None:
+        super().__init__(
+            f"{root} has no cache {name}: there is no such object, or no server has come to it yet. See whether one is "
+            "running: afterwork status MODULE:APP --database URL"
+        )
+
+
 class TooLarge(BadRequest):
     """A request to the web page is larger than allowed."""
 

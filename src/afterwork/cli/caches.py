@@ -25,7 +25,7 @@ from afterwork.derived.compute.verify import Verified
 from afterwork.derived.explain.explainer import Reader, State
 from afterwork.insight import BackfillProgress, CacheLine, CacheSummary, ListPage
 
-HEAD = ("cache", "fresh", "stale", "failed", "runs", "mean ms", "backfilled", "made stale by")
+HEAD = ("cache", "fresh", "stale", "of these failed", "runs", "mean ms", "backfilled", "made stale by")
 LIST_HEAD = ("object", "state", "runs", "last run (UTC)", "ms", "because", "error")
 
 
@@ -129,9 +129,12 @@ def verify(app: Afterwork, at: OpenedLate, sample: int | None) -> Shown:
 
 def _verified_lines(verified: Verified) -> Iterator[str]:
     for name, count in verified.checked.items():
-        yield f"{name}: {count:,} recalculated"
+        left_out = verified.left_out.get(name)
+        yield f"{name}: {count:,} recalculated" + (f", {left_out:,} left out: not fresh" if left_out else "")
     for difference in verified.differences:
         side = "in SQL " if difference.in_sql else ""
         what = f"{difference.name} of {difference.root_id} is {difference.stored}"
         yield f"WRONG  {what}, but {side}calculated {difference.calculated}"
+    if verified.is_behind:
+        yield "Changes wait, or a backfill is under way: values may differ because of that. See: afterwork status"
     yield f"{len(verified.differences):,} differences"

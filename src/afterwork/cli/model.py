@@ -41,6 +41,7 @@ def model_view(model: ModelInfo) -> dict[str, Any]:
         "classes": sorted(model.classes),
         "tickets": ticket.table.fullname,
         "without": [name for name, attribute in optional.items() if attribute is None],
+        "caches": sorted(model.derivations),
         "works": [_work(model.works[name]) for name in sorted(model.works)],
     }
 
@@ -56,6 +57,8 @@ def model_lines(model: Mapping[str, Any]) -> Iterator[str]:
     yield f"classes  {', '.join(model['classes'])}"
     without = f", without {', '.join(model['without'])}" if model["without"] else ""
     yield f"tickets  in {model['tickets']}, as the contract says{without}"
+    if model["caches"]:
+        yield f"caches   {', '.join(model['caches'])}"
     yield ""
     rows = [
         (w["name"], w["root"] or "none", w["lane"], "outside" if w["external"] else "inside", str(w["attempts"]))

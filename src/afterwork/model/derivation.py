@@ -123,6 +123,12 @@ class MachineDerivation(_Derivation):
     machine: Machine
 
     @property
+    def column(self) -> Column[Any] | None:
+        """Return the column that has the state; None if the database calculates it."""
+        column = self.root.columns[self.machine.member_of(self.root)]
+        return column if isinstance(column, Column) else None
+
+    @property
     def lane(self) -> None:
         """Machines run beside all lanes."""
 

@@ -3,8 +3,8 @@
 A machine differs if it could move by itself though it counts as at rest.
 """
 
-from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 
 from sqlalchemy import Connection, func, select
 from sqlalchemy.exc import SQLAlchemyError
@@ -20,6 +20,7 @@ from afterwork.derived.queue.registered_derivation import RegisteredDerivation
 from afterwork.jobs.run import text_of
 from afterwork.model.derivation import ViewModelDerivation
 from afterwork.store.caches.tables import cache as caches
+from afterwork.store.caches.tables import derivation as derivations
 from afterwork.store.caches.tables import due as dues
 
 BATCH_SIZE = 100
@@ -44,10 +45,15 @@ class StoredDifference:
 
 @dataclass(frozen=True)
 class Verified:
-    """The findings of `verify`. `checked` counts values, by derivation."""
+    """The findings of `verify`. `checked` counts values, by derivation, and `left_out` those that are not fresh.
+
+    With `is_behind`, changes wait or a backfill is under way, so differences may come from that alone.
+    """
 
     checked: dict[str, int]
     differences: list[StoredDifference]
+    left_out: dict[str, int] = field(default_factory=dict)
+    is_behind: bool = False
 
 
 @dataclass(frozen=True)
@@ -62,13 +68,28 @@ class Verifier:
         """Calculate all values again, or a random `sample` of each derivation."""
         checked: dict[str, int] = {}
         differences: list[StoredDifference] = []
+        is_behind = self._is_behind(connection)
         for derivation in self.matcher.registry:
             if not isinstance(derivation.declaration, ViewModelDerivation):
                 checked[derivation.name] = 0
                 for batch in self._batches(connection, derivation, sample):
                     differences += self._verify(connection, batch)
                     checked[derivation.name] += len(batch.caches)
-        return Verified(checked, differences)
+        left_out = {} if sample is not None else self._left_out(connection, checked)
+        return Verified(checked, differences, left_out, is_behind)
+
+    def _left_out(self, connection: Connection, checked: Mapping[str, int]) -> dict[str, int]:
+        """Return how many values of each derivation are stale, failed, or never calculated, if any are."""
+        counts = connection.execute(select(caches.c.derivation, func.count()).group_by(caches.c.derivation))
+        number_of_all = {row.derivation: row[1] for row in counts}
+        verified = [derivation for derivation in self.matcher.registry if derivation.name in checked]
+        rest = {d.name: number_of_all.get(d.id, 0) - checked[d.name] for d in verified}
+        return {name: number for name, number in rest.items() if number > 0}
+
+    def _is_behind(self, connection: Connection) -> bool:
+        filling = select(derivations.c.id).where(derivations.c.id.in_(list(self.matcher.registry.by_id)))
+        is_filling = connection.execute(filling.where(~derivations.c.backfilled).limit(1)).first() is not None
+        return is_filling or not self.matcher.entries.is_empty(connection)
 
     def _batches(
         self, connection: Connection, derivation: RegisteredDerivation, sample: int | None

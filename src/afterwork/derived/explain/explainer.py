@@ -18,7 +18,7 @@ from afterwork.derived.manifest.reads import QueryRead, ReadPattern, Reads, RowR
 from afterwork.derived.matching.matcher import Matcher
 from afterwork.derived.queue.due_cache import shown_due
 from afterwork.derived.queue.registered_derivation import RegisteredDerivation
-from afterwork.errors import BadRequest
+from afterwork.errors import BadRequest, NoCacheYet
 from afterwork.model.external_id import external_id, placeholder_id
 from afterwork.store.caches.tables import cache as caches
 from afterwork.store.caches.tables import due as dues
@@ -101,6 +101,8 @@ class Explanation(CacheLine):
             lines.append(f"  It ran because {self.because}.")
         if self.error is not None:
             lines.append(f"  It failed: {self.error}")
+            again = "" if self.due is None else f" at {self.due}, or"
+            lines.append(f"  It is tried again{again} when something that it read changes.")
         lines += [f"  It read {group.count:,} × {group.what}" for group in self.reads]
         return "\n".join(lines)
 
@@ -127,7 +129,7 @@ class Explainer:
             select(*STANDING).outerjoin(dues, d.cache == c.id).where(c.derivation == derivation.id, c.root == root)
         ).one_or_none()
         if row is None:
-            raise BadRequest(f"{root} has no cache {derivation.name}: it is not there, or was added just now.")
+            raise NoCacheYet(root, derivation.name)
         groups = tuple(self._groups(connection, row.id))
         return Explanation(**vars(line_of(row)), name=derivation.name, reads=groups)
 
@@ -157,7 +159,7 @@ class Explainer:
     def impact(self, connection: Connection, obj: object, member: str, limit: int = MAX_READERS) -> list[Reader]:
         """Return up to `limit` caches that a change of a member makes stale, also through others, nearest first."""
         readers: dict[int, Reader] = {}
-        touched = list(self._keys_of_member(obj, member))
+        touched = list(self._keys_of_member(obj, _without_class(obj, member)))
         todo = [(number, None) for number in self._readers(connection, touched, limit)]
         while todo and len(readers) < limit:
             (number, derivation, root), through = todo.pop(0)
@@ -257,6 +259,12 @@ class Explainer:
     def _text(self, state: InstanceState[Any], table: TrackedTable, name: str, member: Any) -> str | None:
         value = getattr(state.obj(), state.mapper.get_property_by_column(member).key)
         return text_of(table, name, value, self.matcher.dialect)
+
+
+def _without_class(obj: object, member: str) -> str:
+    """Return the name of a member that may be given as `Class.member`."""
+    owner, _, name = member.rpartition(".")
+    return name if owner in {cls.__name__ for cls in type(obj).__mro__} else member
 
 
 def _key_of(table: TrackedTable, identity: tuple[Any, ...], dialect: Dialect) -> int | str | None:

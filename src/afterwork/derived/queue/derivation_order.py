@@ -1,7 +1,7 @@
 """The order in which derivations run: by urgency, and feeders before those that they feed."""
 
 from collections.abc import Collection, Mapping, Set
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cached_property
 
 from afterwork.model.priority import LOWEST_PRIORITY
@@ -12,18 +12,21 @@ class DerivationOrder:
     """The order by what feeds what.
 
     `direct` has the feeders that each derivation reads itself; those in `looped` read what they write, on other rows.
+    `moved` has the machines whose states each derivation reads. They run first like feeders, but make no cycle: a
+    machine may well move because of what is made of its state.
     """
 
     priorities: Mapping[int, int | None]
     direct: Mapping[int, Set[int]]
     looped: Collection[int]
+    moved: Mapping[int, Set[int]] = field(default_factory=dict)
 
     @cached_property
     def feeders(self) -> Mapping[int, set[int]]:
         """All derivations that must run before each, directly or not. Those of a cycle don't wait for each other."""
+        before = {derivation: self._reached(derivation, self.direct, self.moved) for derivation in self.direct}
         return {
-            reader: {feeder for feeder in feeders if reader not in self._all_feeders[feeder]}
-            for reader, feeders in self._all_feeders.items()
+            reader: {feeder for feeder in feeders if reader not in before[feeder]} for reader, feeders in before.items()
         }
 
     def cycle(self, derivation: int) -> frozenset[int]:
@@ -68,13 +71,14 @@ class DerivationOrder:
 
     @cached_property
     def _all_feeders(self) -> Mapping[int, set[int]]:
-        return {derivation: self._reached(derivation) for derivation in self.direct}
+        return {derivation: self._reached(derivation, self.direct) for derivation in self.direct}
 
-    def _reached(self, start: int) -> set[int]:
+    def _reached(self, start: int, *steps: Mapping[int, Set[int]]) -> set[int]:
         reached: set[int] = set()
-        todo = list(self.direct[start])
+        todo = [start]
         while todo:
-            if (feeder := todo.pop()) not in reached:
-                reached.add(feeder)
-                todo += self.direct.get(feeder, ())
+            found = {feeder for step in steps for feeder in step.get(todo[-1], ())} - reached
+            todo.pop()
+            reached |= found
+            todo += found
         return reached

@@ -16,7 +16,7 @@ from afterwork.derived.queue.due_cache import (
     DueSummary,
     StoredRun,
 )
-from afterwork.errors import BadRequest, ClaimLost, NotThere
+from afterwork.errors import BadRequest, ClaimLost, NoCacheYet
 from afterwork.model.utc_datetime import UtcDateTime
 from afterwork.store.caches.tables import BLOCKED
 from afterwork.store.caches.tables import cache as caches
@@ -154,14 +154,14 @@ def _stored_run(row: Any) -> StoredRun:
 def have_run(connection: Connection, name: str, root: str, who: str, now: datetime) -> None:
     """Mark a cache of an object as due now, in the transaction that is open. Until it has run, it keeps its value.
 
-    Raises `NotThere` if the object has no such cache, and `BadRequest` if it is running.
+    Raises `NoCacheYet` if the object has no such cache, and `BadRequest` if it is running.
     """
     c, d = caches.c, dues.c
     query = select(c.id, c.derivation, d.claim).join(derivations, derivations.c.id == c.derivation)
     query = query.outerjoin(dues, d.cache == c.id).where(derivations.c.name == name, c.root == root)
     row = connection.execute(query).one_or_none()
     if row is None:
-        raise NotThere(f"{root} has no cache {name}: it is not there, or was added just now.")
+        raise NoCacheYet(root, name)
     if row.claim is not None:
         raise BadRequest(f"{name} of {root} runs just now. Ask again if that was not enough.")
     cause = cause_text(Cause("hand", moment=now, who=who))

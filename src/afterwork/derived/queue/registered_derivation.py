@@ -20,8 +20,9 @@ from afterwork.store.journal.values import is_written_otherwise
 class RegisteredDerivation:
     """A derivation of the model, with its number in this database.
 
-    `table` is the tracked table of its roots, `target` the one that it writes to (None for a view model, which may
-    write to any), `objects` are those that have a cache of it.
+    `table` is the tracked table of its roots, `target` the one that its values are stored in (None if it is no derived
+    member), `objects` are those that have a cache of it. `state` is what a machine writes, in the form of
+    `target_column`.
     """
 
     id: int
@@ -29,6 +30,7 @@ class RegisteredDerivation:
     table: TrackedTable
     target: TrackedTable | None
     objects: ClassExtent
+    state: tuple[int, int] | None = None
 
     @property
     def name(self) -> str:

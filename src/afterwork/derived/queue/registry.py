@@ -13,7 +13,7 @@ from afterwork.derived.queue.derivation_order import DerivationOrder
 from afterwork.derived.queue.registered_derivation import RegisteredDerivation
 from afterwork.derived.tracking.class_extent import ClassExtent
 from afterwork.errors import BadRequest
-from afterwork.model.derivation import Derivation, MemberDerivation
+from afterwork.model.derivation import Derivation, MachineDerivation, MemberDerivation
 from afterwork.store.caches.tables import cache as caches
 from afterwork.store.caches.tables import derivation as derivations
 from afterwork.store.caches.tables import read_pattern as read_patterns
@@ -74,15 +74,19 @@ class DerivationRegistry:
         """The order by what has been learned so far."""
         if self._order is None:
             feeders = {d.id: {w.id for w in self if w is not d and self.reads(d, w)} for d in self}
+            moved = {d.id: {m.id for m in self if m is not d and self._reads_column(d, m.state)} for d in self}
             priorities = {d.id: d.declaration.when.priority for d in self}
-            self._order = DerivationOrder(priorities, feeders, {d.id for d in self if self.reads(d, d)})
+            self._order = DerivationOrder(priorities, feeders, {d.id for d in self if self.reads(d, d)}, moved)
         return self._order
 
     def reads(self, reader: RegisteredDerivation, writer: RegisteredDerivation) -> bool:
         """Return whether runs of one derivation ever read what the other writes."""
-        if writer.target_column is None:
+        return self._reads_column(reader, writer.target_column)
+
+    def _reads_column(self, reader: RegisteredDerivation, written: tuple[int, int] | None) -> bool:
+        if written is None:
             return False
-        table_id, column = writer.target_column
+        table_id, column = written
         patterns = map(self._patterns.pattern, self._uses[reader.id])
         return any(pattern.table_id == table_id and self._patterns.mask(pattern) & column for pattern in patterns)
 
@@ -169,7 +173,12 @@ def _registered(
     numbers = {row.name: row.id for row in connection.execute(select(derivations.c.name, derivations.c.id))}
     return {
         number: RegisteredDerivation(
-            number, derivation, table, _target(derivation, tables), ClassExtent(derivation.root, tables)
+            number,
+            derivation,
+            table,
+            _target(derivation, tables),
+            ClassExtent(derivation.root, tables),
+            _state(derivation, tables),
         )
         for derivation in declared
         if (number := numbers.get(derivation.name)) is not None and (table := tables.of(derivation.table)) is not None
@@ -178,6 +187,13 @@ def _registered(
 
 def _target(declared: Derivation, tables: TrackedTables) -> TrackedTable | None:
     return tables.of(declared.column.table) if isinstance(declared, MemberDerivation) else None
+
+
+def _state(declared: Derivation, tables: TrackedTables) -> tuple[int, int] | None:
+    if not isinstance(declared, MachineDerivation) or declared.column is None:
+        return None
+    table = tables.of(declared.column.table)
+    return None if table is None else (table.id, table.mask([declared.column.name]))
 
 
 def after_all_runs(connection: Connection, now: datetime, *which: ColumnElement[bool]) -> datetime:

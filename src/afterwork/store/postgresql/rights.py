@@ -118,11 +118,8 @@ def missing(connection: Connection, role: str | None, needs: Iterable[Need]) -> 
 def _written_by(cache: Derivation) -> Column[Any] | None:
     """Return the column that Afterwork itself writes for a cache; None where only a job knows."""
     match cache:
-        case MemberDerivation(column=column):
-            return column
-        case MachineDerivation(root=root, machine=machine):
-            column = root.columns[machine.member_of(root)]
-            return column if isinstance(column, Column) else None
+        case MemberDerivation() | MachineDerivation():
+            return cache.column
     return None
 
 
