@@ -140,9 +140,11 @@ class Explainer:
         except BadRequest:
             identity = tuple(derivation.declaration.root.primary_key_from_instance(obj))
             keys = derivation.objects.row_keys(connection, derivation.table, [identity])
-            if identity not in keys:
-                raise
-            return self.explain(connection, derivation, placeholder_id(derivation.declaration.root, keys[identity]))
+            if identity in keys:
+                with suppress(NoCacheYet):
+                    placeholder = placeholder_id(derivation.declaration.root, keys[identity])
+                    return self.explain(connection, derivation, placeholder)
+            raise
 
     def readers_of(
         self, connection: Connection, derivation: RegisteredDerivation, roots: Sequence[str], limit: int

@@ -77,8 +77,8 @@ class DerivationOrder:
         reached: set[int] = set()
         todo = [start]
         while todo:
-            found = {feeder for step in steps for feeder in step.get(todo[-1], ())} - reached
-            todo.pop()
-            reached |= found
-            todo += found
+            reader = todo.pop()
+            feeders = {feeder for step in steps for feeder in step.get(reader, ())} - reached
+            reached |= feeders
+            todo += feeders
         return reached
