@@ -125,7 +125,11 @@ def test_what_is_silent_for_too_long_each_time_is_given_up(
     assert f"inside_limit of {INSIDE_LIMIT:g} s: make it external" in str(error_of(kind, engine, app))
 
 
-@pytest.mark.parametrize("kind", KINDS)
+IN_C = [("sqlite", kind) for kind in KINDS] + [("postgresql", kind) for kind in ("ticket", "outside", "value")]
+"""How a connection is cut differs by database; what was in hand is remembered in the same way."""
+
+
+@pytest.mark.parametrize(("url", "kind"), IN_C, indirect=["url"])
 def test_what_ends_its_thread_in_c_each_time_is_given_up(
     url: URL, engine: Engine, app: aw.Afterwork, started: Processes, tmp_path: Path, kind: str
 ) -> None:
