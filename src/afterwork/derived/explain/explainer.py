@@ -95,7 +95,7 @@ class Explanation(CacheLine):
         lines += [f"  {step}" for step in self.steps]
         if self.stale is not None:
             lines.append(f"  It is to run {f'at {self.due} ' if self.state == 'fresh' else ''}because {self.stale}.")
-        if self.computed is not None:
+        if self.computed is not None and self.runs:
             times = "once" if self.runs == 1 else f"{self.runs:,} times, last"
             lines.append(f"  It has run {times} at {self.computed}, for {(self.took or 0) * 1000:.1f} ms.")
             lines.append(f"  It ran because {self.because}.")
