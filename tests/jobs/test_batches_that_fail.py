@@ -7,9 +7,9 @@ from sqlalchemy import Engine
 
 import afterwork as aw
 from afterwork.jobs import inside
+from afterwork.jobs.attempts import Settled
 from afterwork.jobs.batch import BatchSize, CommittedBatch
 from afterwork.jobs.run import Succeeded
-from afterwork.jobs.attempts import Settled
 from tests.jobs.batch_scene import Base, SysAsyncTicket, Thing, ask, batches, world
 from tests.support.world import World, errors, statements
 

@@ -108,8 +108,10 @@ class ColumnWriter:
 
     def _by_key(self) -> Update:
         bare = self.bare
-        keys = (bare.c[key.name] == bindparam(f"key_{n}", type_=key.type) for n, key in enumerate(self.key))
-        return update(bare).where(*keys).values({self.member.name: bindparam("new_value", type_=self.member.type)})
+        # Parameters with names that no column of the application has.
+        keys = (bare.c[key.name] == bindparam(f"afterwork_key_{n}", type_=key.type) for n, key in enumerate(self.key))
+        value = bindparam("afterwork_value", type_=self.member.type)
+        return update(bare).where(*keys).values({self.member.name: value})
 
     @property
     def bare(self) -> Any:
@@ -119,4 +121,4 @@ class ColumnWriter:
 
 
 def _values(key: tuple[Any, ...], value: Any) -> dict[str, Any]:
-    return {"new_value": value} | {f"key_{n}": part for n, part in enumerate(key)}
+    return {"afterwork_value": value} | {f"afterwork_key_{n}": part for n, part in enumerate(key)}

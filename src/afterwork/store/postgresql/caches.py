@@ -107,8 +107,8 @@ class PostgreSQLColumnWriter(ColumnWriter):
         if len(self.key) != 1 or not self._fit_in_array(rows):
             return super().write_many(connection, rows)
         (key,), member, bare = self.target.key, self.member, self.bare
-        keys: Any = bindparam("keys", [key for (key,), _ in rows], ARRAY(key.type))
-        values: Any = bindparam("new_values", [value for _, value in rows], ARRAY(member.type))
+        keys: Any = bindparam("afterwork_keys", [key for (key,), _ in rows], ARRAY(key.type))
+        values: Any = bindparam("afterwork_values", [value for _, value in rows], ARRAY(member.type))
         both = func.unnest(keys, values).table_valued(column("key", key.type), column("value", member.type))
         new = both.render_derived(name="new")
         written = update(bare).where(bare.c[key.name] == new.c.key).values({member.name: new.c.value})

@@ -56,7 +56,12 @@ class WaitingTickets(TicketTable):
         self, connection: Connection, keys: Sequence[Any], now: datetime, lane: str, priority: int
     ) -> list[TicketRow]:
         """Return those of some tickets that are still due at the same position of a lane, in its order."""
-        place = {"which": [*keys], "at": self.moment(now), "its_lane": lane, "its_priority": priority}
+        place = {
+            "afterwork_which": [*keys],
+            "afterwork_at": self.moment(now),
+            "afterwork_its_lane": lane,
+            "afterwork_its_priority": priority,
+        }
         query = self._select().where(self._is_among(many=True), *self._is_still("in place"))
         with reading_any_text(connection):
             return [
@@ -80,7 +85,7 @@ class WaitingTickets(TicketTable):
             other.lane == lane,
             or_(other.priority < priority, and_(other.priority == priority, other.moment < last)),
             other.key.not_in(among),
-            other.is_due_at(bindparam("at", self.moment(now), type_=other.earliest.type)),
+            other.is_due_at(bindparam("afterwork_at", self.moment(now), type_=other.earliest.type)),
             _is_own(self.dialect),
         )
         return connection.execute(overtaking.limit(1)).first() is None
@@ -91,7 +96,12 @@ class WaitingTickets(TicketTable):
         for priority in {row.priority for row in rows}:
             keys = [row.key for row in rows if row.priority == priority]
             query = select(func.count()).where(self._is_among(many=True), *self._is_still("in place"))
-            place = {"which": keys, "at": self.moment(now), "its_lane": lane, "its_priority": priority}
+            place = {
+                "afterwork_which": keys,
+                "afterwork_at": self.moment(now),
+                "afterwork_its_lane": lane,
+                "afterwork_its_priority": priority,
+            }
             count += connection.execute(query, place).scalar_one()
         return count
 
@@ -100,7 +110,7 @@ class WaitingTickets(TicketTable):
         c = self.columns
         query = select(c.key, c.lane, c.priority).where(self._is_among(many=True), *self._is_still("due"))
         with reading_any_text(connection):
-            rows = connection.execute(query, {"which": [*places], "at": self.moment(now)}).all()
+            rows = connection.execute(query, {"afterwork_which": [*places], "afterwork_at": self.moment(now)}).all()
         return sum(places[key] == (lane, priority) for key, lane, priority in rows)
 
     def is_used(self, lane: ColumnElement[str]) -> ColumnElement[bool]:

@@ -63,7 +63,13 @@ class EndingTickets(TicketTable):
         for ticket in ended:
             priorities.setdefault(ticket.row.priority, []).append(ticket)
         return sum(
-            self._end_all(connection, same_priority, now, "in place", {"its_lane": lane, "its_priority": priority})
+            self._end_all(
+                connection,
+                same_priority,
+                now,
+                "in place",
+                {"afterwork_its_lane": lane, "afterwork_its_priority": priority},
+            )
             for priority, same_priority in priorities.items()
         )
 
@@ -86,11 +92,11 @@ class EndingTickets(TicketTable):
         for (keep, error), keys in alike.items():
             many = len(keys) > 1
             values = {
-                "ended": self.moment(now),
-                "until": self.moment(now + timedelta(minutes=keep)),
-                "which": padded(keys) if many else keys[0],
-                **({} if error is None else {"why": error}),
-                **({} if still == "whatever" else {"at": self.moment(now)}),
+                "afterwork_ended": self.moment(now),
+                "afterwork_until": self.moment(now + timedelta(minutes=keep)),
+                "afterwork_which": padded(keys) if many else keys[0],
+                **({} if error is None else {"afterwork_why": error}),
+                **({} if still == "whatever" else {"afterwork_at": self.moment(now)}),
                 **place,
             }
             count += self._end[error is not None, many, still].change(connection, values)
@@ -108,9 +114,12 @@ class EndingTickets(TicketTable):
 
     def _end_statement(self, error: bool, many: bool, still: Still) -> Update:
         c = self.contract
-        values: dict[Any, Any] = {c.done.column: bindparam("ended"), c.delete_time.column: bindparam("until")}
+        values: dict[Any, Any] = {
+            c.done.column: bindparam("afterwork_ended"),
+            c.delete_time.column: bindparam("afterwork_until"),
+        }
         if error:
-            values[c.error.column] = bindparam("why")
+            values[c.error.column] = bindparam("afterwork_why")
         return self._attempted().where(self._is_among(many), *self._is_still(still)).values(values)
 
     def try_again(self, connection: Connection, row: TicketRow, until: datetime) -> None:

@@ -61,13 +61,15 @@ class TicketTable:
     def _has_key(self, key: Any) -> ColumnElement[bool]:
         return self.columns.key == (cast(literal(key.raw), Text) if isinstance(key, UndecodableText) else key)
 
+    # Parameters are named as no column of a ticket class is: SQLAlchemy takes one with a column's name for its value.
+
     def _is_among(self, many: bool) -> ColumnElement[bool]:
         key = self.columns.key
         if not many:
-            return key == bindparam("which", type_=key.type)  # a single one costs less than a list of one
+            return key == bindparam("afterwork_which", type_=key.type)  # a single one costs less than a list of one
         if self.dialect == "postgresql":  # an array, so that the text is the same for any number
-            return key == any_(bindparam("which", type_=ARRAY(key.type)))
-        return key.in_(bindparam("which", expanding=True))
+            return key == any_(bindparam("afterwork_which", type_=ARRAY(key.type)))
+        return key.in_(bindparam("afterwork_which", expanding=True))
 
     def _is_still(self, still: Still) -> Sequence[ColumnElement[bool]]:
         c = self.columns
@@ -75,11 +77,16 @@ class TicketTable:
             case "whatever":
                 return []
             case "due":
-                return [c.pending, self._is_due("at")]
+                return [c.pending, self._is_due("afterwork_at")]
             case "in place":
                 lane, priority = self._beyond_indexes(c.lane), self._beyond_indexes(c.priority)
-                its: ColumnElement[int] = bindparam("its_priority")
-                return [c.pending, self._is_due("at"), lane == bindparam("its_lane"), priority == its]
+                its: ColumnElement[int] = bindparam("afterwork_its_priority")
+                return [
+                    c.pending,
+                    self._is_due("afterwork_at"),
+                    lane == bindparam("afterwork_its_lane"),
+                    priority == its,
+                ]
 
     def _beyond_indexes(self, column: ColumnElement[Any]) -> ColumnElement[Any]:
         """Return a column for statements on tickets that are found by their keys.
