@@ -341,7 +341,7 @@ def test_an_object_is_calculated_once_newer_code_knows_its_key(engine: Engine) -
     older.app.install(engine)
     older.sql("INSERT INTO parent (id, n) VALUES ('HUGE', 1), ('SAD', 2)")
     assert older.runs() == ["2"]
-    # Newer code is another process. SQLAlchemy takes enums of other values for equal, and would use the older statements.
+    # Newer code is another process. SQLAlchemy takes enums of other values for equal, and would use older statements.
     another = create_engine(engine.url)
     newer = World(another, Key(kind(Newer), lambda n: n))
     newer.app.install(another)
