@@ -45,7 +45,7 @@ def test_matches_and_tickets_of_many_lanes_run_once_each(engine: Engine, monkeyp
         )
 
     with office.app.serving(office.engine):
-        eventually(lambda: office.sql("SELECT sum(done) FROM task") == 3 * LANES)
+        eventually(lambda: office.sql("SELECT sum(done) FROM task") == 3 * LANES, within=60)
 
     assert ("ticket", "timer") in shared
     assert {office.sql(f"SELECT done FROM task WHERE id = {lane + 1}") for lane in range(LANES)} == {3}
