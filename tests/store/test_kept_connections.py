@@ -8,8 +8,9 @@ from sqlalchemy import URL, Engine, NullPool, create_engine, event, text
 from sqlalchemy.exc import DBAPIError
 
 from tests.support import shop
-from tests.support.postgres import Server
 from tests.support.prepared import installed
+
+ON_POSTGRESQL = pytest.mark.parametrize("url", ["postgresql"], indirect=True)
 
 
 @contextmanager
@@ -62,36 +63,32 @@ def test_nothing_is_kept_where_the_engine_keeps_nothing(url: URL) -> None:
     assert len(made) == 2
 
 
-def test_one_that_was_cut_is_replaced(postgres_server: Server) -> None:
-    with postgres_server.fresh_database() as url:
-        engine = create_engine(url)
-        app = installed(engine, shop.Base)
-        app.run_until_idle(engine)
-        with engine.begin() as connection:
-            connection.execute(
-                text(
-                    "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE pid <> pg_backend_pid()"
-                    " AND datname = current_database()"
-                )
+@ON_POSTGRESQL
+def test_one_that_was_cut_is_replaced(engine: Engine) -> None:
+    app = installed(engine, shop.Base)
+    app.run_until_idle(engine)
+    with engine.begin() as connection:
+        connection.execute(
+            text(
+                "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE pid <> pg_backend_pid()"
+                " AND datname = current_database()"
             )
+        )
 
-        assert app.run_until_idle(engine) == []
-        engine.dispose()
+    assert app.run_until_idle(engine) == []
 
 
-def test_it_holds_no_lock_in_between(postgres_server: Server) -> None:
-    with postgres_server.fresh_database() as url:
-        engine = create_engine(url)
-        app = installed(engine, shop.Base)
-        app.run_until_idle(engine)
+@ON_POSTGRESQL
+def test_it_holds_no_lock_in_between(engine: Engine) -> None:
+    app = installed(engine, shop.Base)
+    app.run_until_idle(engine)
 
-        with engine.connect() as connection:
-            held = text(
-                "SELECT count(*) FROM pg_locks WHERE locktype = 'advisory' AND database = "
-                "(SELECT oid FROM pg_database WHERE datname = current_database())"
-            )
-            assert connection.execute(held).scalar() == 0
-        engine.dispose()
+    with engine.connect() as connection:
+        held = text(
+            "SELECT count(*) FROM pg_locks WHERE locktype = 'advisory' AND database = "
+            "(SELECT oid FROM pg_database WHERE datname = current_database())"
+        )
+        assert connection.execute(held).scalar() == 0
 
 
 def test_one_in_which_a_run_was_broken_off_is_not_used_again(engine: Engine) -> None:
