@@ -3,7 +3,7 @@
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import TypeVar
 
 from sqlalchemy import Connection
@@ -32,6 +32,10 @@ class BlockedLooks:
     def has(self, name: str) -> bool:
         """Return whether a look is left out now."""
         return self._until.get(name, float("-inf")) > self._clock()
+
+    def again_at(self, now: datetime) -> datetime | None:
+        """Return when to look again after a look was blocked; None if blocked looks raise."""
+        return None if self.pause is None else now + self.pause
 
     def unless_blocked(
         self, name: str, connection: Connection, look: Callable[[], Some], otherwise: Other

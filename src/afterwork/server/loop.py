@@ -148,8 +148,8 @@ class Loop:
         look = partial(source.due, connection, now)
         if source.own.is_exclusive:
             return look()
-        later = Due({}, now + BLOCKED_FACTOR * self._settings.standby_poll)
-        return self._runner.blocked.unless_blocked(source.own.source, connection, look, later)
+        blocked = self._runner.blocked
+        return blocked.unless_blocked(source.own.source, connection, look, Due({}, blocked.again_at(now)))
 
     def _start(self) -> bool:
         """Give waiting work to workers while some are free for it. Return whether any was given."""

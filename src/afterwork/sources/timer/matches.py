@@ -107,7 +107,7 @@ class TicketsAndMatches:
 
     def _due(self, source: TicketSource, connection: Connection, now: datetime) -> Due:
         """Return what is due of one of both, unless its table is locked: the other one goes on."""
-        otherwise = Due({}, None if self.blocked.pause is None else now + self.blocked.pause)
+        otherwise = Due({}, self.blocked.again_at(now))
         return self.blocked.unless_blocked(source.name, connection, lambda: source.due(connection, now), otherwise)
 
     @property
