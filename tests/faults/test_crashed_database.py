@@ -1,6 +1,7 @@
 """A run crashes its process in PostgreSQL, which then ends all connections, and goes on."""
 
 import os
+import re
 import signal
 from collections.abc import Callable, Iterator
 from contextlib import closing, suppress
@@ -44,7 +45,7 @@ def test_of_several_servers_each_blames_what_crashed_and_not_what_it_ran_beside_
     scene.save(6, "greet", seconds=0.3)
 
     servers = [scene.start(crash_limit=2), scene.start(crash_limit=2)]
-    eventually(lambda: is_done(scene), 40)
+    eventually(lambda: is_done(scene))
 
     assert all(server.lives for server in servers)
     assert "PostgreSQL crashed 2 times while it ran" in scene.errors()[poison]
@@ -64,10 +65,11 @@ def test_a_crash_is_noticed_even_if_no_connection_can_be_told(
     scene.save(3, method)
 
     server = scene.start(crash_limit=1)
-    eventually(lambda: is_done(scene), 40)
+    eventually(lambda: is_done(scene))
 
     assert server.lives
-    assert "PostgreSQL crashed 1 times while it ran" in scene.errors()[poison]
+    # It may have been told of the first crash, of a process that it has ended before its own.
+    assert re.search(r"PostgreSQL crashed [12] times while it ran", scene.errors()[poison])
     scene.check(failed=[poison])
 
 

@@ -44,7 +44,7 @@ def test_wherever_a_server_is_killed_each_state_is_entered_once(
     assert start(started, url, fault).wait() == -signal.SIGKILL
     server = start(started, url)
 
-    eventually(lambda: scene.state() == "packed", 20)
+    eventually(lambda: scene.state() == "packed")
     server.send(signal.SIGTERM)
     server.wait()
     scene.run()

@@ -55,7 +55,7 @@ def test_a_ticket_that_kills_its_process_each_time_is_given_up(scene: Scene, met
     server = scene.start(crash_limit=LIMIT)
     deaths = 0
     while scene.pending():
-        eventually(lambda: not server.lives or not scene.pending(), 30)
+        eventually(lambda: not server.lives or not scene.pending())
         if not server.lives:
             assert server.wait() == -signal.SIGKILL
             deaths += 1

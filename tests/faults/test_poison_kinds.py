@@ -28,7 +28,7 @@ pytestmark = pytest.mark.faults
 
 LIMIT = 2
 SETTINGS = {"standby_poll": 0.1, "lock_limit": 1.0, "lease": 2.0, "crash_limit": LIMIT, "inside_limit": INSIDE_LIMIT}
-PATIENCE = 40.0
+PATIENCE = 90.0
 
 KINDS = ["ticket", "outside", "match", "criteria", "value", "view model", "guard", "entry", "once"]
 

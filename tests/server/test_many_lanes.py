@@ -114,7 +114,7 @@ class Hotel:
         with ExitStack() as stack:
             for number in range(servers):
                 stack.enter_context((self.another() if number else self.app).serving(self.engine))
-            eventually(self.is_done, 60)
+            eventually(self.is_done)
 
     def transactions(self) -> int:
         """How many were about to commit."""

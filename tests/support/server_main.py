@@ -1,6 +1,7 @@
 """A server in a process of its own, which a test starts, and which may send itself a signal at a point of a run.
 
-Takes one argument, JSON: `url`, `settings` with spans in seconds, `model` (a module with a `Base`) if it is not
+Takes one argument, JSON: `url`, `settings` with spans in seconds, `model` (a module with a `Base`, and
+maybe a `prepare`, which takes the engine) if it is not
 `tests.support.numbers`, and `fault`: null, or `point`, `time`, `signal` and the `work` (null for any).
 """
 
@@ -51,9 +52,11 @@ def settings(given: dict[str, Any]) -> aw.Settings:
 
 def main() -> int:
     given = json.loads(sys.argv[1])
-    base = importlib.import_module(given.get("model", "tests.support.numbers")).Base
-    app = aw.Afterwork(base, settings=settings(given["settings"]), on_event=Listener(given.get("fault")))
-    return app.serve(create_engine(given["url"]))
+    model = importlib.import_module(given.get("model", "tests.support.numbers"))
+    app = aw.Afterwork(model.Base, settings=settings(given["settings"]), on_event=Listener(given.get("fault")))
+    engine = create_engine(given["url"])
+    getattr(model, "prepare", lambda engine: None)(engine)
+    return app.serve(engine)
 
 
 if __name__ == "__main__":

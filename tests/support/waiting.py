@@ -10,7 +10,7 @@ REST = 2
 """Within these bounds, looks are this many times as far apart as one takes, so that looking delays nobody much."""
 
 
-def eventually(check: Callable[[], object], within: float = 20.0) -> None:
+def eventually(check: Callable[[], object], within: float = 60.0) -> None:
     """Return as soon as `check` is true. Fails if it is not `within` so many seconds."""
     deadline = time.monotonic() + within
     while True:

@@ -37,12 +37,20 @@ SURVIVED = 5.0
 class Loss:
     """A run of this server that lost its connection or worker. It has a key if it left a trace.
 
-    It is a `bystander` if its connection was told that another one's process crashed."""
+    It is a bystander if its connection was told that another one's process crashed."""
 
     scope: str
     key: str | None
     error: BaseException
+    cause: Cause = "worker"
     is_bystander: bool = False
+
+    @classmethod
+    def of(
+        cls, database: Database, connection: Connection, scope: str, key: str | None, error: BaseException
+    ) -> "Loss":
+        """Return the loss of a run on a connection, by the error that ended it."""
+        return cls(scope, key, error, cause_of(database, connection, error), database.was_told_of_crash(connection))
 
 
 class Quarantine:
@@ -134,8 +142,7 @@ class Quarantine:
                 yield is_alone
         except BaseException as error:
             if database.has_lost(connection, error):
-                told = database.was_told_of_crash(connection)
-                self.lost(Loss(scope, key if is_alone else None, error, told))
+                self.lost(Loss.of(database, connection, scope, key if is_alone else None, error))
             raise
 
     @contextmanager
@@ -181,11 +188,11 @@ def _with_earlier(error: BaseException) -> list[BaseException]:
     return errors
 
 
-def cause_of(database: Database, error: BaseException) -> Cause:
-    """Return how a run ended, by the error that ended it."""
+def cause_of(database: Database, connection: Connection, error: BaseException) -> Cause:
+    """Return how a run on a connection ended, by the error that ended it."""
     if not database.is_lost(error):
         return "worker"
-    match getattr(getattr(error, "orig", error), "sqlstate", None):
+    match database.ended_by(connection, error):
         case "25P03":
             return "silent"
         case "25P04":

@@ -73,7 +73,7 @@ class TimeLimits:
         """Return the time limit of code that may be interrupted anywhere, since its transaction is undone then."""
         watched, driver = self.outside(connection, run, timeout, settle), _driver(connection)
         watched.interrupt = partial(self.database.interrupt, driver)
-        watched.absorb = partial(self.database.absorb, driver)
+        watched.absorb = partial(self.database.absorb, connection, driver)
         return watched
 
     def outside(self, connection: Connection, run: Run, timeout: timedelta, settle: Settle | None) -> TimedRun:

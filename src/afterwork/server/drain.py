@@ -130,4 +130,4 @@ class Drainer:
         """Note a run that ended its connection or worker, and so could not be settled."""
         database = self.runner.database
         if database.has_lost(connection, error) or not database.is_contended(error):
-            self.runner.quarantine.lost(Loss(lane, key, error, database.was_told_of_crash(connection)))
+            self.runner.quarantine.lost(Loss.of(database, connection, lane, key, error))

@@ -1,6 +1,6 @@
 """The server's own connection, on which it announces itself, looks for work, and sleeps."""
 
-from datetime import timedelta
+from datetime import datetime
 
 from sqlalchemy import Connection
 
@@ -19,6 +19,9 @@ class ServerConnection:
         self._connection: Connection | None = None
         self._waker: Waker | None = None
         self._presence: Presence | None = None
+        self._opened_at: datetime | None = None
+        self.crashed_before_opening = False
+        """Whether a crash of the database ended the connection before this one."""
 
     @property
     def connection(self) -> Connection:
@@ -40,6 +43,7 @@ class ServerConnection:
         runner = self._runner
         connection = runner.database.connect()
         try:
+            before, opened_at = self._opened_at, runner.database.now(connection)
             schema.check_installed(runner.database, connection)
             connection.commit()
             if self._presence is None:
@@ -51,10 +55,12 @@ class ServerConnection:
             runner.limits.declare(runner.database, connection)
             self._waker = runner.database.waker(connection)
             runner.database.be_brief(connection)
+            self.crashed_before_opening = before is not None and runner.database.has_crashed(connection, before)
+            connection.commit()
         except BaseException:
             runner.database.discard(connection)
             raise
-        self._connection = connection
+        self._connection, self._opened_at = connection, opened_at
 
     def wake(self) -> None:
         """Wake the loop, from any thread."""
@@ -77,12 +83,6 @@ class ServerConnection:
     def was_told_of_crash(self) -> bool:
         """Return whether the connection was ended because the database crashed."""
         return self._connection is not None and self._runner.database.was_told_of_crash(self._connection)
-
-    def sees_crash(self, within: timedelta) -> bool:
-        """Return whether the database says that it has crashed within this time."""
-        has_crashed = self._runner.database.has_crashed(self.connection, within)
-        self.connection.commit()
-        return has_crashed
 
     def stop(self) -> None:
         """Note that this server stops in order, unless that would wait for a run that writes."""

@@ -11,7 +11,7 @@ from sqlalchemy import Connection
 from afterwork.derived.tracking.hidden_state import untracked
 from afterwork.errors import ThreadEnded
 from afterwork.events import Broken, ConnectionLost, InTheWay, WorkerLost
-from afterwork.jobs.quarantine import CACHES, Loss, cause_of
+from afterwork.jobs.quarantine import CACHES, Loss
 from afterwork.jobs.run import text_of
 from afterwork.jobs.runner import Runner
 from afterwork.server.blame import claimed_caches
@@ -95,15 +95,15 @@ class Losses:
         if is_blamed:
             if database.is_lost(error):
                 if not in_crash:
-                    self._check_alone(error)
+                    self._check_alone(error, losses)
                 self._runner.events.emit(ConnectionLost(text_of(error)))
             self._blame(connection, losses, in_crash)
         self._quarantine.forget(losses)
         return is_blamed
 
-    def _check_alone(self, error: Exception) -> None:
+    def _check_alone(self, error: Exception, losses: list[Loss]) -> None:
         """Raise the error of a lost connection if the server's own is lost, too."""
-        if cause_of(self._runner.database, error) == "connection":
+        if all(loss.cause == "connection" for loss in losses):
             time.sleep(CRASH_SECONDS)
         if not self._link.answers():
             raise error
@@ -115,7 +115,7 @@ class Losses:
         with database.transaction(connection):
             for loss in losses:
                 if loss.key is not None and (is_cache(loss.key) or leases.has(connection, server, loss.key)):
-                    cause = "database" if in_crash else cause_of(database, loss.error)
+                    cause = "database" if in_crash else loss.cause
                     death = Death(cause, text_of(loss.error), near=loss.is_bystander)
                     suspects.blame(database, connection, loss.key, death)
             for scope in scopes:

@@ -7,7 +7,6 @@ import threading
 import time
 from collections.abc import Callable
 from concurrent.futures import FIRST_COMPLETED, Future, wait
-from datetime import timedelta
 from typing import Any, TypeVar
 
 from sqlalchemy.exc import DBAPIError
@@ -30,10 +29,6 @@ FIRST_RETRY_SECONDS, MAX_RETRY_SECONDS = 0.1, 5.0
 
 MAX_REFUSALS = 2
 """Refusals after which waiting ends. A database that has just come up may refuse an earlier request."""
-
-
-LATE_SECONDS = 1.0
-"""The loop notices within this time that its connection has ended."""
 
 
 class Arrival:
@@ -158,13 +153,13 @@ class Recovery:
         """Wait for the database, and continue. Return False if told to stop meanwhile."""
         began = time.monotonic()
         self._no_crashes_until = began + self._lease_seconds
-        if not self._open_again(began, workers.generation):
+        if not self._open_again(workers.generation):
             return False
         workers.reconnect()
         self._events.emit(DatabaseBack(time.monotonic() - began))
         return True
 
-    def _open_again(self, began: float, generation: int) -> bool:
+    def _open_again(self, generation: int) -> bool:
         """Wait silently until the database is back, and note if it crashed. Return False if told to stop meanwhile."""
         was_told = self._link.was_told_of_crash()
         self._link.close()
@@ -175,7 +170,7 @@ class Recovery:
             try:
                 self._open()
                 # The connection that crashed is told nothing, and that may have been the loop's.
-                if was_told or self._link.sees_crash(timedelta(seconds=time.monotonic() - began + LATE_SECONDS)):
+                if was_told or self._link.crashed_before_opening:
                     self._losses.database_crashed(generation)
             except BaseException as error:
                 self._link.close()

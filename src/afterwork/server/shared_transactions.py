@@ -115,6 +115,5 @@ class SharedTransactions:
         """Note that a ticket of one of these lanes ended its connection or worker."""
         database = self._runner.database
         if database.has_lost(connection, error) or not database.is_contended(error):
-            told = database.was_told_of_crash(connection)
             for lane in lanes:
-                self._runner.quarantine.lost(Loss(lane, None, error, told))
+                self._runner.quarantine.lost(Loss.of(database, connection, lane, None, error))

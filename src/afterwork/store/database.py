@@ -187,8 +187,12 @@ class Database(ABC):
         """Return whether a connection was ended because another one's process in the database crashed."""
         return False
 
-    def has_crashed(self, connection: Connection, within: timedelta) -> bool:
-        """Return whether the database has ended all connections within this time, because of a crash and not a stop."""
+    def ended_by(self, connection: Connection, error: BaseException) -> str | None:
+        """Return the SQLSTATE by which the database has ended a connection whose user got this error, if known."""
+        return None
+
+    def has_crashed(self, connection: Connection, since: datetime) -> bool:
+        """Return whether the database has ended all connections since then, because of a crash and not a stop."""
         return False
 
     def answers(self, connection: Connection) -> bool:
@@ -239,7 +243,7 @@ class Database(ABC):
         interrupted there, since no statement would be torn in two."""
 
     @abstractmethod
-    def absorb(self, driver: Any) -> None:
+    def absorb(self, connection: Connection, driver: Any) -> None:
         """Wait until a late cancellation can do no more harm."""
 
     @abstractmethod

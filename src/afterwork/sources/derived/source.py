@@ -81,8 +81,7 @@ class ClaimingRunner:
             database = self.matcher.database
             if database.has_lost(connection, error):
                 key = key_of(batch.caches[0].cache) if len(batch.caches) == 1 else None
-                told = database.was_told_of_crash(connection)
-                self.quarantine.lost(Loss(_scope(batch.derivation), key, error, told))
+                self.quarantine.lost(Loss.of(database, connection, _scope(batch.derivation), key, error))
             else:
                 self.batch_runner.put_back(connection, batch, error)
             raise
@@ -201,7 +200,7 @@ class DerivedSource(Source):
         except BaseException as error:
             database = self.matcher.database
             if database.has_lost(connection, error):
-                self.quarantine.lost(Loss(CACHES, None, error, database.was_told_of_crash(connection)))
+                self.quarantine.lost(Loss.of(database, connection, CACHES, None, error))
             raise
 
     def _forget_changes(self, connection: Connection) -> None:

@@ -22,7 +22,7 @@ from afterwork.store.direct import Direct, send_together
 from afterwork.store.postgresql import role_limits, sleep
 from afterwork.store.postgresql.column import PostgreSQLColumns
 from afterwork.store.postgresql.connecting import answers_with_refusal, bound, is_outdated, mend, own_connection
-from afterwork.store.postgresql.crash_notices import CrashNotices
+from afterwork.store.postgresql.connection_ends import ConnectionEnds
 from afterwork.store.postgresql.waker import NotifyWaker
 from afterwork.store.process import machine, process_start
 from afterwork.store.server_rows import ServerRow
@@ -78,10 +78,7 @@ LANE_HOLDERS = text(
 AGE = text("SELECT clock_timestamp() - pg_postmaster_start_time()")
 
 # A crash ends all connections, but not PostgreSQL itself. It resets all statistics.
-HAS_CRASHED = text(
-    "SELECT pg_postmaster_start_time() < since AND stats_reset > since FROM pg_stat_archiver,"
-    " CAST(clock_timestamp() - CAST(:within AS interval) AS timestamptz) AS since"
-)
+HAS_CRASHED = text("SELECT pg_postmaster_start_time() < :since AND stats_reset > :since FROM pg_stat_archiver")
 SINCE_LOSS = text("SELECT clock_timestamp() - greatest(pg_postmaster_start_time(), stats_reset) FROM pg_stat_archiver")
 
 
@@ -98,7 +95,7 @@ class PostgreSQL(Database):
         self.columns = PostgreSQLColumns(engine.dialect)
         # A role that got another path meanwhile would find other tables by the same names, or none.
         self._path: str | None = None
-        self._crash_notices = CrashNotices()
+        self._ends = ConnectionEnds()
         bound(engine)
 
     def connecting(self) -> AbstractContextManager[None]:
@@ -115,7 +112,7 @@ class PostgreSQL(Database):
     def prepare(self, connection: Connection) -> None:
         driver: Any = connection.connection.dbapi_connection
         mend(driver)
-        self._crash_notices.listen(connection)
+        self._ends.listen(connection)
         limits = {
             "lock_timeout": _milliseconds(self.settings.lock_limit),
             # Ends the transaction of a stopped process, and so frees its lane.
@@ -166,23 +163,28 @@ class PostgreSQL(Database):
             driver.cancel_safe(timeout=CANCEL_SECONDS)
         return False
 
-    def absorb(self, driver: Any) -> None:
-        with suppress(PsycopgError):
+    def absorb(self, connection: Connection, driver: Any) -> None:
+        try:
             if driver.info.transaction_status == TransactionStatus.ACTIVE:  # it was begun just before the interruption
                 driver.cancel_safe(timeout=CANCEL_SECONDS)
                 while driver.pgconn.get_result() is not None:
                     pass
             driver.execute("SELECT 1")
+        except PsycopgError as error:
+            self._ends.note(connection, error)
 
     def cut(self, driver: Any) -> None:
         with suppress(OSError, PsycopgError), socket.socket(fileno=os.dup(driver.pgconn.socket)) as own:
             own.shutdown(socket.SHUT_RDWR)  # both the thread that uses it and PostgreSQL see it end
 
     def was_told_of_crash(self, connection: Connection) -> bool:
-        return self._crash_notices.were_heard(connection)
+        return self._ends.by_crash(connection)
 
-    def has_crashed(self, connection: Connection, within: timedelta) -> bool:
-        return bool(connection.execute(HAS_CRASHED, {"within": within}).scalar())
+    def ended_by(self, connection: Connection, error: BaseException) -> str | None:
+        return _state(error) or self._ends.state(connection)
+
+    def has_crashed(self, connection: Connection, since: datetime) -> bool:
+        return bool(connection.execute(HAS_CRASHED, {"since": since}).scalar())
 
     def says_unreachable(self, error: DBAPIError) -> bool:
         state = _state(error)
@@ -368,5 +370,5 @@ def _milliseconds(duration: timedelta) -> str:
     return str(int(duration.total_seconds() * 1000))
 
 
-def _state(error: DBAPIError) -> str:
-    return getattr(error.orig, "sqlstate", None) or ""
+def _state(error: BaseException) -> str:
+    return getattr(getattr(error, "orig", error), "sqlstate", None) or ""

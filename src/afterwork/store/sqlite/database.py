@@ -152,7 +152,7 @@ class SQLite(Database):
         driver.interrupt()
         return True
 
-    def absorb(self, driver: Any) -> None:
+    def absorb(self, connection: Connection, driver: Any) -> None:
         pass  # without a running statement, nothing is cancelled
 
     def cut(self, driver: Any) -> None:
