@@ -136,10 +136,9 @@ class Afterwork:
         database = self.database(engine)
         rights.check_can_grant(database.dialect, [*grant_to, *grant_to_writers])
         done = schema.install(database, self.model.contract)
-        tables = self.model.tables if self.model.derivations else []
         to_install = entries_of(database.dialect).to_install
         with closing(database.connect()) as connection, database.transaction(connection, to_install):
-            done += caches.install(database, connection, self._application, tables, self.clock.now())
+            done += caches.install(database, connection, self._application, self.model, self.clock.now())
         for role in grant_to:
             done += self._grant(database, role, rights.of_servers(self.model))
         for role in grant_to_writers:

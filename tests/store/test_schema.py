@@ -28,7 +28,7 @@ def test_installing_says_what_it_did_and_does_nothing_twice(engine: Engine, app:
     done = app.install(engine)
 
     assert {"table afterwork_lease created", "index afterwork_sys_async_ticket_place created"} < set(done)
-    assert "schema version 11 set" in done
+    assert "schema version 12 set" in done
     if engine.dialect.name == "sqlite":
         assert "journal mode of the file set to WAL" in done
     else:
@@ -78,25 +78,25 @@ def test_an_older_schema_is_refused_until_it_is_updated(the_shop: Shop, start: s
     with the_shop.engine.begin() as connection:
         connection.execute(text("UPDATE afterwork_installation SET value = '0' WHERE name = 'schema_version'"))
     with pytest.raises(
-        WrongSchema, match=r"has version 0 of Afterwork's tables, this program needs 11\. Update it with"
+        WrongSchema, match=r"has version 0 of Afterwork's tables, this program needs 12\. Update it with"
     ):
         STARTS[start](the_shop.app, the_shop.engine)
 
-    assert the_shop.app.install(the_shop.engine) == ["schema version 11 set"]
+    assert the_shop.app.install(the_shop.engine) == ["schema version 12 set"]
     the_shop.run()
 
 
 def test_a_newer_schema_is_refused_and_left_alone(the_shop: Shop) -> None:
     with the_shop.engine.begin() as connection:
-        connection.execute(text("UPDATE afterwork_installation SET value = '12' WHERE name = 'schema_version'"))
+        connection.execute(text("UPDATE afterwork_installation SET value = '13' WHERE name = 'schema_version'"))
     for start in (the_shop.app.install, the_shop.app.run_until_idle):
-        with pytest.raises(WrongSchema, match=r"has version 12 .* needs 11\. Upgrade the package afterwork"):
+        with pytest.raises(WrongSchema, match=r"has version 13 .* needs 12\. Upgrade the package afterwork"):
             start(the_shop.engine)
     with the_shop.engine.connect() as connection:
         found = connection.execute(
             text("SELECT value FROM afterwork_installation WHERE name = 'schema_version'")
         ).scalar()
-    assert found == "12"
+    assert found == "13"
 
 
 def test_tables_under_former_names_are_refused_and_left_alone(engine: Engine, app: aw.Afterwork) -> None:
@@ -229,6 +229,6 @@ def test_a_column_that_an_older_version_had_not_is_added(the_shop: Shop) -> None
 
     assert the_shop.app.install(the_shop.engine) == [
         "column afterwork_derivation.code_changes added",
-        "schema version 11 set",
+        "schema version 12 set",
     ]
     assert the_shop.app.install(the_shop.engine) == []

@@ -80,7 +80,7 @@ class Order(Base):
     @compute_total.expression
     def _total_in_sql(cls: Any) -> Any:
         lines = select(func.coalesce(func.sum(Line.quantity * Line.price), 0)).where(Line.order_id == cls.id)
-        return lines.scalar_subquery()
+        return lines.limit(1).scalar_subquery()  # which keeps it with a manifest
 
 
 class Line(Base):

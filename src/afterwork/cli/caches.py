@@ -25,7 +25,7 @@ from afterwork.derived.compute.verify import Verified
 from afterwork.derived.explain.explainer import Reader, State
 from afterwork.insight import BackfillProgress, CacheLine, CacheSummary, ListPage
 
-HEAD = ("cache", "fresh", "stale", "of these failed", "runs", "mean ms", "backfilled", "made stale by")
+HEAD = ("cache", "kept right", "fresh", "stale", "of these failed", "runs", "mean ms", "backfilled", "made stale by")
 LIST_HEAD = ("object", "state", "runs", "last run (UTC)", "ms", "because", "error")
 
 
@@ -50,13 +50,17 @@ def caches(app: Afterwork, at: OpenedLate, name: str | None, state: State | None
 def cache_lines(caches: Sequence[CacheSummary], now: datetime) -> Iterator[str]:
     """Yield caches over all objects as text."""
     yield from table_lines(HEAD, [_cache_cells(cache, now) for cache in caches], "The model has no caches.")
+    for cache in caches:
+        if cache.why_not_in_sets is not None:
+            yield f"{cache.name} is not refreshed in sets, since {cache.why_not_in_sets}."
 
 
 def _cache_cells(cache: CacheSummary, now: datetime) -> tuple[str, ...]:
     counts = str(cache.fresh), str(cache.stale), str(cache.failed), f"{cache.runs:,}"
     mean = "" if cache.mean is None else f"{cache.mean * 1000:.1f}"
     causes = ", ".join(cause.what for cause in cache.causes[:3])
-    return (name_text(cache), *counts, mean, _progress(cache.backfill, now), causes)
+    way = "in sets" if cache.is_in_sets else "by its reads"
+    return (name_text(cache), way, *counts, mean, _progress(cache.backfill, now), causes)
 
 
 def _progress(backfill: BackfillProgress, now: datetime) -> str:

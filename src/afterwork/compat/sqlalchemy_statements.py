@@ -11,7 +11,7 @@ from sqlalchemy.sql import visitors
 from sqlalchemy.sql.annotation import _deep_deannotate
 from sqlalchemy.sql.elements import ColumnClause, _textual_label_reference
 from sqlalchemy.sql.lambdas import StatementLambdaElement
-from sqlalchemy.sql.selectable import CTE
+from sqlalchemy.sql.selectable import CTE, GenerativeSelect
 from sqlalchemy.types import TypeEngine
 from sqlalchemy.util import LRUCache
 
@@ -80,6 +80,19 @@ def ordering_and_grouping(select: Select[Any]) -> Iterator[Any]:
 def is_distinct(select: Select[Any]) -> bool:
     """Return whether a select drops equal rows."""
     return select._distinct
+
+
+def is_limited(element: Any) -> bool:
+    """Return whether an element is a select that returns only some of its rows."""
+    clauses = (getattr(element, name, None) for name in ("_limit_clause", "_offset_clause", "_fetch_clause"))
+    return isinstance(element, GenerativeSelect) and any(clause is not None for clause in clauses)
+
+
+def with_left_side(select: Select[Any]) -> Select[Any]:
+    """Return a select that names the table where its joins begin, as its columns do by themselves."""
+    if not select._setup_joins or select._from_obj:
+        return select
+    return select.select_from(*select.columns_clause_froms)
 
 
 def raw_columns(select: Select[Any]) -> Sequence[Any]:

@@ -139,9 +139,10 @@ class Control:
         `who` is recorded as the cause. Raises `BadRequest` if the object has no such cache, or if it is running, and
         `MalformedExternalId`.
         """
-        name = self._model.derivation_in(parse(root, self._model.classes).mapper.class_, cache).name
+        external_id = parse(root, self._model.classes)
+        name = self._model.derivation_in(external_id.mapper.class_, cache).name
         with self._acting() as connection, self._database.transaction(connection):
-            have_run(connection, name, root, who, self._clock.now())
+            have_run(connection, name, external_id, who, self._clock.now())
         self._events.emit(Acted(who, "recomputed", f"{name} of {root}"))
 
     def pause(self, name: str, who: str = BY_PROGRAM) -> None:

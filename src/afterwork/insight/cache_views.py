@@ -22,6 +22,7 @@ from afterwork.insight import caches
 from afterwork.insight.caches import CacheSummary
 from afterwork.insight.dependencies import Dependencies, DependencyFinder
 from afterwork.insight.member_names import MemberNames
+from afterwork.insight.objects_in_sets import objects_in_sets
 from afterwork.insight.page import MAX_ROWS_READ, ListPage, page
 from afterwork.insight.reading import InsightBase
 from afterwork.model.external_id import class_of
@@ -51,6 +52,11 @@ class CacheInsight(InsightBase):
         `after` is the `next` of the previous page. Raises `BadRequest` for an unknown cache or a malformed `after`.
         """
         with self._reading() as connection:
+            if state in (None, "fresh", "stale"):
+                registry = matcher_of(self._database, self._model, connection).registry
+                derivation = next((derivation for derivation in registry if derivation.name == name), None)
+                if derivation is not None and derivation.plan is not None:
+                    return objects_in_sets(connection, derivation, derivation.plan, state, after)
             return _objects_of(connection, name, state, after)
 
     def explain(self, root: str, cache: str) -> Explanation:

@@ -9,6 +9,7 @@ from typing import Any, Literal
 from sqlalchemy import ColumnElement, Connection, Row, func, or_, select
 
 from afterwork.derived.cause import read_cause
+from afterwork.derived.inversion.plans import refresh_plans
 from afterwork.insight.member_names import MemberNames
 from afterwork.model.derivation import Derivation, MachineDerivation, MemberDerivation, ViewModelDerivation
 from afterwork.model.inspection import ModelInfo
@@ -18,6 +19,9 @@ from afterwork.store.caches.tables import cache as caches
 from afterwork.store.caches.tables import derivation as derivations
 from afterwork.store.caches.tables import due as dues
 from afterwork.store.history import Sums
+from afterwork.store.journal.capture import load
+from afterwork.store.journal.refresh import RefreshPlan, is_of
+from afterwork.store.journal.tables import touch as touches
 
 SAMPLE_SIZE = 300
 """The most causes of stale caches, and of last runs, that are read."""
@@ -61,7 +65,8 @@ class CacheSummary:
     """One derivation over all objects: the numbers of fresh and stale caches. `running` ones count as stale.
 
     `failed` counts those whose last run failed. `runs` counts all runs ever, as far as servers have written them,
-    and `mean` is their duration in seconds. `causes` is what made some of them stale, most frequent first.
+    and `mean` is their duration in seconds. `causes` is what made some of them stale, most frequent first. One that
+    `is_in_sets` is kept right by its expression alone; `why_not_in_sets` is why another one with an expression is not.
     """
 
     name: str
@@ -75,14 +80,18 @@ class CacheSummary:
     mean: float | None
     causes: Sequence[CauseCount]
     backfill: BackfillProgress
+    is_in_sets: bool = False
+    why_not_in_sets: str | None = None
 
 
 def summaries(connection: Connection, model: ModelInfo, now: datetime) -> list[CacheSummary]:
     """Return all caches by name: those of the model, and others that the database still knows."""
     rows = {row.name: row for row in connection.execute(select(derivations))}
-    naming, past = MemberNames(model), runs_of_all_time(connection)
+    naming, past, plans = MemberNames(model), runs_of_all_time(connection), _plans(connection, model)
     return [
-        _unknown(model.derivations[name]) if row is None else _summary(connection, naming, row, past[name], now)
+        _unknown(model.derivations[name])
+        if row is None
+        else _summary(connection, naming, row, past[name], plans.get(name), now)
         for name in sorted(rows.keys() | model.derivations.keys())
         for row in [rows.get(name)]
     ]
@@ -93,7 +102,13 @@ def summary(connection: Connection, model: ModelInfo, name: str, now: datetime) 
     row = connection.execute(select(derivations).where(derivations.c.name == name)).one_or_none()
     if row is None:
         return _unknown(model.derivation_named(name))
-    return _summary(connection, MemberNames(model), row, runs_of_all_time(connection)[name], now)
+    past, plan = runs_of_all_time(connection)[name], _plans(connection, model).get(name)
+    return _summary(connection, MemberNames(model), row, past, plan, now)
+
+
+def _plans(connection: Connection, model: ModelInfo) -> Mapping[str, RefreshPlan | str]:
+    tables = load(connection, model.tables)
+    return refresh_plans(connection, model.derivations.values(), tables)
 
 
 def runs_of_all_time(connection: Connection) -> Mapping[str, Sums]:
@@ -132,11 +147,21 @@ def _to_come(connection: Connection, waiting: Any, now: datetime) -> Count:
     return Count(connection.execute(select(func.count(bounded.c.since))).scalar_one())
 
 
-def _summary(connection: Connection, naming: MemberNames, row: Row[Any], past: Sums, now: datetime) -> CacheSummary:
+def _summary(
+    connection: Connection,
+    naming: MemberNames,
+    row: Row[Any],
+    past: Sums,
+    plan: RefreshPlan | str | None,
+    now: datetime,
+) -> CacheSummary:
     c, d = caches.c, dues.c
     mine, runs = c.derivation == row.id, past.done + past.failed
     total = counted(connection, select(c.root).where(mine))
     stale = count_stale(connection, row.id, now)
+    if isinstance(plan, RefreshPlan):
+        total = counted(connection, select(*plan.key))
+        stale += counted(connection, select(touches.c.route).where(is_of(plan.routes)))
     return CacheSummary(
         row.name,
         _kind(naming.model.derivations.get(row.name)),
@@ -149,6 +174,8 @@ def _summary(connection: Connection, naming: MemberNames, row: Row[Any], past: S
         past.seconds / runs if runs else None,
         _causes(naming, [*_last_causes(connection, row.id), *_due_causes(connection, row.id)]),
         BackfillProgress(row.backfill_done, row.backfill_total, row.backfill_began, row.backfilled),
+        isinstance(plan, RefreshPlan),
+        plan if isinstance(plan, str) else None,
     )
 
 

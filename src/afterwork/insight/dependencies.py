@@ -8,7 +8,7 @@ from typing import Any
 from sqlalchemy import Connection, select
 
 from afterwork.derived.explain.explainer import Explainer, Reader, State, state_in
-from afterwork.derived.manifest.reads import QueryRead, ReadPattern, RowRead, pattern_number, row_number
+from afterwork.derived.manifest.reads import QueryRead, ReadPattern, RowRead
 from afterwork.derived.queue.registered_derivation import RegisteredDerivation
 from afterwork.insight.member_names import MemberNames
 from afterwork.model.external_id import ExternalId
@@ -90,19 +90,17 @@ class DependencyFinder:
         )
 
     def _reads(self, connection: Connection, derivation: RegisteredDerivation, root: str) -> list[DependencyGroup]:
-        number = self.explainer.matcher.cache_rows.numbers(connection, derivation, [root])[root]
-        read_keys = self.explainer.matcher.manifest_store.read_keys(connection, [number]).get(number, ())
+        reads = self.explainer.reads(connection, derivation, root)
         by_group: dict[str, dict[str, Dependency]] = defaultdict(dict)
         nameless: dict[str, int] = defaultdict(int)
-        for read_key in read_keys[:MAX_READS]:
-            pattern = self.explainer.matcher.patterns.pattern(pattern_number(read_key))
-            group, read = self._read(pattern, row_number(read_key))
+        for pattern, key in reads[:MAX_READS]:
+            group, read = self._read(pattern, key)
             if read is None:
                 nameless[group] += 1
             else:
                 before = by_group[group].get(read.label)
                 by_group[group][read.label] = read if before is None else _both(before, read)
-        more = len(read_keys) > MAX_READS
+        more = len(reads) > MAX_READS
         return [
             DependencyGroup(
                 name, Count(len(by_group[name]) + nameless[name], more), list(by_group[name].values())[:MAX_SHOWN]

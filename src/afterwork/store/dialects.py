@@ -1,6 +1,6 @@
 """The parts that depend on the kind of database: the one module that knows both kinds."""
 
-from sqlalchemy import Connection, Engine
+from sqlalchemy import Connection, Dialect, Engine
 
 from afterwork.errors import UnsupportedDatabase
 from afterwork.settings import Settings
@@ -10,6 +10,8 @@ from afterwork.store.database import Database
 from afterwork.store.journal.capture import Capture
 from afterwork.store.journal.entries import Entries
 from afterwork.store.journal.key_walk import KeyWalk
+from afterwork.store.journal.refresh import RefreshPlan, SetRefresh
+from afterwork.store.journal.touch_values import TouchValues
 from afterwork.store.journal.tracked_table import TrackedTable
 from afterwork.store.locking import Locks
 from afterwork.store.postgresql.caches import PostgreSQLCacheStatements, PostgreSQLColumnWriter
@@ -17,12 +19,16 @@ from afterwork.store.postgresql.capture import PostgreSQLCapture
 from afterwork.store.postgresql.entries import PostgreSQLEntries, PostgreSQLKeyWalk
 from afterwork.store.postgresql.locking import PostgreSQLLocks
 from afterwork.store.postgresql.manifests import PostgreSQLManifestStore
+from afterwork.store.postgresql.refresh import PostgreSQLRefresh
+from afterwork.store.postgresql.touch_values import PostgreSQLTouchValues
 from afterwork.store.sqlite.caches import SQLiteCacheStatements
 from afterwork.store.sqlite.capture import SQLiteCapture
 from afterwork.store.sqlite.database import SQLite, without_begin
 from afterwork.store.sqlite.entries import SQLiteEntries, SQLiteKeyWalk
 from afterwork.store.sqlite.locking import SQLiteLocks
 from afterwork.store.sqlite.manifests import SQLiteManifestStore
+from afterwork.store.sqlite.refresh import SQLiteRefresh
+from afterwork.store.sqlite.touch_values import SQLiteTouchValues
 
 
 def database_of(engine: Engine, settings: Settings) -> Database:
@@ -74,3 +80,12 @@ def locks_of(dialect: str) -> Locks:
 def key_walk_of(connection: Connection, tracked: TrackedTable) -> KeyWalk:
     walk = SQLiteKeyWalk if connection.dialect.name == "sqlite" else PostgreSQLKeyWalk
     return walk(connection, tracked)
+
+
+def refresh_of(plan: RefreshPlan, dialect: str) -> SetRefresh:
+    """Return what refreshes a derived member in "postgresql" or "sqlite"."""
+    return PostgreSQLRefresh(plan) if dialect == "postgresql" else SQLiteRefresh(plan)
+
+
+def touch_values_of(dialect: Dialect) -> TouchValues:
+    return PostgreSQLTouchValues() if dialect.name == "postgresql" else SQLiteTouchValues(dialect)

@@ -95,7 +95,9 @@ class _Compiled:
         self.is_final = not compiled.post_compile_params
         """Return whether the text is the same for all values, which a list parameter prevents."""
         self._fixed = dict(compiled.params)
-        processors = {name: _impl(bind.type, dialect).bind_processor(dialect) for name, bind in compiled.binds.items()}
+        processors = {
+            name: _impl(bind.type, dialect).bind_processor(dialect) for bind, name in compiled.bind_names.items()
+        }
         self._write = {name: processor for name, processor in processors.items() if processor is not None}
         self._columns = _result_columns(statement)
         # It is repeated: after five executions PostgreSQL makes a generic plan. By default, psycopg waits for five

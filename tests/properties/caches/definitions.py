@@ -54,6 +54,10 @@ def _total(look: Look, group: Key) -> int:
     return sum(look.cell("item", item, "worth") for item in items if look.cell("item", item, "active"))
 
 
+def _wares(look: Look, group: Key) -> int:
+    return sum(look.cell("item", item, "goods") for item in look.keys("item", group_id=group, active=True))
+
+
 def _late(look: Look, group: Key) -> int:
     return sum(look.cell("item", item, "overdue") for item in look.keys("item", group_id=group))
 
@@ -149,7 +153,8 @@ def _each(row: Values) -> bool:
 @dataclass(frozen=True)
 class Definition:
     """A cache of each row of a table, or of those that `has` it. `column` is None for the view model, which makes
-    badges. Those of a tree read what others of the same kind write. `tables` are those that it ever reads."""
+    badges. Those of a tree read what others of the same kind write. `tables` are those that it ever reads. With
+    `is_in_sets`, the database keeps nothing of its runs."""
 
     name: str
     table: str
@@ -157,6 +162,7 @@ class Definition:
     calculate: Callable[[Look, Key], Any]
     tables: Sequence[str]
     is_tree: bool = False
+    is_in_sets: bool = False
     has: Callable[[Values], bool] = _each
 
     def is_there(self, state: State, key: Key) -> bool:
@@ -168,7 +174,8 @@ class Definition:
 
 
 DEFINITIONS = (
-    Definition("Item.goods", "item", "goods", _goods, ("item", "part")),
+    Definition("Item.goods", "item", "goods", _goods, ("item", "part"), is_in_sets=True),
+    Definition("Group.wares", "groups", "wares", _wares, ("item",), is_in_sets=True),
     Definition("Item.worth", "item", "worth", _worth, ("item", "item_tag", "tag")),
     Definition("Item.names", "item", "names", _names, ("item_tag", "tag")),
     Definition("Item.overdue", "item", "overdue", _overdue, ("item",)),

@@ -128,6 +128,7 @@ class Group(Base):
     note: Mapped[int] = mapped_column(default=0)
     total: Mapped[int] = mapped_column(default=0)
     late: Mapped[int] = mapped_column(default=0)
+    wares: Mapped[int] = mapped_column(default=0, server_default="0")
     share: Mapped[int] = mapped_column(default=0)
     stats: Mapped[str] = mapped_column(Text, default="")
     stock: Mapped[str] = mapped_column(Text, default="")
@@ -161,6 +162,16 @@ class Group(Base):
     def _late_in_sql(cls: Any) -> Any:
         late = select(func.coalesce(func.sum(case((Item.overdue, 1), else_=0)), 0)).where(Item.group_id == cls.id)
         return late.scalar_subquery()
+
+    @aw.derived(wares)
+    def compute_wares(self) -> int:
+        return sum(item.goods for item in self.items if item.active)
+
+    @compute_wares.expression
+    def _wares_in_sql(cls: Any) -> Any:
+        """Made of what another expression makes. `late` can't be turned round, since Python makes what it reads."""
+        goods = select(func.coalesce(func.sum(Item.goods), 0)).where(Item.group_id == cls.id, Item.active)
+        return goods.scalar_subquery()
 
     @aw.derived(share)
     def compute_share(self) -> int:

@@ -95,9 +95,10 @@ class Oracle:
         return _Simulation(self, state, hour).run()
 
     def certainly_stale(self, state: State, hour: float) -> set[Cache]:
-        """The caches for which some answer is another one than at the last quiet moment."""
+        """The caches for which some answer is another one than at the last quiet moment, if their runs are kept."""
         found = {cache for cache, look in self._looks(state, hour) if self.answers.get(cache) != look.answers}
-        return {(name, key) for name, key in found if BY_NAME[name].calculate(Look(state, hour), key) is not HIDDEN}
+        kept = {(name, key) for name, key in found if not BY_NAME[name].is_in_sets}
+        return {(name, key) for name, key in kept if BY_NAME[name].calculate(Look(state, hour), key) is not HIDDEN}
 
     def possibly_stale(self, hour: float) -> set[Cache]:
         """The caches that may have run since the last quiet moment, whatever has happened in between."""

@@ -16,7 +16,7 @@ TABLES: dict[str, Table] = {
     table.name: table for table in Base.metadata.sorted_tables if table.name not in ("noise", "sys_async_ticket")
 }
 USERS_TABLES = [table for table in Base.metadata.sorted_tables if "ticket" not in table.name]
-OWN_TABLES = ("cache", "due", "manifest", "journal", "recent", "server")
+OWN_TABLES = ("cache", "due", "manifest", "journal", "recent", "server", "touch")
 
 _ROWS = {name: f"SELECT {', '.join(table.columns.keys())} FROM {name}" for name, table in TABLES.items()}
 

@@ -120,7 +120,7 @@ class World:
         self.clock.hour = self.kept_hour
         users = [f"INSERT INTO {name} SELECT * FROM kept_{name}" for name in self._names_of_users()]
         own = [f"INSERT INTO {name} SELECT * FROM kept_{name}" for name in self._own_names()]
-        self._execute(*self._emptying(), *users, "DELETE FROM afterwork_journal", *own)
+        self._execute(*self._emptying(), *users, "DELETE FROM afterwork_journal", "DELETE FROM afterwork_touch", *own)
         self._begin_anew()
 
     def _names_of_users(self) -> list[str]:
@@ -376,6 +376,7 @@ _LEFT = text(
         for name, what in {
             "journal": "journal",
             "recent": "recent",
+            "touch": "touch",
             "claimed": "due WHERE claim IS NOT NULL",
             "due": "due WHERE since IS NOT NULL",
             "server": "server",

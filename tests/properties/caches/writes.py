@@ -140,7 +140,7 @@ sql(
 # What belongs to the caches.
 sql("overwrite what an item is worth", "UPDATE item SET worth = worth + :b WHERE id = :a")
 sql("overwrite what items are called", "UPDATE item SET names = 'x', overdue = NOT overdue WHERE group_id = :a")
-sql("overwrite a group's values", "UPDATE groups SET total = :b, title = 'x' WHERE id = :a")
+sql("overwrite a group's values", "UPDATE groups SET total = :b, title = 'x', wares = wares + :b WHERE id = :a")
 sql("overwrite levels", "UPDATE node SET level = :b WHERE id >= :a")
 
 # What changes nothing that anybody has read.

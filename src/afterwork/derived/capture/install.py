@@ -4,12 +4,13 @@ The triggers themselves are in `store/postgresql/capture.py` and `store/sqlite/c
 """
 
 import json
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
 
 from sqlalchemy import Connection, Table, update
 
+from afterwork.derived.inversion.plans import CaptureNeeds
 from afterwork.store.dialects import capture_on
 from afterwork.store.journal import tables as own
 from afterwork.store.journal.capture import (
@@ -21,6 +22,15 @@ from afterwork.store.journal.capture import (
     captured_tables,
 )
 from afterwork.store.journal.continuity import CatalogState, Interruption, Marks, is_restored, reasons
+from afterwork.store.journal.route_spec import (
+    DroppedRoute,
+    NumberedRoute,
+    pass_on_touches,
+    routes_by_table,
+    save_routes,
+)
+from afterwork.store.journal.text_forms import forms_of
+from afterwork.store.journal.tracked_table import TrackedTable, TrackedTables
 
 LEFT = "they are captured no more"
 OLDER = "an older Afterwork has captured them"
@@ -39,12 +49,21 @@ class Installed:
         return [gap.table for gap in self.gaps]
 
 
-def install(connection: Connection, application: str, tables: Sequence[Table]) -> Installed:
+NeedsOf = Callable[[TrackedTables], CaptureNeeds]
+"""Returns what an application needs of the triggers, once its tables are known."""
+
+JOURNAL = CaptureNeeds((), is_journaled=True)
+"""The needs of an application whose derivations all have manifests."""
+
+
+def install(
+    connection: Connection, application: str, tables: Sequence[Table], needs_of: NeedsOf = lambda _: JOURNAL
+) -> Installed:
     """Capture these tables for an application, and no others for it, in the open transaction.
 
     Tables that other applications want stay captured.
     """
-    return _Installing(capture_on(connection), application).install(capturable(tables))
+    return _Installing(capture_on(connection), application, needs_of).install(capturable(tables))
 
 
 def look(connection: Connection) -> list[Interruption]:
@@ -88,23 +107,61 @@ class _Installing:
 
     capture: Capture
     application: str
+    needs_of: NeedsOf
     lines: list[str] = field(default_factory=list)
     gaps: dict[int, Interruption] = field(default_factory=dict)
     known: dict[str, CapturedTable] = field(default_factory=dict)
     shown: dict[int, CatalogState] = field(default_factory=dict)
+    numbers: dict[str, int] = field(default_factory=dict)
+    routes: Mapping[int, Sequence[NumberedRoute]] = field(default_factory=dict)
+    is_journaled: bool = True
 
     def install(self, tables: Sequence[Table]) -> Installed:
         """Take all steps, in order."""
         self.lines += self.capture.prepare()
         self.known = captured_tables(self.capture.connection)
         self._look(self.known.values())
+        dropped = self._save_routes(tables)
         here = {table.fullname for table in tables if self._see_to(table)}
         for captured in list(self.known.values()):
             if captured.name not in here:
                 self._leave(captured)
+        pass_on_touches(self.capture.connection, dropped)
         self.lines += self.capture.close()
         self._remember()
         return Installed(tuple(self.lines), tuple(self.gaps.values()))
+
+    def _save_routes(self, tables: Sequence[Table]) -> list[DroppedRoute]:
+        """Save the routes that begin with these tables. Tables that are new get their numbers."""
+        captured = {table: captured for table in tables if (captured := self._wanted(table)) is not None}
+        tracked = TrackedTables(
+            TrackedTable(wanted.columns, wanted.valued, wanted.id, table, wanted.forms or {})
+            for table, wanted in captured.items()
+        )
+        ids = {wanted.name: wanted.id for wanted in captured.values()}
+        needs = self.needs_of(tracked)
+        self.is_journaled = needs.is_journaled
+        dropped = save_routes(self.capture.connection, self.application, needs.routes, ids)
+        self.routes = routes_by_table(self.capture.connection)
+        for name, known in self.known.items():
+            self.known[name] = replace(known, routes=self.routes.get(known.id, ()))
+        return dropped
+
+    def _wanted(self, table: Table) -> CapturedTable | None:
+        """Return a table as it is wanted; None if the database doesn't have it."""
+        if self.capture.columns(table) is None:
+            return None
+        if table.fullname not in self.numbers:
+            self.numbers[table.fullname] = self._number_of(table)
+        known = self.known.get(table.fullname) or CapturedTable(self.numbers[table.fullname], table.fullname)
+        forms = forms_of(self.capture.forms(table), self.capture.dialect.name)
+        return known.wanted_by(self.application, table, forms, is_journaled=self.is_journaled)
+
+    def _number_of(self, table: Table) -> int:
+        known = self.known.get(table.fullname)
+        if known is not None:
+            return known.id
+        return max((*(captured.id for captured in self.known.values()), *self.numbers.values()), default=0) + 1
 
     def _look(self, tables: Iterable[CapturedTable]) -> None:
         """Find where changes may have been missed, whichever application wants the tables."""
@@ -124,9 +181,8 @@ class _Installing:
     def _see_to(self, table: Table) -> bool:
         """Capture a table. Return False if the database has no such table."""
         known = self.known.get(table.fullname)
-        before = known or CapturedTable(
-            max((captured.id for captured in self.known.values()), default=0) + 1, table.fullname
-        )
+        number = self._number_of(table) if table.fullname not in self.numbers else self.numbers[table.fullname]
+        before = known or CapturedTable(number, table.fullname, routes=self.routes.get(number, ()))
         plan = self._plan(before, table)
         if plan is None:
             return False
@@ -137,7 +193,8 @@ class _Installing:
         return True
 
     def _plan(self, captured: CapturedTable, table: Table) -> CapturePlan | None:
-        return self.capture.plan(captured, self.application, table, self.shown.get(captured.id, CatalogState()))
+        state = self.shown.get(captured.id, CatalogState())
+        return self.capture.plan(captured, self.application, table, state, is_journaled=self.is_journaled)
 
     def _make(self, before: CapturedTable, table: Table, *, is_new: bool) -> None:
         """Install the triggers that are needed once the table is locked."""
@@ -201,6 +258,7 @@ def _row(captured: CapturedTable) -> dict[str, Any]:
         "installed": None if captured.installed is None else captured.installed.to_json(),
         "marks": None if captured.marks is None else _written(captured.marks),
         "fingerprint": captured.fingerprint,
+        "journaled": json.dumps(captured.journaled, ensure_ascii=False),
     }
 
 

@@ -4,16 +4,19 @@ from collections import defaultdict
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from functools import partial
 
-from sqlalchemy import ColumnElement, Connection, Table, delete, select, update
+from sqlalchemy import ColumnElement, Connection, delete, select, update
 from sqlalchemy.exc import DBAPIError
 
 from afterwork.clock import Clock
 from afterwork.derived.capture import install as capture
 from afterwork.derived.cause import Cause, cause_text, missed_changes
+from afterwork.derived.inversion.plans import capture_needs
 from afterwork.derived.queue.due_queue import UNCLAIMED
 from afterwork.derived.queue.registry import after_all_runs, made_of
 from afterwork.events import Events, Missed
+from afterwork.model.inspection import ModelInfo
 from afterwork.store.caches.tables import cache as caches
 from afterwork.store.caches.tables import derivation as derivations
 from afterwork.store.caches.tables import due as dues
@@ -21,6 +24,7 @@ from afterwork.store.database import Database
 from afterwork.store.dialects import capture_on, entries_of, manifest_store_of
 from afterwork.store.journal.continuity import Interruption
 from afterwork.store.journal.entries import Entries
+from afterwork.store.journal.route_spec import forget_touches
 from afterwork.store.journal.tables import journal, recent
 
 REPAIR = Cause("hand", who="repair")
@@ -31,14 +35,14 @@ def to_repair(entries: Entries) -> Sequence[str]:
     return (*entries.to_install, *entries.to_change_code)
 
 
-def install(
-    database: Database, connection: Connection, application: str, tables: Sequence[Table], now: datetime
-) -> list[str]:
+def install(database: Database, connection: Connection, application: str, model: ModelInfo, now: datetime) -> list[str]:
     """Install or update what an application needs, in the open transaction. Return a line for each step.
 
     Where changes may have been missed, the caches that read these tables run again.
     """
-    done = capture.install(connection, application, tables)
+    derivations = model.derivations.values()
+    tables = model.tables if derivations else []
+    done = capture.install(connection, application, tables, partial(capture_needs, connection, derivations))
     lines = [*done.lines, *manifest_store_of(database.dialect).prepare(connection)]
     for statement in entries_of(database.dialect).to_change_code if done.gaps else ():
         connection.exec_driver_sql(statement)
@@ -80,6 +84,7 @@ def again(database: Database, connection: Connection, numbers: Iterable[int], no
     names = connection.execute(changed).scalars().all()
     claimed = dues.c.derivation.in_(ids), dues.c.claim.is_not(None)
     connection.execute(update(dues).where(*claimed).values(UNCLAIMED))
+    forget_touches(connection, names)  # those of before may be in another form, and all objects will be touched
     database.wake_all(connection)
     return sorted(names)
 

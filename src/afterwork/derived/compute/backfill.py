@@ -4,6 +4,7 @@ New objects come by the journal, and first. The progress of a backfill is a row 
 crash where it was.
 """
 
+import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
@@ -20,7 +21,7 @@ from afterwork.derived.tracking.class_extent import unreachable_keys
 from afterwork.store.caches.tables import cache as caches
 from afterwork.store.caches.tables import derivation as derivations
 from afterwork.store.caches.tables import due as dues
-from afterwork.store.dialects import key_walk_of
+from afterwork.store.dialects import key_walk_of, refresh_of
 
 CHUNK_SIZE = 1000
 """Objects that one step adds."""
@@ -40,7 +41,7 @@ class Backfill:
             row, table = known[derivation.id], derivation.table.id
             if row.root_table_id != table:
                 connection.execute(update(derivations).where(c.id == derivation.id).values(root_table_id=table))
-            if row.checksum != derivation.declaration.checksum:
+            if row.checksum != derivation.checksum:
                 self._begin(connection, derivation, now)
             elif self.matcher.cache_rows.forget_unnamed(connection, derivation):
                 self.matcher.registry.restart_backfill(connection, derivation)  # newer code may name those objects
@@ -59,6 +60,8 @@ class Backfill:
             ).one_or_none()
             if row is None:
                 return False
+            if derivation.plan is not None:
+                return self._touch(connection, derivation, row.backfill_position, row.backfill_done)
             keys, last = key_walk_of(connection, derivation.table).chunk(row.backfill_position, CHUNK_SIZE)
             progress: Mapping[str, object]
             if keys:
@@ -71,8 +74,21 @@ class Backfill:
             connection.execute(update(derivations).where(c.id == derivation.id).values(progress))
         return bool(keys)
 
+    def _touch(self, connection: Connection, derivation: RegisteredDerivation, position: str | None, done: int) -> bool:
+        """Touch the next objects of a derivation that is refreshed in sets."""
+        assert derivation.plan is not None
+        if position is None:
+            self.matcher.cache_rows.forget_all(connection, derivation)  # what was set aside is tried again
+        refresh = refresh_of(derivation.plan, self.matcher.dialect.name)
+        chunk = refresh.touch_chunk(connection, _position(position), refresh.max_objects)
+        progress: Mapping[str, object] = {"backfilled": True, "gap": None}
+        if chunk.count:
+            progress = {"backfill_position": json.dumps(chunk.position), "backfill_done": done + chunk.count}
+        connection.execute(update(derivations).where(derivations.c.id == derivation.id).values(progress))
+        return bool(chunk.count)
+
     def _begin(self, connection: Connection, derivation: RegisteredDerivation, now: datetime) -> None:
-        c, checksum = derivations.c, derivation.declaration.checksum
+        c, checksum = derivations.c, derivation.checksum
         count_all = select(func.count()).select_from(derivation.objects.keys.subquery())
         total = connection.execute(count_all).scalar_one()
         connection.commit()
@@ -85,6 +101,8 @@ class Backfill:
             )
             if connection.execute(start.values(backfill_position=None, backfilled=False, backfill_done=0)).rowcount:
                 self.matcher.due_queue.release_all(connection, derivation.id)
+                if derivation.plan is not None:
+                    self.matcher.cache_rows.forget_all(connection, derivation)
 
     def _add(
         self, connection: Connection, derivation: RegisteredDerivation, keys: Sequence[Any], mark: BackfillMark
@@ -114,3 +132,7 @@ class Backfill:
             numbers = {row.root: row.id for row in rows[start : start + CHUNK_SIZE]}
             existing = derivation.existing(connection, numbers)
             self.matcher.cache_rows.drop(connection, [numbers[root] for root in numbers if root not in existing])
+
+
+def _position(text: str | None) -> list[Any] | None:
+    return None if text is None else json.loads(text)

@@ -7,6 +7,7 @@ from functools import cached_property
 from typing import Any
 
 from sqlalchemy import Connection, Dialect, select
+from sqlalchemy.exc import DBAPIError
 from sqlalchemy.orm import InstanceState, QueryableAttribute, Session
 from sqlalchemy.orm.attributes import instance_state, set_committed_value
 
@@ -24,12 +25,14 @@ from afterwork.errors import BadRequest, CircularCaches
 from afterwork.model.derivation import MemberDerivation
 from afterwork.model.external_id import external_id
 from afterwork.model.inspection import inspect_model
+from afterwork.model.key import is_one_of
 from afterwork.saving.later import session as session_of
 from afterwork.settings import Settings
 from afterwork.store.caches.tables import cache as caches
 from afterwork.store.caches.tables import derivation as derivations
 from afterwork.store.caches.tables import due as dues
-from afterwork.store.dialects import database_of
+from afterwork.store.dialects import database_of, refresh_of
+from afterwork.store.journal.refresh import is_any_touched, is_touched
 
 MAX_CACHES_OF_ROW = 100
 """Derived members whose caches may be looked up by the row that they write to."""
@@ -95,6 +98,8 @@ class _Inquiry:
 
         As always, it has a session of its own, so that it finds nothing on its objects that others have left there.
         """
+        if self._is_in_sets(derivation, external_id(obj)):
+            return checked(cache.column, cache.name, self._in_sets(derivation, external_id(obj)).value)
         name = f"{derivation.name} of {external_id(obj)}"
         if name in self._going_on:
             raise CircularCaches([*self._going_on[self._going_on.index(name) :], name])
@@ -116,8 +121,36 @@ class _Inquiry:
         return column.come_back(self.connection, fit)
 
     def is_stale(self, derivation: RegisteredDerivation, root: str) -> bool:
+        if self._is_in_sets(derivation, root):
+            return self._differs(derivation, root)
         numbers = self.matcher.cache_rows.numbers(self.connection, derivation, [root])
-        return root not in numbers or self._is_stale(numbers[root])
+        return root not in numbers or self._is_stale(numbers[root]) or self._leads_to(derivation, root)
+
+    def _is_in_sets(self, derivation: RegisteredDerivation, root: str) -> bool:
+        """Return whether an object's value is refreshed in sets, and was not set aside."""
+        return derivation.plan is not None and not self.matcher.cache_rows.numbers(self.connection, derivation, [root])
+
+    def _in_sets(self, derivation: RegisteredDerivation, root: str) -> Any:
+        """Return what the database computes for an object, whatever is stored."""
+        assert derivation.plan is not None
+        refresh = refresh_of(derivation.plan, self._dialect.name)
+        query = refresh.from_scratch(is_one_of(derivation.plan.key, [derivation.key_of(root)]))
+        with self.connection.begin_nested():  # if it fails, the transaction goes on
+            return self.connection.execute(query).one()
+
+    def _differs(self, derivation: RegisteredDerivation, root: str) -> bool:
+        """Return whether what the database computes is not what is stored. What can't be computed is out of date."""
+        try:
+            return bool(self._in_sets(derivation, root).differs)
+        except DBAPIError as error:
+            if self.matcher.database.is_its_own(error):
+                raise
+            return True
+
+    def _leads_to(self, derivation: RegisteredDerivation, root: str) -> bool:
+        """Return whether a touch leads to an object that was set aside."""
+        plan = derivation.plan
+        return plan is not None and is_touched(self.connection, plan, derivation.key_of(root))
 
     def _is_stale(self, number: int) -> bool:
         if number not in self._known:
@@ -169,6 +202,7 @@ class _Inquiry:
             registry = self.matcher.registry
             self._derivations[derivation.id] = (
                 self._has_due(derivation)
+                or self._has_touches(derivation)
                 or any(registry.knows(derivation.id, [pattern]) for pattern in self._touched_patterns)
                 or any(registry.reads(derivation, feeder) and self._may_be_stale(feeder) for feeder in registry)
             )
@@ -178,6 +212,9 @@ class _Inquiry:
         due = select(dues.c.derivation).where(dues.c.derivation == derivation.id, dues.c.since.is_not(None))
         unfinished = select(derivations.c.id).where(derivations.c.id == derivation.id, ~derivations.c.backfilled)
         return self.connection.execute(due.union_all(unfinished).limit(1)).first() is not None
+
+    def _has_touches(self, derivation: RegisteredDerivation) -> bool:
+        return derivation.plan is not None and is_any_touched(self.connection, derivation.plan.routes)
 
     def _is_any_stale(self, derivation: RegisteredDerivation, roots: Iterable[str]) -> bool:
         return any(self.is_stale(derivation, root) for root in roots)

@@ -19,9 +19,12 @@ from afterwork.derived.queue.due_cache import ClaimedBatch, ClaimedCache
 from afterwork.derived.queue.registered_derivation import RegisteredDerivation
 from afterwork.jobs.run import text_of
 from afterwork.model.derivation import ViewModelDerivation
+from afterwork.model.external_id import root_id
 from afterwork.store.caches.tables import cache as caches
 from afterwork.store.caches.tables import derivation as derivations
 from afterwork.store.caches.tables import due as dues
+from afterwork.store.journal.refresh import RefreshPlan
+from afterwork.store.journal.tables import touch as touches
 
 BATCH_SIZE = 100
 
@@ -94,18 +97,44 @@ class Verifier:
     def _batches(
         self, connection: Connection, derivation: RegisteredDerivation, sample: int | None
     ) -> Iterator[ClaimedBatch]:
+        rows = self._fresh(connection, derivation, sample)
+        connection.commit()
+        for start in range(0, len(rows), BATCH_SIZE):
+            claimed = [
+                ClaimedCache(number, root, None, 0, "", None, 0, 0, True)
+                for number, root in rows[start : start + BATCH_SIZE]
+            ]
+            yield ClaimedBatch(NO_CLAIM, derivation, claimed)
+
+    def _fresh(
+        self, connection: Connection, derivation: RegisteredDerivation, sample: int | None
+    ) -> Sequence[tuple[int, str]]:
+        """Return the caches that are not due to run, each with a number and its root."""
+        if derivation.plan is not None:
+            return self._untouched(connection, derivation, derivation.plan, sample)
         c = caches.c
         fresh = select(c.id, c.root).where(c.derivation == derivation.id, c.computed.is_not(None), c.error.is_(None))
         fresh = fresh.where(c.id.not_in(select(dues.c.cache).where(dues.c.since.is_not(None))))
         if sample is not None:
-            rows = connection.execute(fresh.order_by(func.random()).limit(sample)).all()
+            rows = connection.execute(fresh.order_by(func.random()).limit(sample))
         else:
-            rows = connection.execute(fresh.order_by(c.id)).all()
-        connection.commit()
-        for start in range(0, len(rows), BATCH_SIZE):
-            batch = rows[start : start + BATCH_SIZE]
-            claimed = [ClaimedCache(row.id, row.root, None, 0, "", None, 0, 0, True) for row in batch]
-            yield ClaimedBatch(NO_CLAIM, derivation, claimed)
+            rows = connection.execute(fresh.order_by(c.id))
+        return [(row.id, row.root) for row in rows]
+
+    def _untouched(
+        self, connection: Connection, derivation: RegisteredDerivation, plan: RefreshPlan, sample: int | None
+    ) -> Sequence[tuple[int, str]]:
+        """Return the objects of a derivation that is refreshed in sets, but for those that are touched or failed."""
+        keys = select(*plan.key)
+        keys = keys if sample is None else keys.order_by(func.random()).limit(sample)
+        failed = select(caches.c.root).where(caches.c.derivation == derivation.id)
+        left_out = set(connection.execute(failed).scalars())
+        mapper = derivation.declaration.root
+        for way in plan.ways:
+            query = way.roots(touches).where(touches.c.route == way.route)
+            left_out |= {root_id(mapper, tuple(key)) for key in connection.execute(query)}
+        roots = [root_id(mapper, tuple(key)) for key in connection.execute(keys)]
+        return [(number, root) for number, root in enumerate(roots, 1) if root not in left_out]
 
     def _verify(self, connection: Connection, batch: ClaimedBatch) -> list[StoredDifference]:
         number = batch.derivation.id

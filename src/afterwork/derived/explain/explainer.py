@@ -12,9 +12,18 @@ from sqlalchemy import inspect as state_of
 from sqlalchemy.orm import ColumnProperty, CompositeProperty, InstanceState, RelationshipDirection, RelationshipProperty
 
 from afterwork.derived.cause import Cause, read_cause
+from afterwork.derived.explain.in_sets import SetExplainer
 from afterwork.derived.explain.transitions import PossibleTransition
 from afterwork.derived.manifest.read_patterns import patterns_in
-from afterwork.derived.manifest.reads import QueryRead, ReadPattern, Reads, RowRead, pattern_number, read_key
+from afterwork.derived.manifest.reads import (
+    QueryRead,
+    ReadPattern,
+    Reads,
+    RowRead,
+    pattern_number,
+    read_key,
+    row_number,
+)
 from afterwork.derived.matching.matcher import Matcher
 from afterwork.derived.queue.due_cache import shown_due
 from afterwork.derived.queue.registered_derivation import RegisteredDerivation
@@ -22,6 +31,7 @@ from afterwork.errors import BadRequest, NoCacheYet
 from afterwork.model.external_id import external_id, placeholder_id
 from afterwork.store.caches.tables import cache as caches
 from afterwork.store.caches.tables import due as dues
+from afterwork.store.journal.refresh import RefreshPlan
 from afterwork.store.journal.tracked_table import TrackedTable, joined
 from afterwork.store.journal.values import BAD_VALUE, key_of, text_of
 
@@ -29,6 +39,10 @@ State = Literal["fresh", "stale", "running", "failed", "never run"]
 
 MAX_READERS = 10_000
 """Most caches that `impact` follows."""
+
+
+ASIDE = "it could not be made right together with others"
+"""The reason why a value runs alone whose derivation is refreshed in sets."""
 
 
 @dataclass(frozen=True)
@@ -87,6 +101,8 @@ class Explanation(CacheLine):
     reads: tuple[ReadGroup, ...]
     stands_in: str | None = None
     steps: tuple[PossibleTransition, ...] = ()
+    is_in_sets: bool = False
+    why_not_in_sets: str | None = None
 
     def __str__(self) -> str:
         lines = [f"{self.name} of {self.root_id} is {self.state}."]
@@ -103,7 +119,12 @@ class Explanation(CacheLine):
             lines.append(f"  It failed: {self.error}")
             again = "" if self.due is None else f" at {self.due}, or"
             lines.append(f"  It is tried again{again} when something that it read changes.")
-        lines += [f"  It read {group.count:,} × {group.what}" for group in self.reads]
+        if self.is_in_sets:
+            lines.append("  It is refreshed in sets: its query leads from each change to the objects that it touches.")
+        if self.why_not_in_sets is not None:
+            lines.append(f"  It is not refreshed in sets, since {self.why_not_in_sets}.")
+        verb = "reads" if self.is_in_sets else "read"
+        lines += [f"  It {verb} {group.count:,} × {group.what}" for group in self.reads]
         return "\n".join(lines)
 
 
@@ -122,16 +143,42 @@ class Explainer:
 
     matcher: Matcher
 
+    @property
+    def in_sets(self) -> SetExplainer:
+        """Return the explainer of values that are refreshed in sets."""
+        return SetExplainer(self.matcher)
+
     def explain(self, connection: Connection, derivation: RegisteredDerivation, root: str) -> Explanation:
         """Return all that is known of a cache. Raises `BadRequest` if the object has none."""
         c, d = caches.c, dues.c
         row = connection.execute(
             select(*STANDING).outerjoin(dues, d.cache == c.id).where(c.derivation == derivation.id, c.root == root)
         ).one_or_none()
+        if row is None and derivation.plan is not None:
+            return self._refreshed(connection, derivation, derivation.plan, root)
         if row is None:
             raise NoCacheYet(root, derivation.name)
-        groups = tuple(self._groups(connection, row.id))
-        return Explanation(**vars(line_of(row)), name=derivation.name, reads=groups)
+        groups = tuple(self._in_groups(pattern for pattern, _ in self.reads(connection, derivation, root)))
+        return Explanation(
+            **vars(line_of(row)),
+            name=derivation.name,
+            reads=groups,
+            why_not_in_sets=derivation.why_not_in_sets if derivation.plan is None else ASIDE,
+        )
+
+    def _refreshed(
+        self, connection: Connection, derivation: RegisteredDerivation, plan: RefreshPlan, root: str
+    ) -> Explanation:
+        """Return what can be told of a value that is refreshed in sets: what it is now, and what it reads."""
+        key = derivation.key_of(root)
+        value = self.in_sets.value(connection, plan, key)
+        if value is None:
+            raise NoCacheYet(root, derivation.name)
+        state: State = "stale" if value.differs else "fresh"
+        cause = self.in_sets.cause(connection, derivation, plan, key) if value.differs else None
+        groups = self._in_groups(pattern for pattern, _ in self.reads(connection, derivation, root))
+        line = CacheLine(root, state, 0, None, None, None, cause, None, None)
+        return Explanation(**vars(line), name=derivation.name, reads=tuple(groups), is_in_sets=True)
 
     def explain_object(self, connection: Connection, derivation: RegisteredDerivation, obj: object) -> Explanation:
         """Return the same for an object, which may have a key that no external id can be made of."""
@@ -152,32 +199,44 @@ class Explainer:
         """Return up to `limit` caches that directly read what caches of a derivation write."""
         read_keys = [key for root in roots for key in self._keys_of_result(derivation, root)]
         known = self.matcher.registry.by_id
-        return [
-            Reader(known[number].name, root, None)
-            for _, number, root in self._readers(connection, read_keys, limit)
-            if number in known
-        ]
+        readers = list(self._manifest_readers(connection, read_keys, limit))
+        for root in roots:
+            readers += self.in_sets.readers_of_result(connection, derivation, root, limit)
+        unique = dict.fromkeys((number, root) for number, root in readers if number in known)
+        return [Reader(known[number].name, root, None) for number, root in unique][:limit]
 
     def impact(self, connection: Connection, obj: object, member: str, limit: int = MAX_READERS) -> list[Reader]:
         """Return up to `limit` caches that a change of a member makes stale, also through others, nearest first."""
-        readers: dict[int, Reader] = {}
-        touched = list(self._keys_of_member(obj, _without_class(obj, member)))
-        todo = [(number, None) for number in self._readers(connection, touched, limit)]
+        readers: dict[tuple[int, str], Reader] = {}
+        name = _without_class(obj, member)
+        first = [*self._manifest_readers(connection, self._keys_of_member(obj, name), limit)]
+        first += self.in_sets.readers_of_member(connection, obj, name, limit)
+        todo: list[tuple[tuple[int, str], str | None]] = [(reader, None) for reader in first]
         while todo and len(readers) < limit:
-            (number, derivation, root), through = todo.pop(0)
+            (derivation, root), through = todo.pop(0)
             known = self.matcher.registry.by_id.get(derivation)
-            if number in readers or known is None:
+            if (derivation, root) in readers or known is None:
                 continue
-            readers[number] = Reader(known.name, root, through)
-            onward = self._readers(connection, list(self._keys_of_result(known, root)), limit)
-            todo += [(reader, f"{known.name} of {root}") for reader in onward]  # type: ignore[misc]
+            readers[derivation, root] = Reader(known.name, root, through)
+            onward = [*self._manifest_readers(connection, self._keys_of_result(known, root), limit)]
+            onward += self.in_sets.readers_of_result(connection, known, root, limit)
+            todo += [(reader, f"{known.name} of {root}") for reader in onward]
         return list(readers.values())
 
-    def _groups(self, connection: Connection, cache: int) -> Iterator[ReadGroup]:
-        read_keys = self.matcher.manifest_store.read_keys(connection, [cache]).get(cache, ())
-        counts = Counter(map(pattern_number, read_keys))
-        for number, count in counts.most_common():
-            yield ReadGroup(self._words(self.matcher.patterns.pattern(number)), count)
+    def reads(
+        self, connection: Connection, derivation: RegisteredDerivation, root: str
+    ) -> list[tuple[ReadPattern, int | None]]:
+        """Return the reads of a cache, with the keys that are whole numbers."""
+        numbers = self.matcher.cache_rows.numbers(connection, derivation, [root])
+        if root not in numbers and derivation.plan is not None:
+            reads = self.in_sets.reads(connection, derivation, derivation.plan, derivation.key_of(root))
+            return [(pattern, row_number(read_key(0, key))) for pattern, key in patterns_in(reads)]
+        read_keys = self.matcher.manifest_store.read_keys(connection, list(numbers.values())).get(numbers[root], ())
+        return [(self.matcher.patterns.pattern(pattern_number(key)), row_number(key)) for key in read_keys]
+
+    def _in_groups(self, patterns: Iterable[ReadPattern]) -> Iterator[ReadGroup]:
+        for pattern, count in Counter(patterns).most_common():
+            yield ReadGroup(self._words(pattern), count)
 
     def words(self, reads: Reads) -> Iterator[str]:
         """Yield each kind of read in words, with its count if that is more than one."""
@@ -199,6 +258,12 @@ class Explainer:
 
     def _readers(self, connection: Connection, read_keys: Sequence[int], limit: int) -> list[tuple[int, int, str]]:
         return self.matcher.manifest_store.readers(connection, read_keys, limit) if read_keys else []
+
+    def _manifest_readers(
+        self, connection: Connection, read_keys: Iterable[int], limit: int
+    ) -> Iterator[tuple[int, str]]:
+        for _, derivation, root in self._readers(connection, list(read_keys), limit):
+            yield derivation, root
 
     def _keys_of_result(self, derivation: RegisteredDerivation, root: str) -> Iterator[int]:
         if derivation.target_column is None or derivation.target is None:

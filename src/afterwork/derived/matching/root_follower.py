@@ -33,6 +33,8 @@ class RootFollower:
         for change in changes:
             by_table[change.table_id].append(change)
         for derivation in self.registry:
+            if derivation.plan is not None:
+                continue  # its objects have no rows of their own
             if _is_emptied(derivation, by_table):
                 self.cache_rows.forget_all(connection, derivation)
                 self.registry.restart_backfill(connection, derivation)

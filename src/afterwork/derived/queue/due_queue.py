@@ -17,6 +17,7 @@ from afterwork.derived.queue.due_cache import (
     StoredRun,
 )
 from afterwork.errors import BadRequest, ClaimLost, NoCacheYet
+from afterwork.model.external_id import ExternalId
 from afterwork.model.utc_datetime import UtcDateTime
 from afterwork.store.caches.tables import BLOCKED
 from afterwork.store.caches.tables import cache as caches
@@ -24,6 +25,8 @@ from afterwork.store.caches.tables import derivation as derivations
 from afterwork.store.caches.tables import due as dues
 from afterwork.store.dialects import cache_statements_of
 from afterwork.store.direct import Direct
+from afterwork.store.journal.tables import route as routes
+from afterwork.store.journal.tables import touch
 
 UNCLAIMED = {"claim": None, "server": None, "claimed_at": None, "stored": False}
 """The columns of a cache that nobody has claimed."""
@@ -86,7 +89,7 @@ class DueQueue:
             "limit": request.limit,
             "by": request.server,
             "as_claim": request.claim,
-            "code": request.derivation.declaration.checksum,
+            "code": request.derivation.checksum,
         }
         rows = self._statements.claim(connection, values)
         return ClaimedBatch(request.claim, request.derivation, [ClaimedCache(*row) for row in rows])
@@ -151,18 +154,31 @@ def _stored_run(row: Any) -> StoredRun:
     return StoredRun(row.cache, row.derivation, None, None if due is None else row.cause)
 
 
-def have_run(connection: Connection, name: str, root: str, who: str, now: datetime) -> None:
+def have_run(connection: Connection, name: str, root: ExternalId, who: str, now: datetime) -> None:
     """Mark a cache of an object as due now, in the transaction that is open. Until it has run, it keeps its value.
 
     Raises `NoCacheYet` if the object has no such cache, and `BadRequest` if it is running.
     """
     c, d = caches.c, dues.c
     query = select(c.id, c.derivation, d.claim).join(derivations, derivations.c.id == c.derivation)
-    query = query.outerjoin(dues, d.cache == c.id).where(derivations.c.name == name, c.root == root)
+    query = query.outerjoin(dues, d.cache == c.id).where(derivations.c.name == name, c.root == str(root))
     row = connection.execute(query).one_or_none()
+    if row is None and _touch(connection, name, root):
+        return
     if row is None:
-        raise NoCacheYet(root, name)
+        raise NoCacheYet(str(root), name)
     if row.claim is not None:
         raise BadRequest(f"{name} of {root} runs just now. Ask again if that was not enough.")
     cause = cause_text(Cause("hand", moment=now, who=who))
     DueQueue(connection.dialect.name).mark(connection, [DueMark(row.id, row.derivation, now, now, cause)])
+
+
+def _touch(connection: Connection, name: str, root: ExternalId) -> bool:
+    """Touch an object whose value is refreshed in sets. Return False if the derivation is none of these."""
+    own = select(routes.c.id).where(routes.c.derivation == name, routes.c.role == "own").limit(1)
+    route = connection.execute(own).scalar()
+    if route is not None:
+        as_text = connection.dialect.name == "postgresql"
+        values = {f"v{place}": str(part) if as_text else part for place, part in enumerate(root.key, 1)}
+        connection.execute(touch.insert().values(route=route, **values))
+    return route is not None

@@ -12,6 +12,7 @@ from afterwork.derived.tracking.class_extent import ClassExtent
 from afterwork.errors import MalformedExternalId, UnnamedObject, shown
 from afterwork.model.derivation import Derivation, MemberDerivation
 from afterwork.model.external_id import parse, placeholder_id, root_id
+from afterwork.store.journal.refresh import RefreshPlan
 from afterwork.store.journal.tracked_table import TrackedTable
 from afterwork.store.journal.values import is_written_otherwise
 
@@ -22,7 +23,8 @@ class RegisteredDerivation:
 
     `table` is the tracked table of its roots, `target` the one that its values are stored in (None if it is no derived
     member), `objects` are those that have a cache of it. `state` is what a machine writes, in the form of
-    `target_column`.
+    `target_column`. With a `plan`, the database refreshes its values in sets, and no object has a row of its own;
+    `why_not_in_sets` is the reason why one with a SQL side has none.
     """
 
     id: int
@@ -31,6 +33,15 @@ class RegisteredDerivation:
     target: TrackedTable | None
     objects: ClassExtent
     state: tuple[int, int] | None = None
+    plan: RefreshPlan | None = None
+    why_not_in_sets: str | None = None
+
+    @property
+    def checksum(self) -> str:
+        """A text that changes when the code does, or the way in which values are kept right."""
+        if self.plan is None:
+            return self.declaration.checksum
+        return f"{self.declaration.checksum} in sets by {sorted(self.plan.routes)}"
 
     @property
     def name(self) -> str:

@@ -8,6 +8,7 @@ from typing import Any
 from sqlalchemy import ColumnElement, Connection, func, select, update
 from sqlalchemy.exc import IntegrityError
 
+from afterwork.derived.inversion.plans import refresh_plans
 from afterwork.derived.manifest.read_patterns import ReadPatterns
 from afterwork.derived.queue.derivation_order import DerivationOrder
 from afterwork.derived.queue.registered_derivation import RegisteredDerivation
@@ -18,6 +19,8 @@ from afterwork.store.caches.tables import cache as caches
 from afterwork.store.caches.tables import derivation as derivations
 from afterwork.store.caches.tables import read_pattern as read_patterns
 from afterwork.store.caches.tables import use as uses
+from afterwork.store.journal.refresh import RefreshPlan
+from afterwork.store.journal.tables import route as routes
 from afterwork.store.journal.tracked_table import TrackedTable, TrackedTables
 
 
@@ -30,7 +33,7 @@ class DerivationRegistry:
     def __init__(
         self,
         connection: Connection,
-        declared: Iterable[Derivation],
+        declared: Sequence[Derivation],
         tables: TrackedTables,
         patterns: ReadPatterns,
         on_left: Callable[[str], None],
@@ -87,6 +90,9 @@ class DerivationRegistry:
         if written is None:
             return False
         table_id, column = written
+        if reader.plan is not None:
+            table = self._patterns.table(table_id)
+            return table is not None and any(map(reader.plan.reads, map(table.column, table.names(column))))
         patterns = map(self._patterns.pattern, self._uses[reader.id])
         return any(pattern.table_id == table_id and self._patterns.mask(pattern) & column for pattern in patterns)
 
@@ -126,7 +132,7 @@ class DerivationRegistry:
         self.mine = {
             number: derivation
             for number, derivation in self.by_id.items()
-            if derivation.declaration.checksum == codes[number].checksum
+            if derivation.checksum == codes[number].checksum
         }
         for number in before.keys() - self.mine.keys():
             self._on_left(before[number].name)
@@ -168,9 +174,10 @@ def register(connection: Connection, declared: Iterable[Derivation]) -> None:
 
 
 def _registered(
-    connection: Connection, declared: Iterable[Derivation], tables: TrackedTables
+    connection: Connection, declared: Sequence[Derivation], tables: TrackedTables
 ) -> Mapping[int, RegisteredDerivation]:
     numbers = {row.name: row.id for row in connection.execute(select(derivations.c.name, derivations.c.id))}
+    plans = refresh_plans(connection, declared, tables)
     return {
         number: RegisteredDerivation(
             number,
@@ -179,6 +186,8 @@ def _registered(
             _target(derivation, tables),
             ClassExtent(derivation.root, tables),
             _state(derivation, tables),
+            plan if isinstance(plan := plans.get(derivation.name), RefreshPlan) else None,
+            plan if isinstance(plan, str) else None,
         )
         for derivation in declared
         if (number := numbers.get(derivation.name)) is not None and (table := tables.of(derivation.table)) is not None
@@ -211,7 +220,8 @@ def made_of(connection: Connection, table_id: int) -> Sequence[int]:
     """Return the numbers of derivations that ever read a tracked table, or whose objects are, or may be, in it."""
     c = derivations.c
     has_roots = c.root_table_id.is_(None) | (c.root_table_id == table_id)
-    return connection.execute(select(c.id).where(c.id.in_(_using(table_id)) | has_roots)).scalars().all()
+    has_route = c.name.in_(select(routes.c.derivation).where(routes.c.table_id == table_id))
+    return connection.execute(select(c.id).where(c.id.in_(_using(table_id)) | has_roots | has_route)).scalars().all()
 
 
 def _using(table_id: int) -> Any:

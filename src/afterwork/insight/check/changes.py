@@ -6,10 +6,12 @@ from datetime import timedelta
 
 from sqlalchemy import Connection, Table, func, select
 
+from afterwork.derived.capture.install import JOURNAL
+from afterwork.derived.inversion.plans import CaptureNeeds, capture_needs
 from afterwork.insight.check.finding import INSTALL, CheckContext, Finding
 from afterwork.store.dialects import capture_on
 from afterwork.store.journal import tables as own
-from afterwork.store.journal.capture import CapturedTable, CapturePlan, capturable, captured_tables
+from afterwork.store.journal.capture import CapturedTable, CapturePlan, capturable, captured_tables, load
 from afterwork.store.journal.change import moment_of
 from afterwork.store.journal.continuity import CatalogState, reasons
 
@@ -77,7 +79,9 @@ class CaptureProblem:
     advice: str
 
 
-def problems(connection: Connection, application: str, tables: Sequence[Table]) -> list[CaptureProblem]:
+def problems(
+    connection: Connection, application: str, tables: Sequence[Table], needs: CaptureNeeds = JOURNAL
+) -> list[CaptureProblem]:
     """Return the problems with the capture of these tables; [] if each of their changes is captured."""
     capture, known = capture_on(connection), captured_tables(connection)
     shown = capture.catalog_states()
@@ -85,11 +89,16 @@ def problems(connection: Connection, application: str, tables: Sequence[Table]) 
     for table in capturable(tables):
         captured = known.get(table.fullname, CapturedTable(0, table.fullname))
         state = shown.get(captured.id, CatalogState())
-        plan = capture.plan(captured, application, table, state)
+        plan = capture.plan(captured, application, table, state, is_journaled=needs.is_journaled)
         problems_of_all += [
             CaptureProblem(table.fullname, what, advice) for what, advice in _problems(captured, plan, state)
         ]
-    return problems_of_all
+    installed = {route.spec for captured in known.values() for route in captured.routes}
+    missing = dict.fromkeys((spec.table, spec.derivation) for spec in needs.routes if spec not in installed)
+    return problems_of_all + [
+        CaptureProblem(table, f"does not tell {derivation} of its changes yet", INSTALL_AGAIN)
+        for table, derivation in missing
+    ]
 
 
 def _problems(captured: CapturedTable, plan: CapturePlan | None, shown: CatalogState) -> Iterator[tuple[str, str]]:
@@ -119,7 +128,9 @@ def look_at_capture(scene: CheckContext) -> Iterator[Finding]:
     """Yield the problems of the triggers that capture changes."""
     if not scene.model.derivations:
         return
-    faults = problems(scene.connection, scene.model.contract.table.fullname, scene.model.tables)
+    tables = load(scene.connection, scene.model.tables)
+    needs = capture_needs(scene.connection, list(scene.model.derivations.values()), tables)
+    faults = problems(scene.connection, scene.model.contract.table.fullname, scene.model.tables, needs)
     for problem in faults:
         yield Finding(f"capture on {problem.table}: {problem.what}", False, problem.advice)
     if not faults:

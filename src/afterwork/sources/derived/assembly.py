@@ -17,6 +17,7 @@ from afterwork.derived.compute.calculators import Calculators
 from afterwork.derived.compute.inline import InlineRecomputation
 from afterwork.derived.compute.next_runs import CommitCheck
 from afterwork.derived.compute.python_calculator import PythonCalculator, calculation_of
+from afterwork.derived.compute.refresher import Refresher
 from afterwork.derived.compute.result_store import ResultStore
 from afterwork.derived.compute.results import RunOf
 from afterwork.derived.compute.root_visibility import RootReads
@@ -38,6 +39,7 @@ from afterwork.model.derivation import MemberDerivation
 from afterwork.model.inspection import ModelInfo
 from afterwork.sources.derived.batch_runner import BatchRunner
 from afterwork.sources.derived.source import ClaimingRunner, DerivedSource
+from afterwork.store.journal.capture import not_journaled
 
 
 def derived_source(context: SourceContext, installation: uuid.UUID, connection: Connection) -> DerivedSource | None:
@@ -48,13 +50,13 @@ def derived_source(context: SourceContext, installation: uuid.UUID, connection: 
     register(connection, model.derivations.values())
     instrument(model.classes.values())
     matcher = matcher_of(context.database, model, connection, events)
-    _check_captured(model, matcher)
+    _check_captured(connection, model, matcher)
     tracking = _Tracking.of(model, matcher, context.clock)
     sql = _sql_calculators(matcher, tracking, events)
     matcher = replace(matcher, rereads=lambda change: any(calculator.rereads(change) for calculator in sql.values()))
     run_of = partial(cache_run, installation)
     calculators = Calculators(_python_calculators(matcher, tracking, run_of), sql)
-    source = _Assembly(matcher, tracking, calculators, run_of).source(context)
+    source = _Assembly(matcher, tracking, calculators, run_of, installation).source(context)
     source.backfill.begin(connection, context.clock.now())
     return source
 
@@ -91,6 +93,7 @@ class _Assembly:
     tracking: _Tracking
     calculators: Calculators
     run_of: RunOf
+    installation: uuid.UUID
 
     def source(self, context: SourceContext) -> DerivedSource:
         matcher, clock, quarantine = self.matcher, context.clock, context.quarantine
@@ -112,6 +115,7 @@ class _Assembly:
             ContinuityProof(matcher.database, clock, context.events),
             quarantine,
             clock,
+            Refresher.of(matcher, clock, self.installation),
         )
 
     def _batch_runner(
@@ -135,11 +139,16 @@ class _Assembly:
         )
 
 
-def _check_captured(model: ModelInfo, matcher: Matcher) -> None:
+def _check_captured(connection: Connection, model: ModelInfo, matcher: Matcher) -> None:
+    """Raise `NotCaptured` if changes go unnoticed that the model's caches may depend on."""
     missing = [cache for cache in model.derivations.values() if matcher.patterns.tables.of(cache.table) is None]
     if missing:
         tables = sorted({cache.table.fullname for cache in missing})
         raise NotCaptured([cache.name for cache in missing], tables)
+    with_manifests = [derivation.name for derivation in matcher.registry if derivation.plan is None]
+    names = {table.table.fullname for table in matcher.patterns.tables}.intersection(not_journaled(connection))
+    if with_manifests and names:
+        raise NotCaptured(with_manifests, sorted(names))
 
 
 def _python_calculators(matcher: Matcher, tracking: _Tracking, run_of: RunOf) -> Mapping[int, PythonCalculator]:

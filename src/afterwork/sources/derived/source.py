@@ -7,6 +7,7 @@ In quarantine, caches are claimed one at a time, and the claim is the trace.
 
 import uuid
 from collections.abc import Collection, Generator, Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from itertools import count
@@ -19,7 +20,8 @@ from afterwork.derived.compute.backfill import Backfill
 from afterwork.derived.compute.calculators import Calculators
 from afterwork.derived.compute.inline import InlineRecomputation, InlineStep
 from afterwork.derived.compute.next_runs import CommitCheck
-from afterwork.derived.compute.result_store import ResultStore
+from afterwork.derived.compute.refresher import Refresher, RefreshStep
+from afterwork.derived.compute.result_store import LOCKED_PAUSE, ResultStore
 from afterwork.derived.matching.matcher import Matcher
 from afterwork.derived.queue.cache_schedule import BackfillStep, CacheSchedule, QueueState, ReleaseStep, RunStep
 from afterwork.derived.queue.due_cache import CacheClaimRequest, ClaimedBatch, DueSummary
@@ -28,6 +30,7 @@ from afterwork.jobs.quarantine import CACHES, Loss, Quarantine, given_up
 from afterwork.jobs.source import Due, OwnWork, Peers, RunOutcomes, Source, WorkerHandle
 from afterwork.sources.derived.batch_runner import BatchRunner
 from afterwork.store import suspects
+from afterwork.store.journal.route_spec import forget_unknown_touches
 from afterwork.store.routing import routing_of
 from afterwork.store.suspects import key_of
 
@@ -103,6 +106,21 @@ MAX_INLINE_STEPS = 20
 DERIVED = OwnWork("derived")
 
 
+@dataclass
+class RefreshPause:
+    """The pause of refreshing while all objects that are left have rows that somebody else has locked."""
+
+    until: datetime | None = None
+
+    def begin(self, now: datetime) -> None:
+        """Pause for a moment."""
+        self.until = now + LOCKED_PAUSE
+
+    def is_over(self, now: datetime) -> bool:
+        """Return whether refreshing may go on."""
+        return self.until is None or now >= self.until
+
+
 @dataclass(frozen=True)
 class DerivedSource(Source):
     own = DERIVED
@@ -117,18 +135,22 @@ class DerivedSource(Source):
     continuity: ContinuityProof
     quarantine: Quarantine
     clock: Clock
+    refresher: Refresher
     schedule: CacheSchedule = field(default_factory=CacheSchedule)
+    pause: RefreshPause = field(default_factory=RefreshPause)
 
     def due(self, connection: Connection, now: datetime) -> Due:
         """Return whether something is due now, and when something will be."""
         if not routing_of(self.matcher.database.settings).does("caches"):
             return Due()
-        if not self.matcher.entries.is_empty(connection):
+        is_touched = self.refresher.is_touched(connection)
+        if not self.matcher.entries.is_empty(connection) or (is_touched and self.pause.is_over(now)):
             return Due({DERIVED: [0]})
         state = self._state(connection, now)
         if self.schedule.next(state) is not None:
             return Due({DERIVED: [0]})
-        next_due = state.next_due
+        due_times = [state.next_due, self.pause.until if is_touched else None]
+        next_due = min(filter(None, due_times), default=None)
         return Due({}, None if next_due is None else max(next_due, now + CONTENDED_POLL))
 
     def check(self, connection: Connection) -> timedelta | None:
@@ -165,6 +187,7 @@ class DerivedSource(Source):
 
     def _work(self, connection: Connection, worker: WorkerHandle) -> Iterator[RunOutcomes]:
         for number in count(1):
+            yield from self._refresh(connection)
             yield from self._take_changes(connection)
             if number % BATCHES_PER_CLEANUP == 0:  # there may always be something due
                 self._forget_changes(connection)
@@ -182,6 +205,28 @@ class DerivedSource(Source):
                     break
         self._forget_changes(connection)
 
+    def _refresh(self, connection: Connection) -> Iterator[RunOutcomes]:
+        """Refresh what is said as a query: all of it, unless changes keep coming."""
+        for _ in range(MAX_INLINE_STEPS):
+            is_touched = self.pause.is_over(self.clock.now()) and self.refresher.is_touched(connection)
+            connection.commit()
+            if not is_touched:
+                break
+            step = self._refresh_step(connection)
+            if step.ran:
+                yield step.ran
+            if step.is_blocked:
+                self.pause.begin(self.clock.now())
+            if step.is_blocked or not step.more:
+                break
+
+    def _refresh_step(self, connection: Connection) -> RefreshStep:
+        """Refresh once. In quarantine, each object runs alone, since a refresh leaves no trace."""
+        if self.quarantine.tries_alone(CACHES):
+            return self.refresher.set_all_aside(connection)
+        with self._noticing_loss(connection):
+            return self.matcher.database.again_if_outdated(lambda: self.refresher.refresh(connection))
+
     def _take_changes(self, connection: Connection) -> Iterator[RunOutcomes]:
         """Take changes, and recompute quick ones inline: all of them, unless they keep coming."""
         for _ in range(MAX_INLINE_STEPS):
@@ -195,8 +240,13 @@ class DerivedSource(Source):
         """Take changes once. In quarantine, caches are only marked, since inline recomputation leaves no trace."""
         if self.quarantine.tries_alone(CACHES):
             return self.inline.take_and_mark(connection)
-        try:
+        with self._noticing_loss(connection):
             return self.inline.take(connection)
+
+    @contextmanager
+    def _noticing_loss(self, connection: Connection) -> Iterator[None]:
+        try:
+            yield
         except BaseException as error:
             database = self.matcher.database
             if database.has_lost(connection, error):
@@ -207,6 +257,7 @@ class DerivedSource(Source):
         """Drop the changes that were kept for calculations that have ended."""
         with self.matcher.database.transaction(connection):
             self.matcher.entries.forget(connection)
+            forget_unknown_touches(connection)
 
     def _state(self, connection: Connection, now: datetime) -> QueueState:
         registry = self.matcher.registry
@@ -218,7 +269,7 @@ class DerivedSource(Source):
         """Return the waiting caches of this server's derivations; servers with another model run the rest."""
         registry = self.matcher.registry
         summaries = {summary.derivation: summary for summary in self.matcher.due_queue.summaries(connection)}
-        if any(mine.declaration.checksum != summaries[number].checksum for number, mine in registry.mine.items()):
+        if any(mine.checksum != summaries[number].checksum for number, mine in registry.mine.items()):
             registry.load(connection)
         connection.commit()
         return {number: summary for number, summary in summaries.items() if number in registry.mine}

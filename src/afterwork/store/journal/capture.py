@@ -9,6 +9,7 @@ from sqlalchemy import Connection, Table, select
 
 from afterwork.store.journal import tables as own
 from afterwork.store.journal.continuity import CatalogMark, CatalogState, Marks
+from afterwork.store.journal.route_spec import NumberedRoute, routes_by_table
 from afterwork.store.journal.text_forms import Forms, forms_of
 from afterwork.store.journal.tracked_table import NumberedColumns, TrackedTable, TrackedTables
 from afterwork.store.journal.values import captured_columns, is_unwatched, is_valued
@@ -39,8 +40,8 @@ class CaptureDefinition:
 @dataclass(frozen=True)
 class CapturedTable:
     """A row of `afterwork_tracked_table`. `installed` is None if the table is not captured now; `wanted` has the
-    columns that each application wants of it; `marks` are those of its last inspection. An older Afterwork wrote
-    neither marks nor forms: they are None."""
+    columns that each application wants of it; `marks` are those of its last inspection; `routes` begin with its
+    rows. An older Afterwork wrote neither marks nor forms: they are None."""
 
     id: int
     name: str
@@ -51,10 +52,18 @@ class CapturedTable:
     marks: Marks | None = None
     fingerprint: str | None = None
     forms: Forms | None = None
+    routes: Sequence[NumberedRoute] = ()
+    journaled: tuple[str, ...] = ()
 
-    def wanted_by(self, application: str, table: Table, forms: Forms) -> "CapturedTable":
+    @property
+    def is_journaled(self) -> bool:
+        """Return whether any application needs its changes in the journal."""
+        return bool(self.journaled)
+
+    def wanted_by(self, application: str, table: Table, forms: Forms, *, is_journaled: bool) -> "CapturedTable":
         """Return the table as an application's model declares it, with the columns' current forms. Existing columns
         keep their positions."""
+        others = tuple(name for name in self.journaled if name != application)
         columns = captured_columns(table)
         names = tuple(column.name for column in columns)
         return replace(
@@ -63,6 +72,7 @@ class CapturedTable:
             valued=_more(self.valued, [column.name for column in columns if is_valued(column, forms)]),
             forms={**(self.forms or {}), **forms},
             wanted={**self.wanted, application: names},
+            journaled=(*others, application) if is_journaled else others,
         )
 
     def is_written_alike(self, before: "CapturedTable") -> bool:
@@ -72,7 +82,8 @@ class CapturedTable:
 
     def wanted_by_others(self, application: str) -> "CapturedTable":
         """Return the table without the columns that an application has wanted."""
-        return replace(self, wanted={name: columns for name, columns in self.wanted.items() if name != application})
+        wanted = {name: columns for name, columns in self.wanted.items() if name != application}
+        return replace(self, wanted=wanted, journaled=tuple(name for name in self.journaled if name != application))
 
 
 @dataclass(frozen=True)
@@ -185,13 +196,16 @@ class Capture(ABC):
     def has_changed(self) -> bool:
         """Return whether any captured table differs from its remembered state. One statement asks for all of them."""
 
-    def plan(self, captured: CapturedTable, application: str, table: Table, state: CatalogState) -> CapturePlan | None:
+    def plan(
+        self, captured: CapturedTable, application: str, table: Table, state: CatalogState, *, is_journaled: bool
+    ) -> CapturePlan | None:
         """Return the plan for a table; None if the table does not exist."""
         present = self.columns(table)
         if present is None:
             return None
         before = captured
-        captured = before.wanted_by(application, table, forms_of(self.forms(table), self.dialect.name))
+        forms = forms_of(self.forms(table), self.dialect.name)
+        captured = before.wanted_by(application, table, forms, is_journaled=is_journaled)
         wanted = {name for names in captured.wanted.values() for name in names}
         columns = tuple(name for name in captured.columns if name in wanted and name in present)
         lost = tuple(name for name in captured.wanted[application] if name not in present)
@@ -209,6 +223,12 @@ def load(connection: Connection, tables: Sequence[Table]) -> TrackedTables:
         for table in capturable(tables)
         if (captured := known.get(table.fullname)) is not None and captured.installed is not None
     )
+
+
+def not_journaled(connection: Connection) -> list[str]:
+    """Return the names of the captured tables whose changes are not in the journal."""
+    known = captured_tables(connection).values()
+    return sorted(captured.name for captured in known if captured.installed is not None and not captured.is_journaled)
 
 
 def columns_of_all(connection: Connection) -> dict[int, NumberedColumns]:
@@ -229,6 +249,7 @@ def _is_capturable(table: Table) -> bool:
 def captured_tables(connection: Connection) -> dict[str, CapturedTable]:
     """Return all tables that are or were captured, by name."""
     rows = connection.execute(select(own.tracked_table).order_by(own.tracked_table.c.id))
+    routes = routes_by_table(connection)
     return {
         row.name: CapturedTable(
             row.id,
@@ -240,6 +261,8 @@ def captured_tables(connection: Connection) -> dict[str, CapturedTable]:
             None if row.marks is None else _marks(row.marks),
             row.fingerprint,
             None if row.forms is None else forms_of(json.loads(row.forms), connection.dialect.name),
+            routes.get(row.id, ()),
+            tuple(json.loads(row.journaled or row.wanted or "[]")),  # an older Afterwork wrote everything down
         )
         for row in rows
     }

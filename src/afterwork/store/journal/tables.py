@@ -7,15 +7,18 @@ from sqlalchemy import (
     ARRAY,
     CHAR,
     BigInteger,
+    Boolean,
     Column,
     DateTime,
     Dialect,
     Identity,
+    Index,
     Integer,
     PrimaryKeyConstraint,
     SmallInteger,
     Table,
     Text,
+    false,
 )
 from sqlalchemy.types import UserDefinedType
 
@@ -41,6 +44,18 @@ class Xid8Type(UserDefinedType[int]):
         return lambda value: None if value is None else int(value)
 
 
+class TouchValueType(UserDefinedType[Any]):
+    """A value in a touch: a text on PostgreSQL, and on SQLite the value itself, which no affinity converts."""
+
+    cache_ok = True
+
+    def __init__(self, name: str = "text") -> None:
+        self.name = name
+
+    def get_col_spec(self, **_: Any) -> str:
+        return self.name
+
+
 XID8 = Xid8Type().with_variant(BigInteger(), "sqlite")
 
 _Image = ARRAY(Text).with_variant(Text(), "sqlite")
@@ -59,13 +74,15 @@ tracked_table = Table(
     Column("relation", Text),
     Column("marks", Text),
     Column("fingerprint", Text),
+    Column("journaled", Text),
 )
 """The tracked tables and the numbers of their columns. `columns` lists them in the order of their bits, `valued` in the
 order of their values; both are JSON lists that only ever grow. `forms` is a JSON object with the names of the columns'
 text forms (`store/journal/text_forms.py`), null if an older Afterwork wrote the row. `installed` is the definition of
 the capture, null once the table is no longer tracked. `wanted` has the columns that each application wants; an
 application is known by its table of tickets. `marks` is the state of the table when it was last inspected,
-`fingerprint` one value for all of these, and `relation` the name that PostgreSQL finds the table by."""
+`fingerprint` one value for all of these, and `relation` the name that PostgreSQL finds the table by. `journaled` is a
+JSON list of the applications that need its changes in the journal; the others need only touches."""
 
 journal = Table(
     "afterwork_journal",
@@ -93,6 +110,9 @@ recent = Table(
 )
 """Changes taken out of the journal that a running computation may still need."""
 
+MAX_TOUCH_COLUMNS = 6
+"""The maximum number of columns whose values a touch holds."""
+
 replaced = Table(
     "afterwork_replaced",
     metadata,
@@ -101,6 +121,38 @@ replaced = Table(
     Column("key", BigInteger),
     Column("key_text", Text),
     Column("old", Text),
+    Column("route", Integer),
+    *(Column(f"v{number}", TouchValueType("")) for number in range(1, MAX_TOUCH_COLUMNS + 1)),
     info={"only": "sqlite"},
 )
-"""The rows that conflict with one that is being written. SQLite fires no trigger for rows that it replaces."""
+"""The rows that conflict with one that is being written, and what they would touch, each with its `route`. SQLite fires
+no trigger for rows that it replaces."""
+
+route = Table(
+    "afterwork_route",
+    metadata,
+    Column("id", Integer, primary_key=True),
+    Column("application", Text, nullable=False),
+    Column("derivation", Text, nullable=False),
+    Column("table_id", SmallInteger, nullable=False),
+    Column("columns", Text, nullable=False),
+    Column("counting", Text, nullable=False),
+    Column("role", Text, nullable=False),
+    sqlite_autoincrement=True,  # the number of a dropped route is never given to another
+)
+"""The ways from changed rows back to the objects of a set-based derivation. `columns` are those of a row that the way
+goes by, `counting` those whose change counts; both are JSON lists. The `role` is that of `RouteSpec`."""
+
+_TouchValue = TouchValueType().with_variant(TouchValueType(""), "sqlite")
+
+touch = Table(
+    "afterwork_touch",
+    metadata,
+    Column("route", Integer, nullable=False),
+    Column("whole", Boolean, nullable=False, server_default=false()),
+    *(Column(f"v{number}", _TouchValue) for number in range(1, MAX_TOUCH_COLUMNS + 1)),
+)
+"""The touches of changes: for each changed row and route, the values of the route's columns. With `whole`, any row
+of the route's table may have changed."""
+
+Index("afterwork_touch_values", touch.c.route, touch.c.v1, info={"only": "sqlite"}).ddl_if(dialect="sqlite")

@@ -1,11 +1,6 @@
 """The text of the functions that the triggers on PostgreSQL execute.
 
-The form of the entries that they write is in `store/journal/change.py`. PostgreSQL gives a trigger an update's rows
-before and after as two tables. They are paired by their keys, which is fastest, or by their positions, since both
-tables are in the same order. Positions serve rows without a key, and keys that are equal to PostgreSQL but not to a
-calculation. They also serve tables whose rows a cascade may change again within the same statement: all versions of a
-row are in the tables then. Nothing would be lost if the order ever differed: whatever the pairs are, those that differ
-include everything that was removed and everything that is new.
+The form of the entries that they write is in `store/journal/change.py`.
 """
 
 from collections.abc import Iterable
@@ -15,68 +10,8 @@ from functools import cached_property
 from afterwork.store.journal.change import ADDED, MOVED
 from afterwork.store.journal.tracked_table import EVERY_COLUMN
 from afterwork.store.postgresql.capture_rows import TransitionRows
-
-PLACE = "row_number() OVER () AS place"
-
-
-@dataclass(frozen=True)
-class ByKey:
-    """Pairs rows before (o) and after (n) by their keys."""
-
-    rows: TransitionRows
-
-    more = ()
-    """The expressions that a row needs beside its columns."""
-    is_other = "false"
-    """The condition that the two rows of a pair have different keys."""
-
-    @property
-    def on(self) -> str:
-        """Return the condition that two rows are a pair."""
-        columns = (self.rows.columns[self.rows.places[name]] for name in self.rows.key)
-        sides = ((column, f"c{self.rows.places[column.name]}") for column in columns)
-        return " AND ".join(
-            f"{column.compared(f'o.{name}')} = {column.compared(f'n.{name}')}" for column, name in sides
-        )
-
-    def is_missing(self, side: str) -> str:
-        """Return the condition that a side has no row."""
-        return f"{side}.c{self.rows.places[self.rows.key[0]]} IS NULL"
-
-
-@dataclass(frozen=True)
-class ByPlace:
-    """Pairs them by their positions."""
-
-    rows: TransitionRows
-
-    more = (PLACE,)
-    on = "o.place = n.place"
-
-    def is_missing(self, side: str) -> str:
-        return f"{side}.place IS NULL"
-
-    @property
-    def is_other(self) -> str:
-        return any_of(differing(self.rows, self.rows.key)) if self.rows.key else "true"
-
-
-Pairing = ByKey | ByPlace
-
-
-def pairing_of(rows: TransitionRows, *, has_cascades: bool) -> Pairing:
-    """Return the fastest pairing that reports all changes of these rows."""
-    is_exact = all(rows.columns[rows.places[name]].is_exact for name in rows.key)
-    return ByKey(rows) if rows.key and is_exact and not has_cascades else ByPlace(rows)
-
-
-def differing(rows: TransitionRows, names: Iterable[str]) -> list[str]:
-    """Return, for each of these columns, the condition that it differs within a pair."""
-    return [rows.columns[place].differs(f"o.c{place}", f"n.c{place}") for place in map(rows.places.__getitem__, names)]
-
-
-def any_of(conditions: Iterable[str]) -> str:
-    return f"({' OR '.join(conditions) or 'false'})"
+from afterwork.store.postgresql.row_pairs import Pairing, any_of, differing
+from afterwork.store.postgresql.touch_source import TouchBlock
 
 
 @dataclass(frozen=True)
@@ -151,6 +86,11 @@ class TriggerFunction:
 
     def function(self) -> str:
         """Return the whole body. Each session keeps the plans of its statements."""
+        return self._journaling if self.rows.captured.is_journaled else self._touching
+
+    @property
+    def _journaling(self) -> str:
+        """Return the body that writes changes into the journal, and touches."""
         return f"""
 #variable_conflict use_column
 DECLARE
@@ -171,14 +111,49 @@ BEGIN
     GET DIAGNOSTICS afterwork_rows = ROW_COUNT;
     IF afterwork_rows = 0 THEN
         RETURN NULL;
+    END IF;{self._touches}{self.wake}    RETURN NULL;
+END """
+
+    @property
+    def _touches(self) -> str:
+        return TouchBlock(self.schema, self.rows, self.pairing, self.rows.captured.routes).block()
+
+    @property
+    def _touching(self) -> str:
+        """Return the body that writes only touches, for a table that no run with a manifest reads."""
+        if not self._touches:
+            return "\nBEGIN\n    RETURN NULL;\nEND "
+        return f"""
+#variable_conflict use_column
+DECLARE
+    afterwork_rows bigint;
+    afterwork_are_known boolean;
+BEGIN
+    IF TG_NARGS > 0 OR TG_OP = 'TRUNCATE' THEN
+        afterwork_rows := 1;
+    ELSIF TG_OP = 'INSERT' THEN
+        {self._look("afterwork_new")};
+    ELSE
+        {self._look("afterwork_old")};
+    END IF;
+    IF afterwork_rows = 0 THEN
+        RETURN NULL;
+    END IF;{self._touches}
+    GET DIAGNOSTICS afterwork_rows = ROW_COUNT;
+    IF afterwork_rows = 0 THEN
+        RETURN NULL;
     END IF;{self.wake}    RETURN NULL;
 END """
 
-    def _in_parts(self, source: str, insert: "Insert") -> str:
+    def _look(self, source: str) -> str:
+        """Return the statement that counts rows, up to one entry's, and tells whether their types are known."""
         known, rows = self.rows.are_known("r", self.schema), self.rows.of(source)
         few = f"SELECT {known} AS known FROM {rows} AS r LIMIT {self.rows_per_entry + 1}"
+        return f"SELECT count(*), bool_and(known) INTO afterwork_rows, afterwork_are_known FROM ({few}) AS few"
+
+    def _in_parts(self, source: str, insert: "Insert") -> str:
         return f"""
-        SELECT count(*), bool_and(known) INTO afterwork_rows, afterwork_are_known FROM ({few}) AS few;
+        {self._look(source)};
         IF afterwork_rows = 0 THEN
             RETURN NULL;
         ELSIF NOT afterwork_are_known THEN

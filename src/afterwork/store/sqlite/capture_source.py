@@ -16,6 +16,7 @@ from afterwork.store.journal.text_forms import Forms
 from afterwork.store.journal.tracked_table import EVERY_COLUMN, LAST_BIT, is_number
 from afterwork.store.journal.values import key_sql, quoted, value_sql
 from afterwork.store.sqlite.capture_marks import trigger_name
+from afterwork.store.sqlite.touch_source import TouchStatements
 from afterwork.store.sqlite.unique_keys import UniqueKey, any_of, joined_by
 
 NOW = "strftime('%Y-%m-%dT%H:%M:%fZ', 'now')"
@@ -52,7 +53,7 @@ class TriggerSource:
 
     def trigger(self, event: str) -> str:
         """Return the statement that creates the trigger for an event."""
-        condition, statements = {
+        condition, needed = {
             "inserting": self._inserting,
             "insert": self._insert,
             "updating": self._updating,
@@ -61,6 +62,7 @@ class TriggerSource:
             "delete": self._delete,
         }[event]()
         when = f" WHEN {condition}" if condition else ""
+        statements = needed or ["SELECT 1"]
         body = "".join(f"\n    {statement};" for statement in statements)
         return (
             f"CREATE TRIGGER {trigger_name(self.captured.id, event)} {EVENTS[event]} ON {self._table}"
@@ -68,56 +70,69 @@ class TriggerSource:
         )
 
     def _inserting(self) -> tuple[str, list[str]]:
-        return f"EXISTS (SELECT 1 FROM {self._table} AS t WHERE {self._collides})", [self._forget, self._note()]
+        collides = f"FROM {self._table} AS t WHERE {self._collides}"
+        return f"EXISTS (SELECT 1 {collides})", [self._forget, *self._note(collides)]
 
     def _insert(self) -> tuple[str, list[str]]:
         is_new = f"r.{self._row} IS {self._identity('NEW')}"
-        return "", [*self._replaced(is_new), self._write("I", EVERY_COLUMN, None, "NEW")]
+        written = self._write("I", EVERY_COLUMN, None, "NEW")
+        return "", [*self._replaced(is_new), *written, *self._touches.of_row("NEW")]
 
     def _updating(self) -> tuple[str, list[str]]:
         changed = self._differ(self._in_unique)
         other = f"{self._identity('t')} IS NOT {self._identity('OLD')}"
-        exists = f"EXISTS (SELECT 1 FROM {self._table} AS t WHERE ({self._collides}) AND {other})"
-        return f"({changed}) AND {exists}", [self._forget, self._note(f" AND {other}")]
+        collides = f"FROM {self._table} AS t WHERE ({self._collides}) AND {other}"
+        statements = [self._forget, *self._note(collides)]
+        return f"({changed}) AND EXISTS (SELECT 1 {collides})", statements
 
     def _update(self) -> tuple[str, list[str]]:
         if not self._key:
-            return "0", ["SELECT 1"]
-        changed = self._differ([*self.columns, *self._in_unique])
-        write = self._write("U", self._changed(), "OLD", "NEW", f" WHERE {self._changed()} <> 0")
-        return f"({changed}) AND NOT ({self._differ(self._key)})", [*self._replaced(self._is_moved), write]
+            return "0", []
+        columns = self.columns if self.captured.is_journaled else self._touches.counting
+        changed = self._differ([*columns, *self._in_unique])
+        written = self._write("U", self._changed(), "OLD", "NEW", f" WHERE {self._changed()} <> 0")
+        statements = [*self._replaced(self._is_moved), *written, *self._touches.of_update()]
+        return f"({changed}) AND NOT ({self._differ(self._key)})", statements
 
     def _move(self) -> tuple[str, list[str]]:
         """Return the trigger for a changed key, or for a table without one, whose rows can't be identified."""
         return self._differ(self._key or self.columns), [
             *self._leaving,
             *self._replaced(self._is_moved),
-            self._write("D", EVERY_COLUMN, "OLD", None),
-            self._write("I", EVERY_COLUMN, None, "NEW"),
+            *self._write("D", EVERY_COLUMN, "OLD", None),
+            *self._write("I", EVERY_COLUMN, None, "NEW"),
+            *self._touches.of_row("OLD"),
+            *self._touches.of_row("NEW"),
         ]
 
     def _delete(self) -> tuple[str, list[str]]:
-        return "", [*self._leaving, self._write("D", EVERY_COLUMN, "OLD", None)]
+        return "", [*self._leaving, *self._write("D", EVERY_COLUMN, "OLD", None), *self._touches.of_row("OLD")]
 
-    def _note(self, more: str = "") -> str:
+    @property
+    def _touches(self) -> TouchStatements:
+        return TouchStatements(self.captured.routes, self._differ)
+
+    def _note(self, source: str) -> list[str]:
+        """Note rows that may go: those of a source that calls them t."""
         number, key = self._keys("t")
-        row = f"t.{self.row_name}" if self.row_name else "NULL"
-        return (
-            "INSERT INTO afterwork_replaced (table_id, row, key, key_text, old)"
-            f" SELECT {self.captured.id}, {row}, {number}, {key}, {self._image('t')}"
-            f" FROM {self._table} AS t WHERE ({self._collides}){more}"
+        place = f"{self.captured.id}, {f't.{self.row_name}' if self.row_name else 'NULL'}, {number}, {key}"
+        note = (
+            f"INSERT INTO afterwork_replaced (table_id, row, key, key_text, old)"
+            f" SELECT {place}, {self._image('t')} {source}"
         )
+        return [*([note] if self.captured.is_journaled else []), *self._touches.of_replaced(place, source)]
 
     def _replaced(self, is_new: str) -> list[str]:
         """Journal which of the conflicting rows are gone."""
         if not self.unique:
             return []
         gone = f"NOT EXISTS (SELECT 1 FROM {self._table} AS t WHERE {self._identity('t')} IS r.{self._row})"
+        where = f"r.table_id = {self.captured.id} AND ({is_new} OR {gone})"
         write = (
             f"{INTO} SELECT {NOW}, {self.captured.id}, 'D', r.key, r.key_text, {EVERY_COLUMN}, r.old, NULL"
-            f" FROM afterwork_replaced AS r WHERE r.table_id = {self.captured.id} AND ({is_new} OR {gone})"
+            f" FROM afterwork_replaced AS r WHERE {where} AND r.route IS NULL"
         )
-        return [write, self._forget]
+        return [*([write] if self.captured.is_journaled else []), *self._touches.of_gone(where), self._forget]
 
     @property
     def _forget(self) -> str:
@@ -157,12 +172,14 @@ class TriggerSource:
         number, key = self._keys(prefix)
         return number if key == "NULL" else key
 
-    def _write(self, kind: str, columns: int | str, old: str | None, new: str | None, where: str = "") -> str:
+    def _write(self, kind: str, columns: int | str, old: str | None, new: str | None, where: str = "") -> list[str]:
+        """Return the statement that journals a change; none if nobody needs it."""
+        if not self.captured.is_journaled:
+            return []
         number, key = self._keys(new or old or "")
         before, after = (self._image(side) if side else "NULL" for side in (old, new))
-        return (
-            f"{INTO} SELECT {NOW}, {self.captured.id}, '{kind}', {number}, {key}, {columns}, {before}, {after}{where}"
-        )
+        values = f"{NOW}, {self.captured.id}, '{kind}', {number}, {key}, {columns}, {before}, {after}"
+        return [f"{INTO} SELECT {values}{where}"]
 
     @cached_property
     def _table(self) -> str:

@@ -10,7 +10,7 @@ from sqlalchemy import ColumnElement, Dialect, ScalarSelect, Select, bindparam, 
 from sqlalchemy.orm import Mapper
 
 from afterwork.derived.manifest.reads import Reads
-from afterwork.derived.tracking.query.flat_query import CannotFlatten, column_of
+from afterwork.derived.tracking.query.flat_query import CannotFlatten, FlatQuery, column_of
 from afterwork.derived.tracking.query.flatten import flatten
 from afterwork.derived.tracking.query.read_plan import ProvenanceQuery, ReadPlan, ReadStep, plan_for
 from afterwork.derived.tracking.query.step_reads import StepReads, add_branch_row
@@ -113,14 +113,19 @@ class SetBasedExpression:
             raise ValueError(plan)
         return plan
 
+    @property
+    def flat(self) -> FlatQuery:
+        """The expression as a flat query, whose first table ref is that of the root. Raises as `flatten` does."""
+        query = select(self.expression).select_from(self.root.local_table)
+        return flatten(query, self.tracked_tables, self.dialect, entities=False)
+
     @cached_property
     def _plan_or_reason(self) -> ReadPlan | str:
         name = self.root.class_.__name__
         if len(self.root.tables) != 1:
             return f"{name} has a row in more than one table"
-        query = select(self.expression).select_from(self.root.local_table)
         try:
-            flat = flatten(query, self.tracked_tables, self.dialect, entities=False)
+            flat = self.flat
         except CantTrack as error:
             return str(error)
         except CannotFlatten as error:

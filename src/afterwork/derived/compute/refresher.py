@@ -1,0 +1,184 @@
+"""Refresh the derived members of a model that are said as queries: in sets, feeders first, in one transaction.
+
+An object whose value can't be computed or written in its set is set aside: it gets a cache, which runs alone, fails or
+not, and is tried again when something changes that it has read.
+"""
+
+import uuid
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from sqlalchemy import Connection, Integer, bindparam, select
+from sqlalchemy.exc import DBAPIError
+
+from afterwork.clock import Clock
+from afterwork.derived.cause import Cause, cause_text
+from afterwork.derived.matching.matcher import Matcher
+from afterwork.derived.queue.due_cache import DueMark
+from afterwork.derived.queue.registered_derivation import RegisteredDerivation
+from afterwork.jobs.run import NO_LANE, Run, Succeeded
+from afterwork.jobs.source import RunOutcomes
+from afterwork.model.external_id import root_id
+from afterwork.store.caches.tables import cache as caches
+from afterwork.store.dialects import refresh_of
+from afterwork.store.direct import Direct
+from afterwork.store.journal.refresh import Key, Refreshed, SetRefresh, pending_touches
+from afterwork.store.journal.route_spec import forget_touches
+
+MAX_TRIES = 50
+"""The maximum number of steps of one transaction that looks for the objects that must be set aside."""
+
+_ASIDE = Direct(select(caches.c.root).where(caches.c.derivation == bindparam("of", type_=Integer())))
+
+
+@dataclass(frozen=True)
+class RefreshStep:
+    """The result of taking touches once. `more` says that others are left; `is_blocked`, that all of these lead to
+    rows that somebody else has locked."""
+
+    ran: RunOutcomes
+    more: bool
+    is_blocked: bool = False
+
+
+@dataclass(frozen=True)
+class Refresher:
+    """Refreshes derived members, in the order of `refreshes`: those that others read come first."""
+
+    matcher: Matcher
+    clock: Clock
+    installation: uuid.UUID
+    refreshes: Mapping[int, SetRefresh]
+
+    @classmethod
+    def of(cls, matcher: Matcher, clock: Clock, installation: uuid.UUID) -> "Refresher":
+        """Return the refresher of a matcher's derivations."""
+        plans = {derivation.id: derivation.plan for derivation in matcher.registry if derivation.plan is not None}
+        ordered = sorted(plans, key=lambda number: plans[number].place)
+        return cls(
+            matcher,
+            clock,
+            installation,
+            {number: refresh_of(plans[number], matcher.dialect.name) for number in ordered},
+        )
+
+    def is_touched(self, connection: Connection) -> bool:
+        """Return whether any object of the derivations that this server refreshes is touched."""
+        pending = pending_touches(connection)
+        return any(pending.count(connection, refresh.plan.routes) for _, refresh in self._mine)
+
+    def refresh(self, connection: Connection) -> RefreshStep:
+        """Take touches and refresh the objects that they lead to, of each derivation at most one step."""
+        database = self.matcher.database
+        try:
+            with database.transaction(connection, self.matcher.entries.to_take):
+                return self._together(connection)
+        except DBAPIError as error:
+            if database.is_its_own(error) or database.is_outdated(error):
+                raise
+        with database.transaction(connection, self.matcher.entries.to_take):
+            return self._carefully(connection)
+
+    def set_all_aside(self, connection: Connection) -> RefreshStep:
+        """Take touches, and let the objects that they lead to run alone, each with a trace."""
+        with self.matcher.database.transaction(connection, self.matcher.entries.to_take):
+            for derivation, refresh in self._touched(connection):
+                self._set_aside(connection, derivation, refresh.set_aside(connection, refresh.max_objects))
+        return RefreshStep([], more=True)
+
+    @property
+    def _mine(self) -> list[tuple[RegisteredDerivation, SetRefresh]]:
+        mine = self.matcher.registry.mine
+        return [(mine[number], refresh) for number, refresh in self.refreshes.items() if number in mine]
+
+    def _together(self, connection: Connection) -> RefreshStep:
+        runs: RunOutcomes = []
+        more = False
+        pending = pending_touches(connection)
+        for derivation, refresh in self._mine:
+            if count := pending.count(connection, refresh.plan.routes):
+                done = refresh.step(connection, count, refresh.max_objects)
+                runs += self._settled(connection, derivation, done)
+                more = more or bool(done.left)
+                if done.written:  # which may be what those to come read
+                    pending = pending_touches(connection)
+        return RefreshStep(runs, more, is_blocked=more and not runs)
+
+    def _carefully(self, connection: Connection) -> RefreshStep:
+        """Refresh in ever smaller sets where something fails, and set aside the objects that fail alone."""
+        runs: RunOutcomes = []
+        for derivation, refresh in self._touched(connection):
+            runs += self._bisected(connection, derivation, refresh)
+        return RefreshStep(runs, more=True)
+
+    def _touched(self, connection: Connection) -> Iterator[tuple[RegisteredDerivation, SetRefresh]]:
+        """Yield what has touches, all followed. Those of readers may be written while their feeders are refreshed."""
+        for derivation, refresh in self._mine:
+            if pending_touches(connection).count(connection, refresh.plan.routes):
+                self._gather(connection, derivation, refresh)
+                yield derivation, refresh
+
+    def _gather(self, connection: Connection, derivation: RegisteredDerivation, refresh: SetRefresh) -> None:
+        """Follow all touches. If any can't be read, as after a migration, all objects are touched in their place."""
+        try:
+            with self.matcher.database.part(connection):
+                refresh.gather(connection)
+        except DBAPIError as error:
+            if self.matcher.database.is_its_own(error):
+                raise
+            forget_touches(connection, [derivation.name])
+            self.matcher.registry.restart_backfill(connection, derivation)
+
+    def _bisected(
+        self, connection: Connection, derivation: RegisteredDerivation, refresh: SetRefresh
+    ) -> Iterator[tuple[Run, Any]]:
+        limit = refresh.max_objects
+        for _ in range(MAX_TRIES):
+            try:
+                with self.matcher.database.part(connection):
+                    done = refresh.step(connection, limit, limit)
+            except DBAPIError as error:
+                if self.matcher.database.is_not_the_jobs(error):
+                    raise
+                if limit == 1:
+                    self._set_aside(connection, derivation, refresh.set_aside(connection, 1))
+                limit = max(1, limit // 2)
+            else:
+                yield from self._settled(connection, derivation, done)
+                if not done.left:
+                    return
+                limit = min(refresh.max_objects, limit * 2)
+
+    def _settled(
+        self, connection: Connection, derivation: RegisteredDerivation, done: Refreshed
+    ) -> Iterator[tuple[Run, Any]]:
+        """Settle what a step has left: objects without a fitting value, or all that there are. Yield the runs."""
+        if done.whole:
+            self.matcher.registry.restart_backfill(connection, derivation)
+        if done.refused:
+            self._set_aside(connection, derivation, done.refused)
+        refused, mapper = set(done.refused), derivation.declaration.root
+        roots = [root_id(mapper, key) for key in done.objects if key not in refused]
+        self._forget_aside(connection, derivation, roots)
+        now = self.clock.now()
+        for root in roots:
+            source = self.installation, f"{derivation.name} {root} {now}"
+            yield Run(source, derivation.name, root, NO_LANE, 1, source="cache"), Succeeded(0.0)
+
+    def _forget_aside(self, connection: Connection, derivation: RegisteredDerivation, roots: Sequence[str]) -> None:
+        """Drop the caches of objects that were set aside and are right now."""
+        aside = _ASIDE.execute(connection, {"of": derivation.id})
+        back = {row[0] for row in aside}.intersection(roots)
+        if back:
+            rows = self.matcher.cache_rows
+            rows.drop(connection, list(rows.numbers(connection, derivation, sorted(back)).values()))
+
+    def _set_aside(self, connection: Connection, derivation: RegisteredDerivation, keys: Sequence[Key]) -> None:
+        """Give objects caches that run alone. They stay until a refresh succeeds."""
+        roots = [root_id(derivation.declaration.root, key) for key in keys]
+        rows, now, cause = self.matcher.cache_rows, self.clock.now(), cause_text(Cause("aside"))
+        rows.add(connection, derivation, roots, now)
+        numbers = rows.numbers(connection, derivation, roots).values()
+        marks = [DueMark(number, derivation.id, now, now, cause) for number in numbers]
+        self.matcher.due_queue.mark(connection, marks)

@@ -1,0 +1,210 @@
+"""Refresh derived members in the database: take touches, find the objects, compute, and write what differs."""
+
+from abc import ABC, abstractmethod
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Any, ClassVar
+
+from sqlalchemy import (
+    Column,
+    ColumnElement,
+    Connection,
+    FromClause,
+    Select,
+    Table,
+    column,
+    func,
+    literal,
+    literal_column,
+    select,
+    table,
+    type_coerce,
+)
+from sqlalchemy.types import TypeEngine
+
+from afterwork.store.direct import Direct
+from afterwork.store.journal import tables as own
+from afterwork.store.journal.route_spec import RouteSpec
+
+MAX_TOUCHES = 20_000
+"""The maximum number of touches that one step takes."""
+
+Key = tuple[Any, ...]
+"""A primary key, as the attributes have it."""
+
+
+@dataclass(frozen=True)
+class Way:
+    """The way from the touches of a route to objects: `roots` returns the query for the keys that touches lead to."""
+
+    route: int
+    spec: RouteSpec
+    roots: Callable[[FromClause], Select[Any]]
+
+
+@dataclass(frozen=True, eq=False)
+class RefreshPlan:
+    """A derived member to refresh: `value` computes `member` for each row of `table`.
+
+    `from_scratch` is the same value as an expression that reads no other derived member. `ways` has the ways of all
+    routes. `own` is the route from an object's own row, `overwritten` that from objects
+    whose value has been changed. `key_types` are those of the key in the database. Plans
+    are refreshed in the order of their places.
+    """
+
+    name: str
+    table: Table
+    member: Column[Any]
+    value: ColumnElement[Any]
+    from_scratch: ColumnElement[Any]
+    ways: Sequence[Way]
+    own: int
+    overwritten: int
+    key_types: Sequence[TypeEngine[Any]]
+    place: int
+
+    @property
+    def key(self) -> tuple[Column[Any], ...]:
+        """The primary key of the objects."""
+        return tuple(self.table.primary_key.columns)
+
+    @cached_property
+    def routes(self) -> frozenset[int]:
+        """The numbers of all its routes."""
+        return frozenset(way.route for way in self.ways)
+
+    def reads(self, column: Column[Any]) -> bool:
+        """Return whether the value is made of a column."""
+        specs = (way.spec for way in self.ways if way.spec.role != "overwritten")
+        return any(spec.table == column.table.fullname and column.name in spec.counting for spec in specs)
+
+    @cached_property
+    def bare(self) -> Any:
+        """The table without the defaults and other extras of the model."""
+        columns = (column(part.name, part.type) for part in (*self.key, self.member))
+        return table(self.table.name, *columns, schema=self.table.schema)
+
+
+@dataclass(frozen=True)
+class Refreshed:
+    """The result of a step: the keys of the objects that were computed, and how many of them were `written`.
+
+    `refused` are those whose value is null, or of another type than the member's, so that it was not written. `left`
+    objects were touched again for the next step, since their rows are locked or there were too many. `whole` says that
+    any object may be touched.
+    """
+
+    objects: Sequence[Key]
+    written: int
+    left: int
+    whole: bool
+    refused: Sequence[Key] = ()
+
+
+@dataclass(frozen=True)
+class TouchedChunk:
+    """A part of all objects, which was touched: how many there are, and the key of the last one as texts."""
+
+    count: int
+    position: Sequence[str] | None
+
+
+class SetRefresh(ABC):
+    """Refreshes one derived member in one kind of database, in the open transaction, which alone takes touches."""
+
+    max_objects: ClassVar[int]
+    """The maximum number of objects that one step should compute, since others wait for it."""
+
+    def __init__(self, plan: RefreshPlan) -> None:
+        self.plan = plan
+
+    @staticmethod
+    @abstractmethod
+    def as_kept(value: ColumnElement[Any], member: Column[Any]) -> ColumnElement[Any]:
+        """Return a value in the form in which the member keeps it, so that it can be compared."""
+
+    @staticmethod
+    @abstractmethod
+    def differs(stored: ColumnElement[Any], value: ColumnElement[Any], member: Column[Any]) -> ColumnElement[bool]:
+        """Return the condition that Python could tell a kept value from the stored one."""
+
+    def from_scratch(self, *where: ColumnElement[bool]) -> Select[Any]:
+        """Return the query for objects' keys, what is stored, what is right, and whether these differ."""
+        plan = self.plan
+        computed = select(*plan.key, plan.member.label("stored"), plan.from_scratch.label("computed"))
+        both = computed.select_from(plan.table).where(*where).subquery()
+        value = self.as_kept(both.c.computed, plan.member)
+        right = type_coerce(value, plan.member.type).label("value")
+        keys = (both.c[part.key] for part in plan.key)
+        differs = self.differs(both.c.stored, value, plan.member)
+        return select(*keys, both.c.stored, right, differs.label("differs"))
+
+    @abstractmethod
+    def step(self, connection: Connection, touches: int, limit: int) -> Refreshed:
+        """Refresh up to `limit` objects of the first touches, of which there are about `touches`."""
+
+    @abstractmethod
+    def gather(self, connection: Connection) -> None:
+        """Follow all touches to their objects, and touch these instead."""
+
+    @abstractmethod
+    def set_aside(self, connection: Connection, limit: int) -> Sequence[Key]:
+        """Drop the touches of the first objects that the next step would compute, and return their keys."""
+
+    @abstractmethod
+    def touch_chunk(self, connection: Connection, position: Sequence[str] | None, size: int) -> TouchedChunk:
+        """Touch the next objects after a position in the order of keys; None for the first ones."""
+
+    def touch(self, connection: Connection, keys: Sequence[Sequence[str]]) -> None:
+        """Touch the objects with these keys, as texts."""
+        names = [f"v{place}" for place, _ in enumerate(self.plan.key, 1)]
+        if keys:
+            rows = [{"route": self.plan.own, **dict(zip(names, key, strict=True))} for key in keys]
+            connection.execute(own.touch.insert(), rows)
+
+
+def is_of(routes: Iterable[int], column: ColumnElement[int] = own.touch.c.route) -> ColumnElement[bool]:
+    """Return the condition that a touch is one of these routes. The numbers stand in the statement itself, which is
+    sent straight to the driver."""
+    return column.in_([literal_column(str(route)) for route in sorted(routes)])
+
+
+_FIRST = select(own.touch.c.route).limit(MAX_TOUCHES).subquery()
+_PENDING = Direct(select(_FIRST.c.route, func.count()).group_by(_FIRST.c.route))
+
+
+@dataclass(frozen=True)
+class PendingTouches:
+    """The touches that wait, counted by route. Without `are_all`, they are only the first ones."""
+
+    counts: Mapping[int, int]
+    are_all: bool
+
+    def count(self, connection: Connection, routes: Collection[int]) -> int:
+        """Return about how many there are of these routes."""
+        known = sum(self.counts.get(route, 0) for route in routes)
+        if known or self.are_all:
+            return known
+        return MAX_TOUCHES if is_any_touched(connection, routes) else 0
+
+
+def pending_touches(connection: Connection) -> PendingTouches:
+    """Return the touches that wait, as far as one step would take them."""
+    counts = {row[0]: row[1] for row in _PENDING.execute(connection)}
+    return PendingTouches(counts, sum(counts.values()) < MAX_TOUCHES)
+
+
+def is_any_touched(connection: Connection, routes: Iterable[int]) -> bool:
+    """Return whether there are touches of any of these routes."""
+    return connection.execute(select(own.touch.c.route).where(is_of(routes)).limit(1)).first() is not None
+
+
+def is_touched(connection: Connection, plan: RefreshPlan, key: Key, *ways: Way) -> bool:
+    """Return whether a touch leads to an object, by one of these ways or, without any, by any."""
+    for way in ways or plan.ways:
+        roots = way.roots(own.touch).where(own.touch.c.route == way.route).subquery()
+        is_key = (part == literal(value, part.type) for part, value in zip(roots.c, key, strict=True))
+        if connection.execute(select(literal_column("1")).select_from(roots).where(*is_key).limit(1)).first():
+            return True
+    return False
