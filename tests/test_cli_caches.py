@@ -81,6 +81,8 @@ def test_caches_shows_how_each_is(shop: Trade, afterwork: Afterwork) -> None:
     lines = told(afterwork("caches")).splitlines()
     assert lines[0].split() == [
         "cache",
+        "kept",
+        "right",
         "fresh",
         "stale",
         "of",
@@ -94,10 +96,11 @@ def test_caches_shows_how_each_is(shop: Trade, afterwork: Afterwork) -> None:
         "stale",
         "by",
     ]
-    (order,) = [line.split() for line in lines if line.startswith("Order.total")]
-    assert order[1:5] == ["2", "0", "0", "3"]
-    assert order[6:] == ["yes", "Line.quantity"]
-    assert len(lines) == 1 + len(app.model.derivations)
+    order, why = [line.split() for line in lines if line.startswith("Order.total")]
+    assert order[1:8] == ["by", "its", "reads", "2", "0", "0", "3"]
+    assert order[9:] == ["yes", "Line.quantity"]
+    assert " ".join(why) == "Order.total is not refreshed in sets, since it has a LIMIT."
+    assert len(lines) == 2 + len(app.model.derivations)
 
 
 def test_caches_are_shown_as_json(shop: Trade, afterwork: Afterwork) -> None:
