@@ -5,7 +5,6 @@ from collections.abc import Mapping
 from contextlib import closing
 from typing import Any
 
-from hypothesis import HealthCheck, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, rule, run_state_machine_as_test
 from sqlalchemy import Connection, Engine, delete, insert, select, update
@@ -17,6 +16,7 @@ from afterwork.store.journal.refresh import RefreshPlan, pending_touches
 from afterwork.store.journal.tables import touch
 from tests.inversion.market import Base, Customer, Line, Order, Product, Region, app
 from tests.inversion.scene import rows_of
+from tests.properties.conftest import examples
 
 TABLES: list[Any] = [Region, Customer, Order, Product, Line]
 keys = st.integers(1, 4)
@@ -164,7 +164,5 @@ def test_each_object_whose_value_changes_is_touched_and_becomes_right(engine: En
     market = Market(engine)
     run_state_machine_as_test(
         type("Machine", (Writes,), {"market": market}),
-        settings=settings(
-            max_examples=6, stateful_step_count=8, deadline=None, suppress_health_check=list(HealthCheck)
-        ),
+        settings=examples(one_in=10),
     )
