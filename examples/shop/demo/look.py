@@ -8,7 +8,7 @@ from sqlalchemy import Engine, func, select
 from sqlalchemy.orm import Session
 
 from afterwork.store.caches.tables import due
-from afterwork.store.journal.tables import journal
+from afterwork.store.journal.tables import journal, touch
 from examples.shop import Customer, NumberSeries, Order, SysAsyncTicket, app
 from examples.shop.bookkeeping import Bookkeeping
 from examples.shop.demo.orders import standing
@@ -84,9 +84,9 @@ def unrested(engine: Engine) -> int:
     """Count the changes to be matched, and the caches that are stale or due within the next minute."""
     soon = due.c.since.is_not(None) | (due.c.due < _in_a_minute())
     dues = select(func.count()).select_from(due).where(soon)
-    changes = select(func.count()).select_from(journal)
+    changes, touches = (select(func.count()).select_from(table).scalar_subquery() for table in (journal, touch))
     with Session(engine) as session:
-        return session.scalar(select(dues.scalar_subquery() + changes.scalar_subquery())) or 0
+        return session.scalar(select(dues.scalar_subquery() + changes + touches)) or 0
 
 
 def _in_a_minute() -> datetime:

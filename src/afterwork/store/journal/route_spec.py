@@ -45,7 +45,7 @@ def routes_by_table(connection: Connection) -> Mapping[int, Sequence[NumberedRou
     routes: dict[int, list[NumberedRoute]] = defaultdict(list)
     rows = connection.execute(select(own.tracked_table.c.id, own.tracked_table.c.name))
     names = {row.id: row.name for row in rows}
-    known: set[RouteSpec] = set()
+    known: set[tuple[int, RouteSpec]] = set()  # a table that is new has no name here yet
     for row in connection.execute(select(own.route).order_by(own.route.c.id)):
         spec = RouteSpec(
             row.derivation,
@@ -54,8 +54,8 @@ def routes_by_table(connection: Connection) -> Mapping[int, Sequence[NumberedRou
             tuple(json.loads(row.columns)),
             tuple(json.loads(row.counting)),
         )
-        if spec not in known:
-            known.add(spec)
+        if (row.table_id, spec) not in known:
+            known.add((row.table_id, spec))
             routes[row.table_id].append(NumberedRoute(row.id, spec))
     return routes
 
