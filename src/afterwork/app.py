@@ -119,6 +119,7 @@ class Afterwork:
         except BaseException:
             if before is not None:
                 self._files[file] = load_again(before, self.base, model)
+                vars(self).pop("model", None)  # its declarations were made again
             raise
         vars(self).pop("model", None)
         return list(self._files[file].jobs)

@@ -1,12 +1,13 @@
 """Which way each value goes, and why: told by the command line and by `explain`. Both ways end at the same values."""
 
 from datetime import timedelta
+from typing import Any
 
 import pytest
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, rule, run_state_machine_as_test
 from sqlalchemy import Engine, delete, func, insert, select, text, update
-from sqlalchemy.orm import Session
+from sqlalchemy.orm import DeclarativeBase, Mapped, Session, mapped_column
 
 import afterwork as aw
 from afterwork.cli.caches import cache_lines
@@ -108,6 +109,54 @@ def test_a_model_that_comes_to_need_the_journal_is_not_served_before_it_is_insta
     assert any("does not tell Region.turnover of its changes yet" in finding.what for finding in findings)
     app.install(engine)
     app.run_until_idle(engine)
+
+
+def test_two_tables_with_the_same_columns_lead_to_a_value_each_by_its_own_route(engine: Engine) -> None:
+    class Own(DeclarativeBase): ...
+
+    class SysAsyncTicket(aw.AsyncTicket, Own): ...
+
+    class Received(Own):
+        __tablename__ = "received"
+        id: Mapped[int] = mapped_column(primary_key=True)
+        good_id: Mapped[int]
+        pieces: Mapped[int]
+
+    class Sold(Own):
+        __tablename__ = "sold"
+        id: Mapped[int] = mapped_column(primary_key=True)
+        good_id: Mapped[int]
+        pieces: Mapped[int]
+
+    class Good(Own):
+        __tablename__ = "good"
+        id: Mapped[int] = mapped_column(primary_key=True)
+        stock: Mapped[int] = mapped_column(default=0)
+
+        @aw.derived(stock)
+        def compute_stock(self) -> int:
+            raise NotImplementedError
+
+        @compute_stock.expression
+        def _stock(cls: Any) -> Any:
+            received, sold = (
+                select(func.coalesce(func.sum(rows.pieces), 0)).where(rows.good_id == cls.id).scalar_subquery()
+                for rows in (Received, Sold)
+            )
+            return received - sold
+
+    Own.metadata.create_all(engine)
+    app = aw.Afterwork(Own)
+    app.install(engine)
+    with Session(engine) as session, session.begin():
+        session.add_all([Good(id=1), Received(id=1, good_id=1, pieces=9), Sold(id=1, good_id=1, pieces=2)])
+    app.run_until_idle(engine)
+    for rows, stock in ((Sold, 6), (Received, 0)):
+        with engine.begin() as connection:
+            connection.execute(update(rows_of(rows)).values(pieces=3))
+        app.run_until_idle(engine)
+        with Session(engine) as session:
+            assert session.get_one(Good, 1).stock == stock
 
 
 class Writes(RuleBasedStateMachine):
