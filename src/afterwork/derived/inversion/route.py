@@ -97,9 +97,10 @@ class RouteFinder:
                 f"no equality leads from {table_ref.table.table.fullname} back to {self.root.table.table.fullname}"
             )
         clauses = list(self._applied(table_ref, path, usable))
-        columns = {name for clause in clauses for name in _columns_of(clause, table_ref.alias)}
+        # Those that link come first: they tell most rows apart, and touches are looked up by the first.
+        columns = tuple(dict.fromkeys(name for clause in clauses for name in _columns_of(clause, table_ref.alias)))
         counting = frozenset(table_ref.deciding | table_ref.valued)
-        return Route(table_ref, self.root, tuple(sorted(columns)), counting, path, tuple(clauses), self.touch_values)
+        return Route(table_ref, self.root, columns, counting, path, tuple(clauses), self.touch_values)
 
     def _applied(
         self, table_ref: TableRef, path: Sequence[TableRef], usable: Sequence[Condition]
