@@ -379,6 +379,15 @@ class NotGranted(AfterworkError):
         )
 
 
+class NotAtCommit(AfterworkError):
+    """A derived member is declared with `at="commit"`, and can't be computed by the transactions of writers."""
+
+    def __init__(self, name: str, why: str) -> None:
+        super().__init__(
+            f'{name} can\'t be computed at commit: {why}. Change its expression, or leave out at="commit".'
+        )
+
+
 class WrongSchema(AfterworkError):
     """The database has the tables of another version of Afterwork."""
 

@@ -3,7 +3,7 @@
 import functools
 from collections.abc import Callable
 from datetime import timedelta
-from typing import Any, Generic, Self, TypeVar, overload
+from typing import Any, Generic, Literal, Self, TypeVar, overload
 
 from sqlalchemy import Column
 from sqlalchemy.orm import Mapped, MappedColumn, Mapper
@@ -27,12 +27,17 @@ class Derived(Generic[Owner, Result]):
         member: object,
         when: WhenStale,
         timeout: timedelta | None = None,
+        at: Literal["commit"] | None = None,
     ) -> None:
         check_callable_alone(function, "@aw.derived")
-        self.timeout = checked_timeout(f"@aw.derived on {function.__qualname__}", timeout)
+        where = f"@aw.derived on {function.__qualname__}"
+        self.timeout = checked_timeout(where, timeout)
+        if at not in (None, "commit"):
+            raise BadDeclaration(f'{where}: at={at!r}. Give at="commit", or leave it out.')
         self.function = function
         self.name = function.__name__
         self.when = when
+        self.is_at_commit = at is not None
         self.in_sql: Callable[[type], Any] | None = None
         self._member = member
         functools.update_wrapper(self, function)  # type: ignore[arg-type]
@@ -104,6 +109,7 @@ def derived(
     priority: int | None = None,
     allow_oldness: timedelta = timedelta(0),
     timeout: timedelta | None = None,
+    at: Literal["commit"] | None = None,
 ) -> Callable[[Callable[[Owner], Result]], Derived[Owner, Result]]:
     """Mark a function of a class that computes one of its members. The server keeps the member up to date: it runs the
     function once for each object, records what it read, and runs it again when exactly that has changed.
@@ -115,8 +121,9 @@ def derived(
 
     `member` is a column of the class, or its name. `priority` and `allow_oldness` mean what they mean for `WhenStale`.
     A calculation that takes longer than `timeout` fails with `TimedOut`; None means the one of the server's settings,
-    or their `inside_limit`. The function must change nothing, and may read other derived members.
+    or their `inside_limit`. With `at="commit"`, the database computes a member with an expression in the transaction
+    that changes what it is made of. The function must change nothing, and may read other derived members.
     Raises `BadDeclaration` for a function that could never run, and a `timeout` that is no duration above zero.
     """
     when = WhenStale(priority=priority, allow_oldness=allow_oldness)
-    return lambda function: Derived(function, member, when, timeout)
+    return lambda function: Derived(function, member, when, timeout, at)

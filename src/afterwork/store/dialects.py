@@ -8,6 +8,7 @@ from afterwork.store.caches.manifests import ManifestStore
 from afterwork.store.caches.statements import CacheStatements, ColumnWriter
 from afterwork.store.database import Database
 from afterwork.store.journal.capture import Capture
+from afterwork.store.journal.commit_triggers import CommitTriggers
 from afterwork.store.journal.entries import Entries
 from afterwork.store.journal.key_walk import KeyWalk
 from afterwork.store.journal.refresh import RefreshPlan, SetRefresh
@@ -16,6 +17,7 @@ from afterwork.store.journal.tracked_table import TrackedTable
 from afterwork.store.locking import Locks
 from afterwork.store.postgresql.caches import PostgreSQLCacheStatements, PostgreSQLColumnWriter
 from afterwork.store.postgresql.capture import PostgreSQLCapture
+from afterwork.store.postgresql.commit_triggers import PostgreSQLCommitTriggers
 from afterwork.store.postgresql.entries import PostgreSQLEntries, PostgreSQLKeyWalk
 from afterwork.store.postgresql.locking import PostgreSQLLocks
 from afterwork.store.postgresql.manifests import PostgreSQLManifestStore
@@ -23,6 +25,7 @@ from afterwork.store.postgresql.refresh import PostgreSQLRefresh
 from afterwork.store.postgresql.touch_values import PostgreSQLTouchValues
 from afterwork.store.sqlite.caches import SQLiteCacheStatements
 from afterwork.store.sqlite.capture import SQLiteCapture
+from afterwork.store.sqlite.commit_triggers import SQLiteCommitTriggers
 from afterwork.store.sqlite.database import SQLite, without_begin
 from afterwork.store.sqlite.entries import SQLiteEntries, SQLiteKeyWalk
 from afterwork.store.sqlite.locking import SQLiteLocks
@@ -55,6 +58,11 @@ def database_of(engine: Engine, settings: Settings) -> Database:
 
 def capture_on(connection: Connection) -> Capture:
     return SQLiteCapture(connection) if connection.dialect.name == "sqlite" else PostgreSQLCapture(connection)
+
+
+def commit_triggers_on(connection: Connection) -> CommitTriggers:
+    is_sqlite = connection.dialect.name == "sqlite"
+    return SQLiteCommitTriggers(connection) if is_sqlite else PostgreSQLCommitTriggers(connection)
 
 
 def entries_of(dialect: str) -> Entries:

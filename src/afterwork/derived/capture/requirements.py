@@ -1,7 +1,7 @@
 """The needs of derivations: the capture of the tables that they read, proven while servers run."""
 
 from collections import defaultdict
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from functools import partial
@@ -12,18 +12,22 @@ from sqlalchemy.exc import DBAPIError
 from afterwork.clock import Clock
 from afterwork.derived.capture import install as capture
 from afterwork.derived.cause import Cause, cause_text, missed_changes
-from afterwork.derived.inversion.plans import capture_needs
+from afterwork.derived.inversion.plans import capture_needs, refresh_plans
 from afterwork.derived.queue.due_queue import UNCLAIMED
 from afterwork.derived.queue.registry import after_all_runs, made_of
+from afterwork.errors import NotAtCommit
 from afterwork.events import Events, Missed
+from afterwork.model.derivation import MemberDerivation
 from afterwork.model.inspection import ModelInfo
 from afterwork.store.caches.tables import cache as caches
 from afterwork.store.caches.tables import derivation as derivations
 from afterwork.store.caches.tables import due as dues
 from afterwork.store.database import Database
-from afterwork.store.dialects import capture_on, entries_of, manifest_store_of
+from afterwork.store.dialects import capture_on, commit_triggers_on, entries_of, manifest_store_of
+from afterwork.store.journal.capture import load
 from afterwork.store.journal.continuity import Interruption
 from afterwork.store.journal.entries import Entries
+from afterwork.store.journal.refresh import RefreshPlan
 from afterwork.store.journal.route_spec import forget_touches
 from afterwork.store.journal.tables import journal, recent
 
@@ -44,9 +48,29 @@ def install(database: Database, connection: Connection, application: str, model:
     tables = model.tables if derivations else []
     done = capture.install(connection, application, tables, partial(capture_needs, connection, derivations))
     lines = [*done.lines, *manifest_store_of(database.dialect).prepare(connection)]
+    lines += _at_commit(connection, model)
     for statement in entries_of(database.dialect).to_change_code if done.gaps else ():
         connection.exec_driver_sql(statement)
     return lines + list(make_good(database, connection, done.gaps, now))
+
+
+def _at_commit(connection: Connection, model: ModelInfo) -> Iterator[str]:
+    """Install the triggers of derived members that are computed at commit. Raises `NotAtCommit`."""
+    plans = plans_at_commit(connection, model)
+    for name, plan in plans.items():
+        if isinstance(plan, str):
+            raise NotAtCommit(name, plan)
+    wanted = [plan for plan in plans.values() if not isinstance(plan, str)]
+    yield from commit_triggers_on(connection).install(wanted)
+
+
+def plans_at_commit(connection: Connection, model: ModelInfo) -> Mapping[str, RefreshPlan | str]:
+    """Return the plans of the derived members that are computed at commit, by name, or why they can't be."""
+    plans = refresh_plans(connection, model.derivations.values(), load(connection, model.tables))
+    members = {d.name for d in model.derivations.values() if isinstance(d, MemberDerivation) and d.derived.is_at_commit}
+    return dict.fromkeys(members - plans.keys(), "it has no expression") | {
+        name: plan for name, plan in plans.items() if name in members
+    }
 
 
 def make_good(database: Database, connection: Connection, gaps: Sequence[Interruption], now: datetime) -> Iterator[str]:
@@ -125,6 +149,7 @@ class ContinuityProof:
         entries = entries_of(self.database.dialect)
         with self.database.transaction(connection, (*entries.to_be_brief, *to_repair(entries))):
             gaps = capture.look(connection)
+            commit_triggers_on(connection).adopt()
             list(make_good(self.database, connection, gaps, self.clock.now()))
         for gap in gaps:
             self.events.emit(Missed(gap.table, gap.why, gap.faults))

@@ -102,6 +102,7 @@ class Explanation(CacheLine):
     stands_in: str | None = None
     steps: tuple[PossibleTransition, ...] = ()
     is_in_sets: bool = False
+    is_at_commit: bool = False
     why_not_in_sets: str | None = None
 
     def __str__(self) -> str:
@@ -119,7 +120,9 @@ class Explanation(CacheLine):
             lines.append(f"  It failed: {self.error}")
             again = "" if self.due is None else f" at {self.due}, or"
             lines.append(f"  It is tried again{again} when something that it read changes.")
-        if self.is_in_sets:
+        if self.is_at_commit:
+            lines.append("  It is computed at commit, by the transaction that changes what it is made of.")
+        elif self.is_in_sets:
             lines.append("  It is refreshed in sets: its query leads from each change to the objects that it touches.")
         if self.why_not_in_sets is not None:
             lines.append(f"  It is not refreshed in sets, since {self.why_not_in_sets}.")
@@ -178,7 +181,10 @@ class Explainer:
         cause = self.in_sets.cause(connection, derivation, plan, key) if value.differs else None
         groups = self._in_groups(pattern for pattern, _ in self.reads(connection, derivation, root))
         line = CacheLine(root, state, 0, None, None, None, cause, None, None)
-        return Explanation(**vars(line), name=derivation.name, reads=tuple(groups), is_in_sets=True)
+        is_at_commit = any(way.spec.at_commit for way in plan.ways)
+        return Explanation(
+            **vars(line), name=derivation.name, reads=tuple(groups), is_in_sets=True, is_at_commit=is_at_commit
+        )
 
     def explain_object(self, connection: Connection, derivation: RegisteredDerivation, obj: object) -> Explanation:
         """Return the same for an object, which may have a key that no external id can be made of."""

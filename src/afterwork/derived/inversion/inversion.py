@@ -56,10 +56,17 @@ class Inversion:
                 "own" if route.is_own else "back",
                 route.columns,
                 tuple(sorted(route.counting)),
+                self.is_at_commit,
             )
             for route in self.routes
         ]
-        return (*ways, RouteSpec(self.name, roots, "overwritten", key, (self.declared.column.name,)))
+        written = (self.declared.column.name,)
+        return (*ways, RouteSpec(self.name, roots, "overwritten", key, written, self.is_at_commit))
+
+    @property
+    def is_at_commit(self) -> bool:
+        """Return whether the value is computed by the transaction that changes what it is made of."""
+        return self.declared.derived.is_at_commit
 
     def reads(self, column: Column[Any]) -> bool:
         """Return whether the expression reads a column."""

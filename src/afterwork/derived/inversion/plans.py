@@ -72,7 +72,7 @@ class _Planner:
     def plan(self, inversion: Inversion, place: int) -> RefreshPlan:
         *back, overwritten = (self.installed[spec] for spec in inversion.specs)
         ways = [
-            Way(number, spec, route.roots)
+            Way(number, spec, route.roots, len(route.table_refs) > 1)
             for number, spec, route in zip(back, inversion.specs, inversion.routes, strict=False)
         ]
         touch_values = touch_values_of(self.dialect)

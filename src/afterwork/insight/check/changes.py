@@ -7,9 +7,10 @@ from datetime import timedelta
 from sqlalchemy import Connection, Table, func, select
 
 from afterwork.derived.capture.install import JOURNAL
+from afterwork.derived.capture.requirements import plans_at_commit
 from afterwork.derived.inversion.plans import CaptureNeeds, capture_needs
 from afterwork.insight.check.finding import INSTALL, CheckContext, Finding
-from afterwork.store.dialects import capture_on
+from afterwork.store.dialects import capture_on, commit_triggers_on
 from afterwork.store.journal import tables as own
 from afterwork.store.journal.capture import CapturedTable, CapturePlan, capturable, captured_tables, load
 from afterwork.store.journal.change import moment_of
@@ -124,6 +125,15 @@ def _problems(captured: CapturedTable, plan: CapturePlan | None, shown: CatalogS
         yield "is captured as an older model or another version of Afterwork had it", INSTALL_AGAIN
 
 
+def _problems_at_commit(scene: CheckContext) -> Iterator[CaptureProblem]:
+    triggers = commit_triggers_on(scene.connection)
+    for name, plan in plans_at_commit(scene.connection, scene.model).items():
+        if isinstance(plan, str):
+            yield CaptureProblem(name, f"can't be computed at commit: {plan}", INSTALL_AGAIN)
+        elif not triggers.are_installed(plan):
+            yield CaptureProblem(plan.table.fullname, f"nothing computes {name} at commit", INSTALL_AGAIN)
+
+
 def look_at_capture(scene: CheckContext) -> Iterator[Finding]:
     """Yield the problems of the triggers that capture changes."""
     if not scene.model.derivations:
@@ -131,6 +141,7 @@ def look_at_capture(scene: CheckContext) -> Iterator[Finding]:
     tables = load(scene.connection, scene.model.tables)
     needs = capture_needs(scene.connection, list(scene.model.derivations.values()), tables)
     faults = problems(scene.connection, scene.model.contract.table.fullname, scene.model.tables, needs)
+    faults += _problems_at_commit(scene)
     for problem in faults:
         yield Finding(f"capture on {problem.table}: {problem.what}", False, problem.advice)
     if not faults:

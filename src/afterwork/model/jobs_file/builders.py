@@ -24,7 +24,13 @@ from afterwork.model.work import MethodWork, ViewModelWork, Work
 BODY: Mapping[str, type] = {"do": str, "python": str}
 METHOD: Mapping[str, type] = {**BODY, "precondition": str, **JOB}
 QUERY: Mapping[str, type] = {"value": str}
-DERIVED: Mapping[str, type] = {"value": str, "priority": int, "allow_oldness": timedelta, "timeout": timedelta}
+DERIVED: Mapping[str, type] = {
+    "value": str,
+    "priority": int,
+    "allow_oldness": timedelta,
+    "timeout": timedelta,
+    "at": str,
+}
 ACTION: Mapping[str, type] = {**BODY, "enabled": str}
 VARIABLE: Mapping[str, type] = {"default": object}
 VIEW_MODEL: Mapping[str, type] = {
@@ -79,7 +85,10 @@ def make_derived(table: JobTable) -> MadeJob:
     oldness, timeout = table.duration("allow_oldness") or timedelta(0), timeout_of(table)
     priority = table.said.get("priority")
     with table.at():
-        made: Derived[Any, Any] = derived(member, priority=priority, allow_oldness=oldness, timeout=timeout)(function)
+        decorate: Any = derived(
+            member, priority=priority, allow_oldness=oldness, timeout=timeout, at=table.said.get("at")
+        )
+        made: Derived[Any, Any] = decorate(function)
         made.name = f"compute_{member}"
         made.member_of(mapper)
     return _put(table, mapper.class_, made.name, made)

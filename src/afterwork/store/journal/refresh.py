@@ -36,11 +36,13 @@ Key = tuple[Any, ...]
 
 @dataclass(frozen=True)
 class Way:
-    """The way from the touches of a route to objects: `roots` returns the query for the keys that touches lead to."""
+    """The way from the touches of a route to objects: `roots` returns the query for the keys that touches lead to.
+    `is_through_rows` says that it goes through rows other than the changed one and the object's own."""
 
     route: int
     spec: RouteSpec
     roots: Callable[[FromClause], Select[Any]]
+    is_through_rows: bool = False
 
 
 @dataclass(frozen=True, eq=False)

@@ -19,7 +19,8 @@ Role = Literal["back", "own", "overwritten"]
 class RouteSpec:
     """A route of a derivation, in terms of the names in the database.
 
-    `columns` are the values that a touch has, `counting` the columns of which an update counts.
+    `columns` are the values that a touch has, `counting` the columns of which an update counts. With `at_commit`, the
+    transaction that touches something follows the route itself.
     """
 
     derivation: str
@@ -27,6 +28,7 @@ class RouteSpec:
     role: Role
     columns: tuple[str, ...]
     counting: tuple[str, ...]
+    at_commit: bool = False
 
 
 @dataclass(frozen=True)
@@ -53,6 +55,7 @@ def routes_by_table(connection: Connection) -> Mapping[int, Sequence[NumberedRou
             row.role,
             tuple(json.loads(row.columns)),
             tuple(json.loads(row.counting)),
+            row.at_commit,
         )
         if (row.table_id, spec) not in known:
             known.add((row.table_id, spec))
@@ -74,7 +77,7 @@ def save_routes(
     """Make these the routes of an application, which has dropped the others. Known ones keep their numbers."""
     wanted = {_values(application, spec, tables[spec.table]) for spec in specs}
     c = own.route.c
-    columns = c.application, c.derivation, c.table_id, c.role, c.columns, c.counting
+    columns = c.application, c.derivation, c.table_id, c.role, c.columns, c.counting, c.at_commit
     present = {tuple(row[1:]): row.id for row in connection.execute(select(c.id, *columns))}
     gone = {values: number for values, number in present.items() if values[0] == application and values not in wanted}
     connection.execute(own.route.delete().where(c.id.in_(gone.values())))
@@ -112,4 +115,4 @@ def forget_unknown_touches(connection: Connection) -> None:
 
 def _values(application: str, spec: RouteSpec, table_id: int) -> tuple[object, ...]:
     columns, counting = json.dumps(spec.columns), json.dumps(spec.counting)
-    return application, spec.derivation, table_id, spec.role, columns, counting
+    return application, spec.derivation, table_id, spec.role, columns, counting, spec.at_commit

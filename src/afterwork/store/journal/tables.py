@@ -138,10 +138,12 @@ route = Table(
     Column("columns", Text, nullable=False),
     Column("counting", Text, nullable=False),
     Column("role", Text, nullable=False),
+    Column("at_commit", Boolean, nullable=False),
     sqlite_autoincrement=True,  # the number of a dropped route is never given to another
 )
 """The ways from changed rows back to the objects of a set-based derivation. `columns` are those of a row that the way
-goes by, `counting` those whose change counts; both are JSON lists. The `role` is that of `RouteSpec`."""
+goes by, `counting` those whose change counts; both are JSON lists. The `role` is that of `RouteSpec`. With `at_commit`,
+its touches are followed in the transaction that makes them."""
 
 _TouchValue = TouchValueType().with_variant(TouchValueType(""), "sqlite")
 
@@ -154,5 +156,27 @@ touch = Table(
 )
 """The touches of changes: for each changed row and route, the values of the route's columns. With `whole`, any row
 of the route's table may have changed."""
+
+commit_touch = Table(
+    "afterwork_commit_touch",
+    metadata,
+    Column("tx", XID8, nullable=False),
+    Column("route", Integer, nullable=False),
+    Column("whole", Boolean, nullable=False, server_default=false()),
+    *(Column(f"v{number}", _TouchValue) for number in range(1, MAX_TOUCH_COLUMNS + 1)),
+    Index("afterwork_commit_touch_tx", "tx", "route"),
+    prefixes=["UNLOGGED"],
+    info={"only": "postgresql"},
+)
+"""The touches of routes that are followed when their transaction `tx` commits. They never outlive it."""
+
+committing = Table(
+    "afterwork_committing",
+    metadata,
+    Column("tx", XID8, primary_key=True),
+    prefixes=["UNLOGGED"],
+    info={"only": "postgresql"},
+)
+"""The open transactions with touches of that kind: a row of each fires the deferred triggers that follow them."""
 
 Index("afterwork_touch_values", touch.c.route, touch.c.v1, info={"only": "sqlite"}).ddl_if(dialect="sqlite")

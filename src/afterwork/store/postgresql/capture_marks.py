@@ -106,8 +106,10 @@ CHANGED_TABLES = text(
     f"WITH {_MARK} SELECT w.id FROM afterwork_tracked_table w"
     f" LEFT JOIN (SELECT table_id, {_FINGERPRINT} AS found FROM mark GROUP BY table_id) m ON m.table_id = w.id"
     " WHERE w.installed IS NOT NULL AND w.fingerprint IS DISTINCT FROM m.found"
+    " UNION ALL SELECT NULL FROM afterwork_committing"
 )
-"""The captured tables that have changed since their last inspection."""
+"""The captured tables that have changed since their last inspection. A row without a number says that a transaction has
+committed without the triggers that follow what it touches."""
 
 
 def trigger_name(home: str, table_id: int, event: str, *, row: bool = False) -> str:

@@ -11,7 +11,7 @@ from afterwork.store.journal.change import ADDED, MOVED
 from afterwork.store.journal.tracked_table import EVERY_COLUMN
 from afterwork.store.postgresql.capture_rows import TransitionRows
 from afterwork.store.postgresql.row_pairs import Pairing, any_of, differing
-from afterwork.store.postgresql.touch_source import TouchBlock
+from afterwork.store.postgresql.touch_source import touch_blocks
 
 
 @dataclass(frozen=True)
@@ -116,7 +116,7 @@ END """
 
     @property
     def _touches(self) -> str:
-        return TouchBlock(self.schema, self.rows, self.pairing, self.rows.captured.routes).block()
+        return touch_blocks(self.schema, self.rows, self.pairing, self.rows.captured.routes)
 
     @property
     def _touching(self) -> str:
@@ -138,12 +138,17 @@ BEGIN
     END IF;
     IF afterwork_rows = 0 THEN
         RETURN NULL;
-    END IF;{self._touches}
-    GET DIAGNOSTICS afterwork_rows = ROW_COUNT;
-    IF afterwork_rows = 0 THEN
-        RETURN NULL;
-    END IF;{self.wake}    RETURN NULL;
+    END IF;{self._touches}{self._wake_if_touched}
+    RETURN NULL;
 END """
+
+    @property
+    def _wake_if_touched(self) -> str:
+        if all(route.spec.at_commit for route in self.rows.captured.routes):
+            return ""  # no server follows these
+        return f"""
+    GET DIAGNOSTICS afterwork_rows = ROW_COUNT;
+    IF afterwork_rows > 0 THEN{self.wake}    END IF;"""
 
     def _look(self, source: str) -> str:
         """Return the statement that counts rows, up to one entry's, and tells whether their types are known."""

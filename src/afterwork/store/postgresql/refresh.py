@@ -136,14 +136,14 @@ class PostgreSQLRefresh(SetRefresh):
     def _step(self) -> Select[Any]:
         plan = self.plan
         taken = self._taken(sorted(plan.routes))
-        roots = self._roots(taken)
+        roots = self.roots(taken)
         target = plan.table.alias("target")
         on = and_(*(target.c[part.key] == roots.c[f"k{n}"] for n, part in enumerate(plan.key)))
         here = select(*(target.c[part.key] for part in plan.key)).select_from(target.join(roots, on))
         first = here.order_by(*(target.c[part.key] for part in plan.key)).limit(bindparam("limit", type_=Integer()))
         picked = first.with_for_update(key_share=True, skip_locked=True, of=target).cte("picked")
-        new = self._new(picked)
-        changed = self._changed(new)
+        new = self.new(picked)
+        changed = self.changed(new)
         rest = self._rest(here.cte("here"), picked)
         whole = select(func.bool_or(taken.c.whole)).scalar_subquery()
         summary = select(_count(changed).label("written"), _count(rest).label("left"), whole.label("whole")).cte(
@@ -157,7 +157,7 @@ class PostgreSQLRefresh(SetRefresh):
     def _gather(self) -> Executable:
         plan = self.plan
         taken = delete(own.touch).where(is_of(plan.routes - {plan.own}), ~own.touch.c.whole)
-        roots = self._roots(taken.returning(*own.touch.c).cte("taken"), plan.own)
+        roots = self.roots(taken.returning(*own.touch.c).cte("taken"), but=plan.own)
         names = ["route", *(f"v{n}" for n, _ in enumerate(plan.key, 1))]
         values = (cast(roots.c[f"k{n}"], Text) for n, _ in enumerate(plan.key))
         return insert(own.touch).from_select(names, select(literal(plan.own), *values))
@@ -178,8 +178,9 @@ class PostgreSQLRefresh(SetRefresh):
         )
         return taken.returning(*own.touch.c).cte("taken")
 
-    def _roots(self, taken: CTE, but: int | None = None) -> CTE:
-        selects = []
+    def roots(self, taken: CTE, *more: Select[Any], but: int | None = None) -> CTE:
+        """Return the part with the keys of the objects that touches lead to, and more of them."""
+        selects = list(more)
         for way in self.plan.ways:
             if way.route == but:
                 continue
@@ -188,16 +189,20 @@ class PostgreSQLRefresh(SetRefresh):
             selects.append(query.with_only_columns(*(c.label(f"k{n}") for n, c in enumerate(query.selected_columns))))
         return union(*selects).cte("roots")
 
-    def _new(self, picked: CTE) -> CTE:
+    def new(self, picked: CTE) -> CTE:
+        """Return the part with the values of the picked objects."""
         plan = self.plan
         keys = [part.label(f"k{n}") for n, part in enumerate(plan.key)]
         on = and_(*(part == picked.c[part.key] for part in plan.key))
         value: Any = plan.value
         return (
-            select(*keys, self.as_kept(value, plan.member).label("value")).join_from(plan.table, picked, on).cte("new")
+            select(*keys, self.as_kept(value, plan.member).label("value"))
+            .join_from(plan.table, picked, on)
+            .cte("computed")
         )
 
-    def _changed(self, new: CTE) -> CTE:
+    def changed(self, new: CTE) -> CTE:
+        """Return the part that writes new values where they differ from the stored ones."""
         plan = self.plan
         stored = plan.bare.c[plan.member.name]
         differs = self.differs(stored, new.c.value, plan.member)

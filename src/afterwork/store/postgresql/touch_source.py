@@ -15,29 +15,68 @@ REFRESHING = "afterwork.refreshing"
 
 
 @dataclass(frozen=True)
+class TouchTarget:
+    """The table that touches are written into, with the columns that come first in it and their values. `then` is what
+    follows."""
+
+    table: str
+    columns: str = ""
+    values: str = ""
+    then: str = ""
+
+
+FOR_SERVERS = TouchTarget("afterwork_touch")
+
+AT_COMMIT = TouchTarget(
+    "afterwork_commit_touch",
+    "tx, ",
+    "pg_current_xact_id(), ",
+    """
+    INSERT INTO {schema}.afterwork_committing (tx) SELECT pg_current_xact_id()
+        WHERE NOT EXISTS (SELECT FROM {schema}.afterwork_committing WHERE tx = pg_current_xact_id())
+        AND EXISTS (SELECT FROM {schema}.afterwork_commit_touch WHERE tx = pg_current_xact_id());""",
+)
+"""A transaction's first row of `afterwork_committing` fires what follows the touches when it commits."""
+
+
+def touch_blocks(schema: str, rows: TransitionRows, pairing: Pairing, routes: Sequence[NumberedRoute]) -> str:
+    """Return the part of a trigger function that notes what a statement touches; empty without routes. Its last
+    statement writes the touches for servers."""
+    followed_by = {
+        AT_COMMIT: [route for route in routes if route.spec.at_commit],
+        FOR_SERVERS: [route for route in routes if not route.spec.at_commit],
+    }
+    blocks = (TouchBlock(schema, rows, pairing, own, target) for target, own in followed_by.items() if own)
+    return "".join(block.block() for block in blocks)
+
+
+@dataclass(frozen=True)
 class TouchBlock:
-    """Writes touches of the rows of one table into `afterwork_touch`, each once for a statement."""
+    """Writes touches of the rows of one table, each once for a statement."""
 
     schema: str
     rows: TransitionRows
     pairing: Pairing
     routes: Sequence[NumberedRoute]
+    target: TouchTarget
 
     def block(self) -> str:
-        """Return the block of a trigger function that notes all touches of a statement; empty without routes."""
-        if not self.routes:
-            return ""
-        wholes = ", ".join(f"({route.number}, true)" for route in self.routes)
+        """Return the block of a trigger function that notes all touches of a statement."""
+        wholes = ", ".join(f"({self.target.values}{route.number}, true)" for route in self.routes)
         return f"""
     IF TG_NARGS > 0 OR TG_OP = 'TRUNCATE' OR NOT afterwork_are_known THEN
-        INSERT INTO {self.schema}.afterwork_touch (route, whole) VALUES {wholes};
+        INSERT INTO {self._into} ({self.target.columns}route, whole) VALUES {wholes};
     ELSIF TG_OP = 'UPDATE' THEN
         {self._insert(self._pairs, self._of_update())};
     ELSIF TG_OP = 'INSERT' THEN
         {self._insert(f"{self.rows.of('afterwork_new')} AS n", self._of_side("n"))};
     ELSE
         {self._insert(f"{self.rows.of('afterwork_old')} AS o", self._of_side("o"))};
-    END IF;"""
+    END IF;{self.target.then.format(schema=self.schema)}"""
+
+    @property
+    def _into(self) -> str:
+        return f"{self.schema}.{self.target.table}"
 
     @property
     def _pairs(self) -> str:
@@ -50,7 +89,8 @@ class TouchBlock:
             return "NULL"
         names = ", ".join(f"v{place}" for place in range(1, self._width + 1))
         return (
-            f"INSERT INTO {self.schema}.afterwork_touch (route, {names}) SELECT DISTINCT route, {names} FROM {source}"
+            f"INSERT INTO {self._into} ({self.target.columns}route, {names})"
+            f" SELECT DISTINCT {self.target.values}route, {names} FROM {source}"
             f" CROSS JOIN LATERAL (VALUES {values}) AS touch (counts, route, {names}) WHERE counts"
         )
 

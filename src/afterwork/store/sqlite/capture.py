@@ -47,7 +47,9 @@ class SQLiteCapture(Capture):
     def found_definition(self, captured: CapturedTable, table: Table) -> str:
         triggers = self._there(captured)
         names = [trigger_name(captured.id, event) for event in EVENTS]
-        return "\n".join(triggers[name] for name in names) if triggers.keys() >= set(names) else ""
+        if not triggers.keys() >= set(names):
+            return ""
+        return "\n".join(triggers[name] for name in [*names, *sorted(triggers.keys() - set(names))])
 
     def catalog_states(self) -> Mapping[int, CatalogState]:
         return catalog_states(self.connection, list(EVENTS))
@@ -81,7 +83,7 @@ class SQLiteCapture(Capture):
         taken = {column.lower() for column in table_columns}
         row_name = next((name for name in ROW_NAMES if name not in taken), None) if numbered else None
         source = TriggerSource(self.dialect, captured, table, columns, table_columns, self._unique(table), row_name)
-        return {event: source.trigger(event) for event in EVENTS}
+        return source.triggers()
 
     def _unique(self, table: Table) -> list[UniqueKey]:
         name = {"table": table.name}

@@ -51,7 +51,24 @@ class TriggerSource:
     unique: Sequence[UniqueKey]
     row_name: str | None
 
-    def trigger(self, event: str) -> str:
+    def triggers(self) -> dict[str, str]:
+        """Return the statements that create the triggers, by name.
+
+        A trigger never fires within itself. So a column that a trigger writes, within the capture of another one, has a
+        trigger of its own.
+        """
+        apart = self._touches.at_commit
+        triggers = {trigger_name(self.captured.id, event): self._trigger(event) for event in EVENTS}
+        if not apart:
+            return triggers
+        for name, columns in [
+            (trigger_name(self.captured.id, "update"), [name for name in self.all_columns if name not in apart]),
+            *((trigger_name(self.captured.id, f"update_{number}"), [name]) for number, name in enumerate(apart)),
+        ]:
+            triggers[name] = self._trigger("update", name, f" OF {', '.join(map(quoted, columns))}")
+        return triggers
+
+    def _trigger(self, event: str, name: str = "", of: str = "") -> str:
         """Return the statement that creates the trigger for an event."""
         condition, needed = {
             "inserting": self._inserting,
@@ -65,7 +82,7 @@ class TriggerSource:
         statements = needed or ["SELECT 1"]
         body = "".join(f"\n    {statement};" for statement in statements)
         return (
-            f"CREATE TRIGGER {trigger_name(self.captured.id, event)} {EVENTS[event]} ON {self._table}"
+            f"CREATE TRIGGER {name or trigger_name(self.captured.id, event)} {EVENTS[event]}{of} ON {self._table}"
             f" FOR EACH ROW{when} BEGIN{body}\nEND"
         )
 

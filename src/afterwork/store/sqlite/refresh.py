@@ -124,15 +124,12 @@ class SQLiteRefresh(SetRefresh):
         if position is not None:
             chunk = chunk.where(tuple_(*key) > tuple_(*(literal(part, NullType()) for part in position)))
         part = chunk.subquery()
-        names = ["route", *(f"v{n}" for n, _ in enumerate(key, 1))]
-        count = connection.execute(
-            insert(own.touch).from_select(names, select(literal(self.plan.own), *part.c))
-        ).rowcount
-        if not count:
+        last = connection.execute(select(*part.c).order_by(*(value.desc() for value in part.c)).limit(1)).first()
+        if last is None:
             return TouchedChunk(0, None)
-        values = [own.touch.c[name] for name in names[1:]]
-        last = select(*values).where(own.touch.c.route == self.plan.own).order_by(_ROW.desc()).limit(1)
-        return TouchedChunk(count, list(connection.execute(last).one()))
+        names = ["route", *(f"v{n}" for n, _ in enumerate(key, 1))]
+        touched = insert(own.touch).from_select(names, select(literal(self.plan.own), *part.c))
+        return TouchedChunk(connection.execute(touched).rowcount, list(last))
 
     @property
     def _columns(self) -> str:
@@ -204,8 +201,11 @@ class SQLiteRefresh(SetRefresh):
 
     @cached_property
     def _fits(self) -> ColumnElement[bool]:
-        """The condition that a value is of the member's type: SQLite keeps any value in any column."""
-        member, value = self.plan.member, self._new.c.value
+        return self.fits(self._new.c.value)
+
+    def fits(self, value: ColumnElement[Any]) -> ColumnElement[bool]:
+        """Return the condition that a value is of the member's type: SQLite keeps any value in any column."""
+        member = self.plan.member
         fits: ColumnElement[bool] = func.typeof(value).in_(_names_of(member))
         if isinstance(member.type, Boolean):
             fits = and_(fits, or_(value.is_(None), type_coerce(value, Integer).in_([0, 1])))

@@ -25,7 +25,8 @@ class TouchStatements:
 
     def of_update(self) -> Iterator[str]:
         """Yield the statements for a row that has changed and kept its key."""
-        for route in self.routes:
+        # What is overwritten is put right first. The trigger won't fire for that, and readers must find it done.
+        for route in sorted(self.routes, key=lambda route: route.spec.role != "overwritten"):
             differs = self.differ(route.spec.counting)
             for prefix in ("NEW",) if route.spec.role == "overwritten" else ("OLD", "NEW"):
                 yield self._insert(route, prefix, f"({differs}) AND ")
@@ -53,6 +54,12 @@ class TouchStatements:
     def counting(self) -> list[str]:
         """Return the columns whose change touches anything."""
         return sorted({name for route in self.routes for name in route.spec.counting})
+
+    @property
+    def at_commit(self) -> list[str]:
+        """The columns of the table that are written at commit."""
+        overwritten = [route.spec for route in self.routes if route.spec.role == "overwritten"]
+        return sorted({name for spec in overwritten if spec.at_commit for name in spec.counting})
 
     @property
     def _plain(self) -> list[NumberedRoute]:

@@ -1,0 +1,140 @@
+"""Deferred triggers on PostgreSQL that refresh derived members when a transaction commits.
+
+They are on `afterwork_committing`, to which the capture adds a row for each transaction. Triggers fire in the order of
+their names, so these have the places of their plans, and the last one clears up.
+"""
+
+from collections.abc import Iterator, Mapping, Sequence
+from functools import cached_property
+
+from sqlalchemy import Row, text
+
+from afterwork.store.journal.commit_triggers import CommitTriggers
+from afterwork.store.journal.refresh import RefreshPlan
+from afterwork.store.journal.tables import touch
+from afterwork.store.journal.values import quoted
+from afterwork.store.postgresql.capture import dollar_quoted
+from afterwork.store.postgresql.commit_source import CommitFunction, first_body
+from afterwork.store.postgresql.sleep import wake_statement
+
+FIRST, LAST = "afterwork_commit_0", "afterwork_commit_z"
+"""The names of the triggers that fire before and after those of all plans."""
+
+_SCHEMA = text(
+    "SELECT nspname FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace"
+    " WHERE c.oid = to_regclass('afterwork_committing')"
+)
+
+_PATH = text("SELECT string_agg(quote_ident(name), ', ') FROM unnest(current_schemas(false)) AS name")
+
+_PRESENT = text("""
+SELECT g.tgname AS trigger, p.proname AS function, p.prosrc AS body, g.tgenabled = 'A' AS is_always,
+       (SELECT setting FROM unnest(p.proconfig) AS setting WHERE setting LIKE 'search_path=%') AS path
+FROM pg_trigger g JOIN pg_proc p ON p.oid = g.tgfoid
+WHERE g.tgrelid = to_regclass('afterwork_committing') AND NOT g.tgisinternal
+""")
+
+_LIVE = text("SELECT DISTINCT id FROM afterwork_route WHERE at_commit")
+
+
+class PostgreSQLCommitTriggers(CommitTriggers):
+    """The deferred triggers of a PostgreSQL database."""
+
+    def install(self, plans: Sequence[RefreshPlan]) -> Iterator[str]:
+        for plan in plans:
+            if not self.are_installed(plan):
+                self._create(_trigger(plan), _function(plan), self._body(plan))
+                yield f"triggers created that refresh {plan.name} at commit"
+        live = {f"afterwork_commit_{number}" for number in self.connection.execute(_LIVE).scalars()}
+        wanted = {_function(plan): _trigger(plan) for plan in plans}
+        for row in self._present.values():
+            if row.function not in (FIRST, LAST) and (
+                row.function not in live or wanted.get(row.function, row.trigger) != row.trigger
+            ):
+                self._run(f"DROP TRIGGER {row.trigger} ON {self._table}")
+                yield f"trigger {row.trigger} dropped"
+        for name, body in self._around.items():
+            if live and not self._is_present(name, body):
+                self._create(name, name, body)
+
+    def are_installed(self, plan: RefreshPlan) -> bool:
+        wanted = {**self._around, _trigger(plan): self._body(plan)}
+        return all(self._is_present(name, body) for name, body in wanted.items())
+
+    def _is_present(self, trigger: str, body: str) -> bool:
+        row = self._present.get(trigger)
+        return row is not None and row.is_always and row.body == body
+
+    @property
+    def _around(self) -> Mapping[str, str]:
+        """The triggers of no plan, with the bodies of their functions."""
+        return {FIRST: first_body(), LAST: self._last_body}
+
+    def adopt(self) -> None:
+        columns = ", ".join(column.name for column in touch.columns)
+        self._run(
+            f"WITH gone AS (DELETE FROM {self._table} RETURNING tx), taken AS (DELETE FROM"
+            f" {self._schema}.afterwork_commit_touch AS t USING gone WHERE t.tx = gone.tx RETURNING {columns})"
+            f" INSERT INTO {self._schema}.afterwork_touch ({columns}) SELECT {columns} FROM taken"
+        )
+
+    def _create(self, trigger: str, function: str, body: str) -> None:
+        name = f"{self._schema}.{function}"
+        path = self.connection.execute(_PATH).scalar() or "pg_catalog"
+        self._run(
+            f"CREATE OR REPLACE FUNCTION {name}() RETURNS trigger LANGUAGE plpgsql"
+            f" SECURITY DEFINER SET search_path = {path}, pg_temp AS {dollar_quoted(body)}"
+        )
+        self._run(f"REVOKE ALL ON FUNCTION {name}() FROM PUBLIC")
+        self._run(f"DROP TRIGGER IF EXISTS {trigger} ON {self._table}")
+        self._run(
+            f"CREATE CONSTRAINT TRIGGER {trigger} AFTER INSERT ON {self._table}"
+            f" DEFERRABLE INITIALLY DEFERRED FOR EACH ROW EXECUTE FUNCTION {name}()"
+        )
+        self._run(f"ALTER TABLE {self._table} ENABLE ALWAYS TRIGGER {trigger}")
+
+    def _body(self, plan: RefreshPlan) -> str:
+        return CommitFunction(plan, self._schema, self._wake).body()
+
+    @property
+    def _last_body(self) -> str:
+        """The body of the function that gives servers the touches that nothing has followed, and forgets the
+        transaction."""
+        touches = f"{self._schema}.afterwork_commit_touch WHERE tx = pg_current_xact_id()"
+        columns = ", ".join(column.name for column in touch.columns)
+        return f"""
+BEGIN
+    IF EXISTS (SELECT FROM {touches}) THEN
+        INSERT INTO {self._schema}.afterwork_touch ({columns}) SELECT DISTINCT {columns} FROM {touches};
+        DELETE FROM {touches};{self._wake}    END IF;
+    DELETE FROM {self._table} WHERE tx = pg_current_xact_id();
+    RETURN NULL;
+END """
+
+    @property
+    def _table(self) -> str:
+        return f"{self._schema}.afterwork_committing"
+
+    @cached_property
+    def _schema(self) -> str:
+        return quoted(self.connection.execute(_SCHEMA).scalar_one())
+
+    @cached_property
+    def _wake(self) -> str:
+        return wake_statement(self.connection)
+
+    @cached_property
+    def _present(self) -> Mapping[str, Row[tuple[str, str, str, bool, str]]]:
+        return {row.trigger: row for row in self.connection.execute(_PRESENT)}
+
+    def _run(self, statement: str) -> None:
+        self.connection.exec_driver_sql(statement.replace("%", "%%"))
+        vars(self).pop("_present", None)
+
+
+def _function(plan: RefreshPlan) -> str:
+    return f"afterwork_commit_{plan.own}"
+
+
+def _trigger(plan: RefreshPlan) -> str:
+    return f"afterwork_commit_{plan.place:05}_{plan.own}"
