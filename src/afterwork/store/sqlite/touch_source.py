@@ -28,8 +28,12 @@ class TouchStatements:
         # What is overwritten is put right first. The trigger won't fire for that, and readers must find it done.
         for route in sorted(self.routes, key=lambda route: route.spec.role != "overwritten"):
             differs = self.differ(route.spec.counting)
-            for prefix in ("NEW",) if route.spec.role == "overwritten" else ("OLD", "NEW"):
-                yield self._insert(route, prefix, f"({differs}) AND ")
+            if route.spec.role == "overwritten":
+                yield self._insert(route, "NEW", f"({differs}) AND ")
+            else:
+                yield self._insert(route, "OLD", f"({differs}) AND ")
+                # A way that has not changed is noted once.
+                yield self._insert(route, "NEW", f"({differs}) AND ({self.differ(route.spec.columns)}) AND ")
 
     def of_replaced(self, place: str, source: str) -> Iterator[str]:
         """Yield the statements that note what rows may touch, those of a source that calls them t. `place` has their
