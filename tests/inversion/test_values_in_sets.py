@@ -9,6 +9,7 @@ from sqlalchemy import delete, insert
 import afterwork as aw
 from tests.inversion.market import Customer, Line, Order, Region
 from tests.inversion.scene import Market, rows_of
+from tests.support.marks import ONLY_SQLITE
 
 
 def test_a_changed_row_makes_the_values_right_that_its_query_leads_to(market: Market) -> None:
@@ -58,6 +59,24 @@ def test_a_row_that_moves_makes_both_ends_right(market: Market) -> None:
     market.run()
     assert (market.value(Customer.orders, 1), market.value(Customer.orders, 2)) == (1, 3)
     assert (market.value(Customer.open_total, 1), market.value(Customer.open_total, 2)) == (12, 36)
+
+
+@ONLY_SQLITE
+@pytest.mark.parametrize("otherwise", ["ABORT", "FAIL", "IGNORE", "REPLACE", "ROLLBACK"])
+def test_rows_that_lead_to_the_same_note_it_once_whatever_the_writer_does_about_conflicts(
+    market: Market, otherwise: str
+) -> None:
+    market.fill(customers=1, orders=1)
+    market.sql("UPDATE line SET product_id = 1")
+    write = f"UPDATE OR {otherwise} line SET price = price + 1"
+    market.sql(write)
+    noted = market.touches
+
+    market.sql(write)
+
+    assert market.touches == noted
+    market.run()
+    assert market.value(Customer.open_total, 1) == 2 * 2 * 5
 
 
 def test_a_chain_of_moves_within_one_transaction_misses_nobody(market: Market) -> None:

@@ -27,6 +27,7 @@ from afterwork.store.dialects import cache_statements_of
 from afterwork.store.direct import Direct
 from afterwork.store.journal.tables import route as routes
 from afterwork.store.journal.tables import touch
+from afterwork.store.upsert import insert_into
 
 UNCLAIMED = {"claim": None, "server": None, "claimed_at": None, "stored": False}
 """The columns of a cache that nobody has claimed."""
@@ -180,5 +181,6 @@ def _touch(connection: Connection, name: str, root: ExternalId) -> bool:
     if route is not None:
         as_text = connection.dialect.name == "postgresql"
         values = {f"v{place}": str(part) if as_text else part for place, part in enumerate(root.key, 1)}
-        connection.execute(touch.insert().values(route=route, **values))
+        insert = insert_into(connection.dialect.name, touch).values(route=route, **values)
+        connection.execute(insert.on_conflict_do_nothing())
     return route is not None

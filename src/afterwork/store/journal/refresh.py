@@ -26,6 +26,7 @@ from sqlalchemy.types import TypeEngine
 from afterwork.store.direct import Direct
 from afterwork.store.journal import tables as own
 from afterwork.store.journal.route_spec import RouteSpec
+from afterwork.store.upsert import insert_into
 
 MAX_TOUCHES = 20_000
 """The maximum number of touches that one step takes."""
@@ -163,7 +164,8 @@ class SetRefresh(ABC):
         names = [f"v{place}" for place, _ in enumerate(self.plan.key, 1)]
         if keys:
             rows = [{"route": self.plan.own, **dict(zip(names, key, strict=True))} for key in keys]
-            connection.execute(own.touch.insert(), rows)
+            insert = insert_into(connection.dialect.name, own.touch)
+            connection.execute(insert.on_conflict_do_nothing(), rows)
 
 
 def is_of(routes: Iterable[int], column: ColumnElement[int] = own.touch.c.route) -> ColumnElement[bool]:

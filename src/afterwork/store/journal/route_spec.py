@@ -6,9 +6,10 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Literal
 
-from sqlalchemy import Connection, select
+from sqlalchemy import Connection, literal, select
 
 from afterwork.store.journal import tables as own
+from afterwork.store.upsert import insert_into
 
 Role = Literal["back", "own", "overwritten"]
 """The part that a route plays: "own" leads from an object's row to the object, "back" from another row to objects, and
@@ -96,10 +97,12 @@ def pass_on_touches(connection: Connection, dropped: Iterable[DroppedRoute]) -> 
     touch = own.touch
     for route in dropped:
         mine = touch.c.route == route.number
-        if route.heir is None:
-            connection.execute(touch.delete().where(mine))
-        else:
-            connection.execute(touch.update().where(mine).values(route=route.heir))
+        if route.heir is not None:
+            names = [column.name for column in touch.c if column is not touch.c.route]
+            passed_on = select(literal(route.heir), *(touch.c[name] for name in names)).where(mine)
+            insert = insert_into(connection.dialect.name, touch).from_select(["route", *names], passed_on)
+            connection.execute(insert.on_conflict_do_nothing())
+        connection.execute(touch.delete().where(mine))
 
 
 def forget_touches(connection: Connection, derivations: Iterable[str]) -> None:

@@ -58,6 +58,9 @@ class TouchValueType(UserDefinedType[Any]):
 
 XID8 = Xid8Type().with_variant(BigInteger(), "sqlite")
 
+_SQLITE_VALUE = TouchValueType("DEFAULT 0")
+"""On SQLite each touch is noted once. So values that a route doesn't need are not null: nulls are never the same."""
+
 _Image = ARRAY(Text).with_variant(Text(), "sqlite")
 _Moment = DateTime(timezone=True).with_variant(Text(), "sqlite")
 
@@ -122,7 +125,7 @@ replaced = Table(
     Column("key_text", Text),
     Column("old", Text),
     Column("route", Integer),
-    *(Column(f"v{number}", TouchValueType("")) for number in range(1, MAX_TOUCH_COLUMNS + 1)),
+    *(Column(f"v{number}", _SQLITE_VALUE) for number in range(1, MAX_TOUCH_COLUMNS + 1)),
     info={"only": "sqlite"},
 )
 """The rows that conflict with one that is being written, and what they would touch, each with its `route`. SQLite fires
@@ -145,7 +148,7 @@ route = Table(
 goes by, `counting` those whose change counts; both are JSON lists. The `role` is that of `RouteSpec`. With `at_commit`,
 its touches are followed in the transaction that makes them."""
 
-_TouchValue = TouchValueType().with_variant(TouchValueType(""), "sqlite")
+_TouchValue = TouchValueType().with_variant(_SQLITE_VALUE, "sqlite")
 
 touch = Table(
     "afterwork_touch",
@@ -179,4 +182,11 @@ committing = Table(
 )
 """The open transactions with touches of that kind: a row of each fires the deferred triggers that follow them."""
 
-Index("afterwork_touch_values", touch.c.route, touch.c.v1, info={"only": "sqlite"}).ddl_if(dialect="sqlite")
+Index(
+    "afterwork_touch_values",
+    touch.c.route,
+    *(touch.c[f"v{number}"] for number in range(1, MAX_TOUCH_COLUMNS + 1)),
+    touch.c.whole,
+    unique=True,
+    info={"only": "sqlite"},
+).ddl_if(dialect="sqlite")

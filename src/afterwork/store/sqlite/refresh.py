@@ -14,6 +14,7 @@ from sqlalchemy import (
     ColumnElement,
     Connection,
     Float,
+    Insert,
     Integer,
     MetaData,
     Numeric,
@@ -124,12 +125,14 @@ class SQLiteRefresh(SetRefresh):
         if position is not None:
             chunk = chunk.where(tuple_(*key) > tuple_(*(literal(part, NullType()) for part in position)))
         part = chunk.subquery()
-        last = connection.execute(select(*part.c).order_by(*(value.desc() for value in part.c)).limit(1)).first()
+        latest = [value.desc() for value in part.c]
+        last = connection.execute(select(*part.c, func.count().over()).order_by(*latest).limit(1)).first()
         if last is None:
             return TouchedChunk(0, None)
+        *position, count = last
         names = ["route", *(f"v{n}" for n, _ in enumerate(key, 1))]
-        touched = insert(own.touch).from_select(names, select(literal(self.plan.own), *part.c))
-        return TouchedChunk(connection.execute(touched).rowcount, list(last))
+        connection.execute(_note_once(names, select(literal(self.plan.own), *part.c)))
+        return TouchedChunk(count, position)
 
     @property
     def _columns(self) -> str:
@@ -154,11 +157,8 @@ class SQLiteRefresh(SetRefresh):
     @cached_property
     def _gathered(self) -> Direct:
         names = [f"v{n}" for n, _ in enumerate(self.plan.key, 1)]
-        route = literal(self.plan.own)
-        known = select(route, *(own.touch.c[name] for name in names)).where(own.touch.c.route == self.plan.own)
         roots = union(*self._ways).subquery()
-        objects = select(route, *roots.c).except_(known)
-        return Direct(insert(own.touch).from_select(["route", *names], objects))
+        return Direct(_note_once(["route", *names], select(literal(self.plan.own), *roots.c)))
 
     @property
     def _ways(self) -> Iterator[Select[Any]]:
@@ -244,6 +244,11 @@ class SQLiteRefresh(SetRefresh):
     def _left(self) -> Direct:
         any_left = select(own.touch.c.route).where(is_of(self.plan.routes)).limit(1).subquery()
         return Direct(select(func.count()).select_from(any_left))
+
+
+def _note_once(names: Sequence[str], touches: Select[Any]) -> Insert:
+    """Return the statement that notes touches that are not noted yet."""
+    return insert(own.touch).prefix_with("OR IGNORE").from_select(names, touches)
 
 
 def _names_of(member: Column[Any]) -> list[str]:
