@@ -6,7 +6,7 @@ transaction, the statement is sent once more.
 """
 
 import os
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from contextvars import ContextVar
 from typing import Any, Self
@@ -87,22 +87,27 @@ def is_outdated(error: BaseException | None) -> bool:
 def mend(connection: Connection[Any]) -> None:
     """Make a server's own connection resend statements that a migration outdated, and note changed settings."""
     if connection.cursor_factory is Cursor:
-        connection.cursor_factory = _OwnCursor
+        connection.cursor_factory = OwnCursor
 
 
 SETS = ("SET", "RESET", "DISCARD ALL")
 """PostgreSQL's responses to statements that change settings."""
 
 
-class _OwnCursor(Cursor[Any]):
+class OwnCursor(Cursor[Any]):
+    """The cursor of a server's own connection. `as_sent` returns a statement as the driver takes it."""
+
+    as_sent: Callable[[Any], Any] = staticmethod(lambda query: query)
+
     def execute(self, query: Any, params: Any = None, *, prepare: bool | None = None, **options: Any) -> Self:
+        sent = self.as_sent(query)
         try:
-            super().execute(query, params, prepare=prepare, **options)
+            super().execute(sent, params, prepare=prepare, **options)
         except FeatureNotSupported as error:
             if not is_outdated(error) or self.connection.info.transaction_status != TransactionStatus.IDLE:
                 raise
             super().execute("DEALLOCATE ALL")
-            super().execute(query, params, prepare=prepare, **options)
+            super().execute(sent, params, prepare=prepare, **options)
         if self.statusmessage in SETS or (isinstance(query, str) and "set_config" in query):
             setattr(self.connection, CHANGED, True)
         return self

@@ -20,6 +20,7 @@ from afterwork.settings import Settings
 from afterwork.store.database import NOT_LONG, Database, Holder
 from afterwork.store.direct import Direct, send_together
 from afterwork.store.postgresql import role_limits, sleep
+from afterwork.store.postgresql.any_bytes import allow_any_bytes
 from afterwork.store.postgresql.column import PostgreSQLColumns
 from afterwork.store.postgresql.connecting import answers_with_refusal, bound, is_outdated, mend, own_connection
 from afterwork.store.postgresql.connection_ends import ConnectionEnds
@@ -112,6 +113,7 @@ class PostgreSQL(Database):
     def prepare(self, connection: Connection) -> None:
         driver: Any = connection.connection.dbapi_connection
         mend(driver)
+        allow_any_bytes(driver)
         self._ends.listen(connection)
         limits = {
             "lock_timeout": _milliseconds(self.settings.lock_limit),
