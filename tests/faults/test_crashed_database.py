@@ -71,6 +71,7 @@ def test_a_crash_is_noticed_even_if_no_connection_can_be_told(
     # It may have been told of the first crash, of a process that it has ended before its own.
     assert re.search(r"PostgreSQL crashed [12] times while it ran", scene.errors()[poison])
     scene.check(failed=[poison])
+    assert "Traceback" not in server.output.read_text()
 
 
 def test_a_server_on_another_machine_has_the_time_of_a_lease_to_come_back_after_a_crash(own: OwnPostgres) -> None:

@@ -179,6 +179,13 @@ class PostgreSQL(Database):
         with suppress(OSError, PsycopgError), socket.socket(fileno=os.dup(driver.pgconn.socket)) as own:
             own.shutdown(socket.SHUT_RDWR)  # both the thread that uses it and PostgreSQL see it end
 
+    def discard(self, connection: Connection | None) -> None:
+        if connection is not None and not connection.closed and not connection.invalidated:
+            driver: Any = connection.connection.dbapi_connection
+            if driver.broken:
+                connection.invalidate()  # the pool would log that it can't be rolled back
+        super().discard(connection)
+
     def was_told_of_crash(self, connection: Connection) -> bool:
         return self._ends.by_crash(connection)
 
