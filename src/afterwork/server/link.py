@@ -21,7 +21,7 @@ class ServerConnection:
         self._presence: Presence | None = None
         self._opened_at: datetime | None = None
         self.crashed_before_opening = False
-        """Whether a crash of the database ended the connection before this one."""
+        """True if a crash of the database ended the connection before this one."""
 
     @property
     def connection(self) -> Connection:
