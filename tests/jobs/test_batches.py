@@ -5,17 +5,18 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
-from sqlalchemy import delete, insert, select, update
+from sqlalchemy import delete, insert, select, text, update
 
 import afterwork as aw
 from afterwork.jobs import inside
 from tests.jobs.batch_scene import Base, SysAsyncTicket, Thing, ask, batches, world
 from tests.support.marks import ONLY_POSTGRESQL
-from tests.support.world import World, errors, works
+from tests.support.world import World, errors, statements, works
 
 __all__ = ["world"]
 
 TICKETS: Any = SysAsyncTicket.__table__
+UNSYNCHRONIZED = {"synchronize_session": False}
 TOMORROW = datetime.now(UTC) + timedelta(days=1)
 ENDED: dict[str, Any] = {"done": datetime.now(UTC), "delete_time": TOMORROW}
 CALLS_OFF: dict[str, dict[str, Any]] = {
@@ -223,3 +224,41 @@ def test_a_job_sees_what_one_before_it_has_written_past_the_objects(world: World
     world.run()
 
     assert [thing.n for thing in world.all(Thing)][1:] == [21, 20, 21, 20, 21]
+
+
+@ONLY_POSTGRESQL
+def test_a_ticket_that_a_statement_on_something_else_rewrites_by_the_way_runs_as_it_says_then(world: World) -> None:
+    def by_the_way(session: Any, behind: Any) -> None:
+        last_first = (
+            update(SysAsyncTicket).where(SysAsyncTicket.id == 4).values(priority=1).returning(SysAsyncTicket.id)
+        )
+        session.execute(
+            update(Thing).values(n=Thing.n + 10).add_cte(last_first.cte()), execution_options=UNSYNCHRONIZED
+        )
+
+    Thing.act = staticmethod(by_the_way)
+    ask(world, "work", "disturb", "work", "work")
+
+    assert [root for _, root in works(world.run())] == [f"Thing!{number}" for number in (2, 3, 5, 4)]
+
+
+LOOKED_AT: dict[str, tuple[Any, bool]] = {
+    "a class": (update(Thing).values(n=5), False),
+    "a table": (update(Thing.__table__).values(n=5), False),  # type: ignore[arg-type]
+    "the class of tickets": (update(SysAsyncTicket).values(keep_receipt_minutes=10), True),
+    "the table of tickets": (update(TICKETS).values(keep_receipt_minutes=10), True),
+    "a text": (text("UPDATE thing SET n = 5"), True),
+    "a text within": (update(Thing).values(n=5).where(text("n < 5")), True),
+}
+
+
+@pytest.mark.parametrize("what", LOOKED_AT)
+def test_a_batch_is_looked_at_again_only_if_a_statement_may_have_written_tickets(world: World, what: str) -> None:
+    statement, is_looked_at = LOOKED_AT[what]
+    Thing.act = staticmethod(lambda session, behind: session.execute(statement, execution_options=UNSYNCHRONIZED))
+    ask(world, "work", "disturb", "work")
+
+    with statements(world.engine) as sent:
+        world.run()
+
+    assert any("other_ticket" in one for one in sent) is is_looked_at

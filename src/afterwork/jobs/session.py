@@ -11,7 +11,7 @@ from sqlalchemy.orm import ORMExecuteState, Session
 from afterwork.compat.sqlalchemy_session import is_clean, is_flushing, new_objects
 from afterwork.derived.tracking.session_hooks import TrackedSession
 from afterwork.errors import CalculationWrites, TransactionIsTheRuns
-from afterwork.model.ticket import is_ticket_class
+from afterwork.model.ticket import is_ticket_class, may_write_tickets
 from afterwork.saving.machine.state_scoped import STATEMENTS_AT_END
 from afterwork.store.database import RUNNING, WHO_ENDS_IT
 from afterwork.store.direct import own
@@ -38,11 +38,12 @@ class RunSession(TrackedSession):
         self._may_be_old = False
         self._failed: Exception | None = None
         self.may_have_written_tickets = False
-        """True once a job has saved a ticket, or written past the objects."""
+        """True once a job has saved a ticket, or may have written one past the objects."""
 
     def before_statement(self, statement: Any) -> None:
         if not getattr(statement, "is_select", False):
-            self._may_be_old = self.may_have_written_tickets = True
+            self._may_be_old = True
+            self.may_have_written_tickets = self.may_have_written_tickets or may_write_tickets(statement)
 
     def connection(self, *args: Any, **options: Any) -> Connection:
         self._may_be_old = self.may_have_written_tickets = True

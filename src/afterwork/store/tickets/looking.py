@@ -20,6 +20,8 @@ from sqlalchemy import (
     true,
 )
 
+from afterwork.store.direct import Direct
+from afterwork.store.key_lists import padded
 from afterwork.store.readable_values import reading_any_text
 from afterwork.store.tickets.columns import TicketColumns, aware, has_begun
 from afterwork.store.tickets.rows import DueGroup, TicketRow
@@ -56,53 +58,51 @@ class WaitingTickets(TicketTable):
         self, connection: Connection, keys: Sequence[Any], now: datetime, lane: str, priority: int
     ) -> list[TicketRow]:
         """Return those of some tickets that are still due at the same position of a lane, in its order."""
-        place = {
-            "afterwork_which": [*keys],
+        with reading_any_text(connection):
+            rows = self._still_in_place.execute(connection, self._place(keys, now, lane, priority))
+        return [TicketRow.of(row) for row in rows]
+
+    @cached_property
+    def _still_in_place(self) -> Direct:
+        query = self._select().where(self._is_among(many=True), *self._is_still("in place"))
+        return Direct(query.order_by(self.columns.moment, self.columns.key))
+
+    def _place(self, keys: Sequence[Any], now: datetime, lane: str, priority: int) -> dict[str, object]:
+        return {
+            "afterwork_which": padded(keys),
             "afterwork_at": self.moment(now),
             "afterwork_its_lane": lane,
             "afterwork_its_priority": priority,
         }
-        query = self._select().where(self._is_among(many=True), *self._is_still("in place"))
-        with reading_any_text(connection):
-            return [
-                TicketRow.of(row)
-                for row in connection.execute(query.order_by(self.columns.moment, self.columns.key), place)
-            ]
 
     def are_as_claimed(self, connection: Connection, rows: Sequence[TicketRow], now: datetime, lane: str) -> bool:
         """Return whether a lane's first tickets are these unchanged ones, in order. They have one priority."""
         keys, priority = [row.key for row in rows], rows[0].priority
         if self.rows(connection, keys, now, lane, priority) != [*rows]:
             return False
-        table = self.contract.table
-        among: Any = bindparam("keys", keys, expanding=True)
-        names = (OTHER, "one_ticket")
+        return not self._overtaking.execute(connection, self._place(keys, now, lane, priority))
+
+    @cached_property
+    def _overtaking(self) -> Direct:
+        """Return the query for a ticket that this transaction has put in front of some that it has claimed.
+
+        Those of others don't count: they have been committed since then."""
+        table, names = self.contract.table, (OTHER, "claimed_ticket")
         other, claimed = (TicketColumns(self.contract, table.alias(name), self.dialect) for name in names)
-        last = select(func.max(claimed.moment)).where(claimed.key.in_(among)).scalar_subquery()
-        # Only this transaction's own can have overtaken them: others' commits since then don't count.
-        overtaking = select(other.key).where(
-            other.pending,
-            other.lane == lane,
-            or_(other.priority < priority, and_(other.priority == priority, other.moment < last)),
-            other.key.not_in(among),
-            other.is_due_at(bindparam("afterwork_at", self.moment(now), type_=other.earliest.type)),
-            _is_own(self.dialect),
-        )
-        return connection.execute(overtaking.limit(1)).first() is None
+        its_priority: ColumnElement[int] = bindparam("afterwork_its_priority")
+        last = select(func.max(claimed.moment)).where(self._has_key_among(claimed)).scalar_subquery()
+        overtakes = or_(other.priority < its_priority, and_(other.priority == its_priority, other.moment < last))
+        is_due = other.is_due_at(bindparam("afterwork_at", type_=other.earliest.type))
+        place = (other.pending, other.lane == bindparam("afterwork_its_lane"), overtakes, is_due)
+        return Direct(select(other.key).where(*place, self._has_other_key(other), _is_own(self.dialect)).limit(1))
 
     def in_place(self, connection: Connection, rows: Sequence[TicketRow], now: datetime, lane: str) -> int:
         """Count those tickets of a lane that are still due at the same position of it."""
         count = 0
+        query = select(func.count()).where(self._is_among(many=True), *self._is_still("in place"))
         for priority in {row.priority for row in rows}:
             keys = [row.key for row in rows if row.priority == priority]
-            query = select(func.count()).where(self._is_among(many=True), *self._is_still("in place"))
-            place = {
-                "afterwork_which": keys,
-                "afterwork_at": self.moment(now),
-                "afterwork_its_lane": lane,
-                "afterwork_its_priority": priority,
-            }
-            count += connection.execute(query, place).scalar_one()
+            count += connection.execute(query, self._place(keys, now, lane, priority)).scalar_one()
         return count
 
     def in_places(self, connection: Connection, places: Mapping[Any, tuple[str, int]], now: datetime) -> int:

@@ -11,6 +11,7 @@ from sqlalchemy import (
     Text,
     UnaryExpression,
     Update,
+    all_,
     any_,
     bindparam,
     cast,
@@ -64,12 +65,20 @@ class TicketTable:
     # Parameters are named as no column of a ticket class is: SQLAlchemy takes one with a column's name for its value.
 
     def _is_among(self, many: bool) -> ColumnElement[bool]:
+        if many:
+            return self._has_key_among(self.columns)
         key = self.columns.key
-        if not many:
-            return key == bindparam("afterwork_which", type_=key.type)  # a single one costs less than a list of one
+        return key == bindparam("afterwork_which", type_=key.type)  # a single one costs less than a list of one
+
+    def _has_key_among(self, c: TicketColumns) -> ColumnElement[bool]:
         if self.dialect == "postgresql":  # an array, so that the text is the same for any number
-            return key == any_(bindparam("afterwork_which", type_=ARRAY(key.type)))
-        return key.in_(bindparam("afterwork_which", expanding=True))
+            return c.key == any_(bindparam("afterwork_which", type_=ARRAY(c.key.type)))
+        return c.key.in_(bindparam("afterwork_which", expanding=True))
+
+    def _has_other_key(self, c: TicketColumns) -> ColumnElement[bool]:
+        if self.dialect == "postgresql":
+            return c.key != all_(bindparam("afterwork_which", type_=ARRAY(c.key.type)))
+        return c.key.not_in(bindparam("afterwork_which", expanding=True))
 
     def _is_still(self, still: Still) -> Sequence[ColumnElement[bool]]:
         c = self.columns
