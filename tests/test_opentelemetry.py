@@ -33,6 +33,12 @@ class Parcel(Base):
     def ship(self) -> None:
         self.notes = "shipped"
 
+    @ship.many
+    @staticmethod
+    def ship_all(parcels: list["Parcel"]) -> None:
+        for parcel in parcels:
+            parcel.notes = "shipped together"
+
     @aw.method(external=True)
     def call(self) -> None:
         self.notes = "called"
@@ -67,6 +73,19 @@ class Traced:
 @pytest.fixture
 def traced(engine: Engine) -> Traced:
     return Traced(engine)
+
+
+def test_runs_that_are_taken_together_have_a_span_each(traced: Traced) -> None:
+    for _ in range(3):
+        traced.save("ship")
+    ended = traced.world.run()
+
+    assert [parcel.notes for parcel in traced.world.all(Parcel)] == ["shipped together"] * 3
+    requests = {request.context.trace_id for request in traced.named("request") if request.context is not None}
+    spans = traced.named("Parcel.ship")
+    assert {span.context.trace_id for span in spans if span.context is not None} == requests
+    runs = {str(span.attributes["afterwork.run"]) for span in spans if span.attributes is not None}
+    assert runs == {str(one.run.id) for one in ended}
 
 
 @pytest.mark.parametrize("work", ["ship", "call"])

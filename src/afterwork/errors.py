@@ -124,8 +124,18 @@ class NoSession(AfterworkError):
 class NoCurrentRun(AfterworkError):
     """`aw.current_run()` was called where Afterwork runs nothing."""
 
+    def __init__(self, why: str = "aw.current_run() works only inside a method or action that Afterwork runs.") -> None:
+        super().__init__(why)
+
+
+class ManyCurrentRuns(NoCurrentRun):
+    """`aw.current_run()` was called by a function for many, whose call belongs to several runs."""
+
     def __init__(self) -> None:
-        super().__init__("aw.current_run() works only inside a method or action that Afterwork runs.")
+        super().__init__(
+            "This call does the work of several runs at once (@….many), and aw.current_run() would have to name one of "
+            "them. Leave out @….many from a method that needs its run."
+        )
 
 
 class TransactionIsTheRuns(AfterworkError):

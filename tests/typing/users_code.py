@@ -1,5 +1,6 @@
 """A model with jobs, as the README writes it: clean to both type checkers."""
 
+from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 from typing import assert_type
@@ -38,6 +39,12 @@ class Customer(Base):
         series = aw.session(self).get_one(NumberSeries, "customer")
         series.last += 1
         self.number = series.last
+
+    @assign_number.many
+    @staticmethod
+    def assign_numbers(customers: Sequence["Customer"]) -> None:
+        for customer in customers:
+            customer.number = 1
 
     @aw.method
     def total(self) -> Decimal:
@@ -123,7 +130,13 @@ async def ask_asynchronously(session: AsyncSession, customer: Customer) -> None:
     await session.run_sync(lambda _: aw.later(customer.assign_number, unique=True))
 
 
+@Customer.total.many
+def total_of_all(customers: list[Customer]) -> None: ...
+
+
 def use(session: Session, customer: Customer) -> None:
+    assert_type(Customer.assign_numbers([customer]), None)
+    assert_type(total_of_all([customer]), None)
     assert_type(aw.can(customer.assign_number), bool)
     assert_type(customer.assign_number(), None)
     assert_type(customer.total(), Decimal)

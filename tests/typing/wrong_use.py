@@ -41,3 +41,16 @@ class Wrong(aw.ViewModel[Customer]):
 
 @aw.method  # type: ignore[arg-type] # pyright: ignore[reportCallIssue, reportArgumentType]
 def needs_more(self: Customer, amount: int) -> None: ...
+
+
+@Customer.total.many  # type: ignore[arg-type] # pyright: ignore[reportArgumentType]
+def for_others(orders: list[Order]) -> None: ...
+
+
+@Customer.total.many  # type: ignore[arg-type] # pyright: ignore[reportArgumentType]
+def for_one(customer: Customer) -> None: ...
+
+
+@Customer.total.many  # type: ignore[arg-type] # pyright: ignore[reportArgumentType]
+def with_results(customers: list[Customer]) -> list[int]:
+    return [customer.id for customer in customers]

@@ -204,6 +204,18 @@ class InTheWay(LoggedEvent):
 
 
 @dataclass(frozen=True)
+class ManyFailed(LoggedEvent):
+    """Runs of a method that were taken together, and whose changes were undone. They are run one by one next."""
+
+    level = logging.WARNING
+    message = "%(count)d runs of %(work)s failed together and are tried one by one: %(error)s"
+
+    work: str
+    count: int
+    error: str
+
+
+@dataclass(frozen=True)
 class ConnectionLost(LoggedEvent):
     """A run that lost its connection or worker while the database is up. It is tried again, alone."""
 
@@ -215,6 +227,6 @@ class ConnectionLost(LoggedEvent):
 
 RunEvent = (
     Reached | Ran | Failed | WasCancelled | Expired | PutOff | BackOffFailed | WrittenInPart | Unwritable
-    | WasWithdrawn | Lost | Abandoned | TookOver | InTheWay | ConnectionLost
+    | WasWithdrawn | Lost | Abandoned | TookOver | InTheWay | ManyFailed | ConnectionLost
 )  # fmt: skip
 """All events of runs."""

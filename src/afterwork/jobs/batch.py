@@ -1,11 +1,29 @@
-"""Batches: the result of one, and the number of tickets in the next."""
+"""Batches: one as it runs, its result, and the number of tickets in the next."""
 
-from collections.abc import Collection, Mapping
-from dataclasses import dataclass
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass, field
 from typing import Self
 
 from afterwork.jobs.attempts import Settled
+from afterwork.jobs.group import Group
 from afterwork.jobs.run import Hindered, Raised
+from afterwork.jobs.source import Claim
+
+
+@dataclass
+class OpenBatch:
+    """Tickets that share a transaction, with the outcomes so far. It `is_executed` once all have run that shall."""
+
+    claims: Sequence[Claim] = ()
+    settled: Settled = field(default_factory=list)
+    is_executed: bool = False
+    group: Group | None = None
+    """The last group of tickets that were taken together; None without one."""
+
+    @property
+    def has_failed_together(self) -> bool:
+        """Return whether what went wrong may be the fault of tickets that were taken together."""
+        return self.group is not None and (self.is_executed or len(self.settled) == self.group.start)
 
 
 @dataclass(frozen=True)
@@ -28,7 +46,13 @@ class Undone:
     is_disturbed: bool = False
 
 
-Batched = CommittedBatch | Undone
+@dataclass(frozen=True)
+class TakenApart:
+    """A batch that was rolled back, some of whose tickets had been taken together. The next one is as large, and runs
+    these tickets one by one."""
+
+
+Batched = CommittedBatch | Undone | TakenApart
 
 
 @dataclass(frozen=True)

@@ -4,7 +4,7 @@ When something goes wrong with a batch, all of it is rolled back and the next on
 soon alone, and fails alone.
 """
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
 from functools import partial
 from itertools import takewhile
@@ -15,9 +15,11 @@ from sqlalchemy.orm.exc import StaleDataError
 
 from afterwork.boundary import CONTAINED
 from afterwork.errors import BatchDisturbed, Cancelled, TicketIsHidden
-from afterwork.events import InTheWay
+from afterwork.events import InTheWay, ManyFailed
 from afterwork.jobs.attempts import Settled
-from afterwork.jobs.batch import Batched, CommittedBatch, Mixed, Undone
+from afterwork.jobs.batch import Batched, CommittedBatch, Mixed, OpenBatch, TakenApart, Undone
+from afterwork.jobs.execution import Execution
+from afterwork.jobs.group import Group
 from afterwork.jobs.run import Outcome, Rejected, Run, text_of
 from afterwork.jobs.runner import Runner
 from afterwork.jobs.session import RunSession, ended
@@ -35,21 +37,12 @@ BATCH_SECONDS = 0.1
 TRIES_WHEN_CHANGED = 3
 
 
-@dataclass
-class _Batch:
-    """Tickets that share a transaction, with the outcomes so far."""
-
-    claims: Sequence[Claim] = ()
-    settled: Settled = field(default_factory=list)
-    is_executed: bool = False
-
-
 def run_batch(runner: Runner, connection: Connection, lane: str, priority: int | None, most: int) -> Batched | Claim:
     """Run the first due tickets of a lane, at most `most`, in one transaction.
 
     Return their outcomes, or the first ticket, not begun, if it must run outside a transaction.
     """
-    batch, began = _Batch(), perf_counter()
+    batch, began = OpenBatch(), perf_counter()
     claimed = ClaimedWork([])
     try:
         with CONTAINED, runner.database.transaction(connection, (NOT_LONG,)):
@@ -90,7 +83,7 @@ def run_mixed(
     """Run the first due tickets of several lanes, at most `limit` per lane, in one transaction.
 
     Tickets that may not share it, by `may_share`, and lanes that can't be locked are left out."""
-    batch, obtained = _Batch(), _Obtained()
+    batch, obtained = OpenBatch(), _Obtained()
     try:
         with CONTAINED, runner.database.transaction(connection, (NOT_LONG,)):
             obtained = _obtain(runner, connection, lanes, limit, may_share)
@@ -145,46 +138,48 @@ def _obtain(
     return obtained
 
 
-def _mixed_undone(runner: Runner, obtained: _Obtained, batch: _Batch, error: Exception) -> Mixed:
+def _mixed_undone(runner: Runner, obtained: _Obtained, batch: OpenBatch, error: Exception) -> Mixed:
     """Return the lanes that may share next: a known culprit runs alone; otherwise half as many share."""
-    undone = _undone(runner, batch, error)
-    if undone.good is not None:
-        suspects = [batch.claims[undone.good].run]
-        left: dict[str, int | None] = {**dict.fromkeys(obtained.claims), suspects[0].lane: 1}
-    else:
-        suspects = [claim.run for claim in batch.claims]
-        most = 1 if undone.is_disturbed else max(1, len(obtained.claims) // 2)
-        left = dict.fromkeys(obtained.claims, most)
+    undone, suspects = _undone(runner, batch, error), [claim.run for claim in batch.claims]
+    left: dict[str, int | None]
+    match undone:
+        case TakenApart():
+            left = dict.fromkeys(obtained.claims)
+        case Undone(good=int(good)):
+            suspects = [batch.claims[good].run]
+            left = {**dict.fromkeys(obtained.claims), suspects[0].lane: 1}
+        case Undone(is_disturbed=is_disturbed):
+            most = 1 if is_disturbed else max(1, len(obtained.claims) // 2)
+            left = dict.fromkeys(obtained.claims, most)
     left |= dict.fromkeys(obtained.unasked)
     hindered = {run.work for run in suspects} if runner.database.is_contended(error) else ()
     return Mixed(undone, obtained.claims.keys(), left, obtained.unfit, hindered)
 
 
-def _settle_mixed(runner: Runner, connection: Connection, batch: _Batch) -> None:
+def _settle_mixed(runner: Runner, connection: Connection, batch: OpenBatch) -> None:
     runner.database.check_in_transaction(connection)
     runner.job_source.check(connection, batch.claims, runner.clock.now())
     runner.settle(connection, batch.settled)
 
 
-def _settle(runner: Runner, connection: Connection, batch: _Batch) -> None:
+def _settle(runner: Runner, connection: Connection, batch: OpenBatch) -> None:
     runner.settle(connection, batch.settled, batch.claims[len(batch.settled) :])
 
 
 def _run(
     runner: Runner,
     connection: Connection,
-    batch: _Batch,
-    settle: Callable[[Runner, Connection, _Batch], None] = _settle,
+    batch: OpenBatch,
+    settle: Callable[[Runner, Connection, OpenBatch], None] = _settle,
 ) -> None:
     if not batch.claims:
         return
     runner.reached("claimed", batch.claims)
     until = perf_counter() + BATCH_SECONDS
     with ended(RunSession(connection)) as session:
-        execute = runner.prepared(session, batch.claims, partial(_abandoned, runner))
-        for claim in batch.claims:
-            expired = runner.expired(claim)  # those before it may have taken long
-            batch.settled.append(execute(claim) if expired is None else (claim, expired))
+        execution = Execution.of(runner, session, batch.claims, partial(_abandoned, runner))
+        while len(batch.settled) < len(batch.claims):
+            batch.settled.extend(_next(execution, batch, until))
             if perf_counter() >= until:
                 break
         batch.is_executed = True
@@ -196,11 +191,28 @@ def _run(
     runner.reached("before commit", batch.claims)
 
 
-def _undone(runner: Runner, batch: _Batch, error: Exception) -> Undone:
+def _next(execution: Execution, batch: OpenBatch, until: float) -> Settled:
+    """Run the next ticket of a batch, or the next ones that are taken together."""
+    start = len(batch.settled)
+    claim = batch.claims[start]
+    method = execution.method_for_many(claim)
+    if method is not None and (group := Group.beginning_at(execution, method, start, until)) is not None:
+        batch.group = group
+        return group.run()
+    expired = execution.runner.expired(claim)  # those before it may have taken long
+    return [(claim, execution.run(claim) if expired is None else expired)]
+
+
+def _undone(runner: Runner, batch: OpenBatch, error: Exception) -> Undone | TakenApart:
     if isinstance(error, BatchDisturbed):
         return Undone(len(batch.settled), None, is_disturbed=True)
-    if runner.database.is_contended(error):
+    is_contended = runner.database.is_contended(error)
+    if is_contended:
         runner.events.emit(InTheWay(text_of(error)))
+    if batch.group is not None:
+        if batch.has_failed_together and not is_contended:
+            runner.events.emit(ManyFailed(batch.group.work, len(batch.group.claims), text_of(error)))
+        return TakenApart()
     if batch.is_executed:
         return Undone(len(batch.settled), None)
     return Undone(len(batch.claims), len(batch.settled))
@@ -232,7 +244,7 @@ class _Alone:
     def _run_again(self) -> Settled:
         """Run the ticket once more. Return [] if somebody else has claimed it meanwhile."""
         runner, connection = self.runner, self.connection
-        batch, began = _Batch(), perf_counter()
+        batch, began = OpenBatch(), perf_counter()
         try:
             with CONTAINED, runner.database.transaction(connection, (NOT_LONG,)):
                 again = runner.job_source.claim_again(connection, self.claim)

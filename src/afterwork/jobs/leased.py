@@ -14,6 +14,7 @@ from sqlalchemy.exc import IntegrityError
 from afterwork.boundary import CONTAINED
 from afterwork.errors import Cancelled
 from afterwork.jobs.attempts import Settled
+from afterwork.jobs.execution import Execution
 from afterwork.jobs.quarantine import is_given_up
 from afterwork.jobs.run import Outcome, Raised, Rejected, Succeeded, Superseded, Withdrawn
 from afterwork.jobs.runner import Runner
@@ -84,7 +85,7 @@ class _LeasedRun:
         runner, connection, lease, claim = self.runner, self.connection, self.lease, self.claim
         with ended(OutsideSession(connection)) as session:
             with runner.database.reading_only(connection):
-                settled = runner.execute(session, [claim], self._abandoned)
+                settled = Execution.of(runner, session, [claim], self._abandoned).run_all()
                 session.put_back_settings()
             runner.reached("ran", [claim])
             with runner.database.transaction(connection):
@@ -112,7 +113,7 @@ class _LeasedRun:
                 settled = []
             else:
                 with ended(RunSession(connection)) as session:
-                    settled = runner.execute(session, [claim], self._abandoned)
+                    settled = Execution.of(runner, session, [claim], self._abandoned).run_all()
                     session.flush()
                 runner.reached("ran", [claim])
                 self._finish(settled)

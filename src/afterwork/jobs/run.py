@@ -11,7 +11,7 @@ from functools import cached_property
 from typing import Any
 
 from afterwork.boundary import failure_of
-from afterwork.errors import Escaped, NoCurrentRun
+from afterwork.errors import Escaped, ManyCurrentRuns, NoCurrentRun
 from afterwork.events import (
     Event,
     Expired,
@@ -57,20 +57,38 @@ class Run:
         return uuid.uuid5(*self._source)  # slow, so only jobs that ask for it pay
 
 
-_current: ContextVar[Run] = ContextVar("afterwork_run")
+_current: ContextVar[Run | None] = ContextVar("afterwork_run")
+"""The run that goes on; None in a call that belongs to several runs."""
 
 
 def current_run() -> Run:
-    """Return the run that this code is part of. Raises `NoCurrentRun` outside runs."""
+    """Return the run that this code is part of. Raises `NoCurrentRun` outside runs.
+
+    Also raises it, as `ManyCurrentRuns`, in a function for many, whose call belongs to several runs.
+    """
     try:
-        return _current.get()
+        run = _current.get()
     except LookupError:
         raise NoCurrentRun() from None
+    if run is None:
+        raise ManyCurrentRuns()
+    return run
 
 
 @contextmanager
 def running(run: Run) -> Iterator[None]:
     token, work_token = _current.set(run), CURRENT_WORK.set(CurrentWork(run.work, run.ticket))
+    try:
+        yield
+    finally:
+        _current.reset(token)
+        CURRENT_WORK.reset(work_token)
+
+
+@contextmanager
+def running_many(work: str) -> Iterator[None]:
+    """Let the block belong to several runs of a work, none of which is the current one."""
+    token, work_token = _current.set(None), CURRENT_WORK.set(CurrentWork(work))
     try:
         yield
     finally:

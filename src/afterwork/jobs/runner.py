@@ -1,33 +1,29 @@
-"""Executing claims in a session, and settling their outcomes: the common part of both ways to run."""
+"""A server's runs: the parts that they share, and the reporting and settling of their outcomes."""
 
-import time
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
-from functools import cached_property, partial
+from functools import cached_property
 from typing import Any, TypeVar
 
 from sqlalchemy import Connection
-from sqlalchemy.exc import DBAPIError
-from sqlalchemy.orm import Session
 
 from afterwork.clock import Clock, telling_time
-from afterwork.errors import Refused, TimedOut, WaitsForItself
+from afterwork.errors import TimedOut
 from afterwork.events import Events, InTheWay, Point, Reached, Unwritable
 from afterwork.jobs.attempts import Attempts, GiveUp, Settled
 from afterwork.jobs.blocked import BlockedLooks
 from afterwork.jobs.deferred import DeferredTickets
 from afterwork.jobs.history import RunHistory
-from afterwork.jobs.perform import RunContext, check, is_gone, perform, tell
-from afterwork.jobs.progress import Reporter, reporting
+from afterwork.jobs.perform import RunContext, tell
 from afterwork.jobs.quarantine import Quarantine
-from afterwork.jobs.run import Hindered, Outcome, Raised, Rejected, Run, Succeeded, event_of, text_of
+from afterwork.jobs.run import Hindered, Outcome, Raised, Rejected, Run, event_of, text_of
 from afterwork.jobs.session import RunSession, ended
 from afterwork.jobs.source import Claim, Due, JobSource, Source, due_of
+from afterwork.jobs.taken_together import TakenTogether
 from afterwork.jobs.time_limits import TimeLimits
-from afterwork.model.key import key_text
-from afterwork.model.work import ViewModelWork, Work
+from afterwork.model.work import ViewModelWork
 from afterwork.settings import Settings
 from afterwork.store import lane_rate
 from afterwork.store.database import Database
@@ -72,6 +68,7 @@ class Runner:
     says: Mapping[str, str] = field(default_factory=dict)
     """Columns of this server's row: what it knows and serves."""
     deferred: DeferredTickets = field(default_factory=DeferredTickets)
+    together: TakenTogether = field(default_factory=TakenTogether)
 
     @cached_property
     def attempts(self) -> Attempts:
@@ -110,79 +107,14 @@ class Runner:
         lanes = {lane: priorities for lane, priorities in due.workloads.items() if lane not in waiting}
         return Due(lanes, min(filter(None, (due.next_due, *waiting.values()))))
 
-    def execute(self, session: RunSession, claims: Sequence[Claim], give_up: GiveUp) -> Settled:
-        """Perform claims one after the other. The first exception passes through; nothing may be saved then.
-        `give_up` settles a claim that had to be abandoned."""
-        execute = self.prepared(session, claims, give_up)
-        return [execute(claim) for claim in claims]
-
-    def prepared(
-        self, session: RunSession, claims: Sequence[Claim], give_up: GiveUp
-    ) -> Callable[[Claim], tuple[Claim, Outcome]]:
-        """Load what claims need. Return the function that performs one of them."""
-        roots = self.job_source.roots(session, claims)
-        variables = self.job_source.variables(session.outer, claims)
-
-        def execute(claim: Claim) -> tuple[Claim, Outcome]:
-            session.begin_next()
-            context = self._given(session, variables.get(claim.key, {}))
-            root = roots[claim.key]
-            if isinstance(root, str) and claim is not claims[0]:
-                root = self.job_source.roots(session, [claim])[claim.key]  # an earlier run may have created it
-            return claim, self._execute_one(claim, root, context, give_up)
-
-        return execute
-
     def expired(self, claim: Claim) -> Rejected | None:
         """Return the outcome of a claim if it is too late to begin it by now, else None."""
         error = None if claim.not_after is None else expiry_error(claim.not_after, self.clock.now())
         return None if error is None else Rejected(error)
 
-    def _given(self, session: RunSession, variables: Mapping[str, Any]) -> RunContext:
+    def context(self, session: RunSession, variables: Mapping[str, Any]) -> RunContext:
+        """Return what a run is given besides its root. `variables` are its own, beside those of the server."""
         return RunContext(session, {**self.variables, **variables})
-
-    def _execute_one(self, claim: Claim, root: Any, context: RunContext, give_up: GiveUp) -> Outcome:
-        if isinstance(claim.work, str):
-            return Rejected(claim.work)
-        if isinstance(root, str):
-            return Rejected(root)
-        if root is not None and is_gone(root):
-            return Rejected(f"The root {claim.run.root_id} is not there (any more).")
-        reporter = Reporter(self.database, self.clock, key_text(claim.key), not claim.external)
-        limited = partial(self._limited, claim, claim.work, context.session, reporter, give_up)
-        try:
-            with limited():
-                check(claim.work, root)
-        except Refused as refusal:
-            return Rejected(str(refusal))
-        began = time.perf_counter()
-        with telling_time(self.clock), reporting(reporter), limited(), self.around(claim.run):
-            try:
-                perform(claim.work, root, claim.run, context)
-            except DBAPIError as error:
-                if self.database.waits_for_itself(context.session.connection(), error):
-                    raise WaitsForItself() from error
-                raise
-        return Succeeded(time.perf_counter() - began)
-
-    def _limited(
-        self, claim: Claim, work: Work, session: Session, reporter: Reporter, give_up: GiveUp
-    ) -> AbstractContextManager[object]:
-        """Return the context manager that ends the code of a run that takes too long."""
-        limits, began = self.time_limits, time.perf_counter()
-        timeout = limits.of_run(work.timeout)
-        if timeout is None:
-            return nullcontext()
-
-        def settle(connection: Connection, error: TimedOut) -> None:
-            raised = self.attempts.raised(connection, claim, error, began, give_up)
-            give_up(connection, claim).fail(raised, error)
-
-        connection = session.get_bind()
-        assert isinstance(connection, Connection)
-        limited = limits.outside if claim.external else limits.inside
-        reporter.watched = limited(connection, claim.run, timeout, settle)
-        return limits.timeouts.over(reporter.watched)
 
     def hindered(self, claim: Claim, error: Exception) -> Hindered:
         """Return the outcome if others were in the way. Its pause grows each time, and is zero after a migration."""
@@ -222,7 +154,7 @@ class Runner:
                 variables = self.job_source.variables(connection, [claim]).get(claim.key, {})
                 limit = limits.over(connection, claim.run, limits.of_hook(claim.work.timeout), settle)
                 with telling_time(self.clock), limit:
-                    tell(claim.work, root, claim.run, self._given(session, variables), (error, outcome.text))
+                    tell(claim.work, root, claim.run, self.context(session, variables), (error, outcome.text))
                 session.flush()
 
     def settle(self, connection: Connection, settled: Settled, left: Sequence[Claim] = ()) -> None:
@@ -239,10 +171,11 @@ class Runner:
 
     def report(self, settled: Settled) -> None:
         """Report the outcomes of runs, once they are committed."""
-        if self.deferred:
+        if self.deferred or self.together:
             for claim, outcome in settled:
                 if not isinstance(outcome, Hindered):
                     self.deferred.forget(claim.key)
+                    self.together.forget(claim.key)
         self.reached("after commit", [claim for claim, _ in settled])
         self.report_runs([(claim.run, outcome) for claim, outcome in settled])
 

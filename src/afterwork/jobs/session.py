@@ -11,7 +11,9 @@ from sqlalchemy.orm import ORMExecuteState, Session
 from afterwork.compat.sqlalchemy_session import is_clean, is_flushing, new_objects
 from afterwork.derived.tracking.session_hooks import TrackedSession
 from afterwork.errors import CalculationWrites, TransactionIsTheRuns
+from afterwork.jobs.run import Run
 from afterwork.model.ticket import is_ticket_class, may_write_tickets
+from afterwork.saving.current_work import BEGUN_RUNS
 from afterwork.saving.machine.state_scoped import STATEMENTS_AT_END
 from afterwork.store.database import RUNNING, WHO_ENDS_IT
 from afterwork.store.direct import own
@@ -37,6 +39,7 @@ class RunSession(TrackedSession):
         self._settings = SettingsOfJobs(connection)
         self._may_be_old = False
         self._failed: Exception | None = None
+        self._begun: list[Run] = self.info.setdefault(BEGUN_RUNS, [])
         self.may_have_written_tickets = False
         """True once a job has saved a ticket, or may have written one past the objects."""
 
@@ -111,9 +114,10 @@ class RunSession(TrackedSession):
         if self.autoflush:
             self.flush()
 
-    def begin_next(self) -> None:
-        """Begin the next of several jobs. It gets its role's full time limits, and sees what earlier jobs wrote past
-        the session's objects."""
+    def begin_next(self, *runs: Run) -> None:
+        """Begin the next of several jobs, which does the work of these runs. It gets its role's full time limits, and
+        sees what earlier jobs wrote past the session's objects."""
+        self._begun.extend(runs)
         if self._may_be_old:
             self.expire_all()
             self._may_be_old = False

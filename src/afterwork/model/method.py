@@ -68,6 +68,8 @@ class Method(Generic[Owner, Result]):
         self.external = options.external
         self.retry = options.retry
         self.timeout = checked_timeout(f"@aw.method on {function.__qualname__}", options.timeout)
+        self.for_many: Callable[[list[Owner]], None] | None = None
+        """Does for several objects at once what `function` does for one."""
         functools.update_wrapper(self, function)  # type: ignore[arg-type]
 
     def __set_name__(self, owner: type, name: str) -> None:
@@ -85,6 +87,25 @@ class Method(Generic[Owner, Result]):
         """Return whether the precondition holds for `target` now. True without one."""
         return self.precondition is None or bool(self.precondition(target))
 
+    def many(self, function: Callable[[list[Owner]], None], /) -> Callable[[list[Owner]], None]:
+        """Register a function that does for several objects, in one call, what the method does for one.
+
+            @assign_number.many
+            @staticmethod
+            def assign_numbers(customers: Sequence["Customer"]) -> None: ...
+
+        It is given the roots of tickets for the method that follow each other in a batch: each root once, in the order
+        of the tickets, after the precondition has held for all of them. It must leave the same behind as the method
+        called on one after the other. If it raises, or its changes can't be saved, they are undone, and the method
+        itself does these tickets, one by one.
+
+        Returns the function. Raises `BadDeclaration` if it can't be called with one argument, is asynchronous or a
+        generator; if the method is external; or if it has such a function already.
+        """
+        self.for_many = checked_for_many(self, function)
+        # With the method's own name, as setters of properties have it, it would take the method's place in its class.
+        return self if function.__name__ == self.name else function  # type: ignore[return-value]
+
 
 def check_callable_alone(function: Callable[..., Any], mark: str) -> None:
     """Refuse a function that could never run: a run passes no arguments and awaits nothing."""
@@ -101,6 +122,34 @@ def check_callable_alone(function: Callable[..., Any], mark: str) -> None:
         raise BadDeclaration(
             f"{where}: it needs {', '.join(needed)}, but a run passes only self. Keep what it needs in the model."
         )
+
+
+def checked_for_many(method: Method[Any, Any], given: Callable[[list[Any]], None]) -> Callable[[list[Any]], None]:
+    """Return the function that does a method for many, free of `staticmethod`. Refuse one that could never do it."""
+    mark, function = f"@{method.name}.many", given.__func__ if isinstance(given, staticmethod) else given
+    if not python.isfunction(function):
+        raise BadDeclaration(f"{mark} marks functions, not {given!r}.")
+    where = f"{mark} on {function.__qualname__}"
+    if method.external:
+        raise BadDeclaration(
+            f"{where}: {method.name} is external, so each of its runs has a lease and ends by itself. Leave out "
+            f"external=True, or {mark}."
+        )
+    if method.for_many is not None:
+        raise BadDeclaration(f"{where}: {method.name} has a function for many already, {method.for_many.__qualname__}.")
+    if (
+        python.iscoroutinefunction(function)
+        or python.isasyncgenfunction(function)
+        or python.isgeneratorfunction(function)
+    ):
+        raise BadDeclaration(f"{where}: its work must be done when it returns. Write it as def, without yield.")
+    try:
+        python.signature(function).bind([])
+    except TypeError as error:
+        raise BadDeclaration(
+            f"{where}: it is called with the list of roots and nothing else, no self ({error})."
+        ) from None
+    return function
 
 
 @overload

@@ -1,8 +1,11 @@
 """The work that runs now, as the log of transitions and the requests of states need to know it."""
 
+from collections.abc import Sequence
 from contextvars import ContextVar
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Protocol
+
+from sqlalchemy.orm import Session
 
 
 @dataclass(frozen=True)
@@ -21,3 +24,22 @@ def running_work() -> str | None:
     """Return the name of the work that runs, or None outside of Afterwork's runs."""
     current = CURRENT_WORK.get()
     return None if current is None else current.work
+
+
+BEGUN_RUNS = "afterwork.begun_runs"
+"""The key of a session's `info` for the runs that have begun in its transaction, this one included."""
+
+
+class _BegunRun(Protocol):
+    @property
+    def work(self) -> str: ...
+    @property
+    def root_id(self) -> str | None: ...
+    @property
+    def ticket(self) -> Any: ...
+
+
+def begun_tickets(session: Session, work: str, root_id: str) -> list[Any]:
+    """Return the keys of the tickets for a work on a root whose runs have begun in a session's transaction."""
+    begun: Sequence[_BegunRun] = session.info.get(BEGUN_RUNS, ())
+    return [run.ticket for run in begun if run.root_id == root_id and run.work == work and run.ticket is not None]

@@ -27,6 +27,7 @@ from afterwork.model.ticket import ROOT, AsyncTicket, ticket_contract
 from afterwork.model.utc_datetime import aware
 from afterwork.model.viewmodel import ViewModel
 from afterwork.model.work import name_of_method
+from afterwork.saving.current_work import begun_tickets
 from afterwork.saving.ticket_rows import forget_not_saved
 from afterwork.store.dialects import locks_of
 from afterwork.store.readable_values import in_calendar
@@ -45,7 +46,7 @@ def pending_ticket(session: Session, contract: Contract, work: str, root_id: str
     session.execute(lock, execution_options=OWN)
     query = (
         select(contract.mapper.class_)
-        .where(same, ~has_begun(contract.key.column), *_is_readable(session, contract))
+        .where(same, *_has_not_begun(session, contract, work, root_id), *_is_readable(session, contract))
         .order_by(contract.key.column)
         .limit(1)
         .with_for_update(skip_locked=True)
@@ -54,6 +55,14 @@ def pending_ticket(session: Session, contract: Contract, work: str, root_id: str
     if contract.not_after is not None:
         query = query.options(undefer(getattr(contract.mapper.class_, contract.not_after.name)))
     return session.scalars(query).first()
+
+
+def _has_not_begun(session: Session, contract: Contract, work: str, root_id: str) -> Iterator[ColumnElement[bool]]:
+    """Yield the conditions under which a ticket has not begun, neither elsewhere nor in the session's transaction."""
+    yield ~has_begun(contract.key.column)
+    begun = begun_tickets(session, work, root_id)
+    if begun:
+        yield contract.key.column.not_in(begun)
 
 
 def _is_readable(session: Session, contract: Contract) -> Iterator[ColumnElement[bool]]:

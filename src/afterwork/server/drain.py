@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from sqlalchemy import Connection
 
 from afterwork.jobs.attempts import Settled
-from afterwork.jobs.batch import Batched, BatchSize, CommittedBatch, Undone
+from afterwork.jobs.batch import Batched, BatchSize, CommittedBatch, TakenApart, Undone
 from afterwork.jobs.inside import run_batch
 from afterwork.jobs.leased import begin, run_leased
 from afterwork.jobs.quarantine import Loss
@@ -45,8 +45,8 @@ class Drainer:
                     return
                 case CommittedBatch():
                     priority = None
-                case Undone():
-                    pass  # the same again, but fewer
+                case Undone() | TakenApart():
+                    pass  # the same again, but fewer, or one by one
 
     def _remember(self, lane: str, size: BatchSize) -> None:
         if size.is_usual:

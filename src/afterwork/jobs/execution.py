@@ -1,0 +1,122 @@
+"""Performing the claims of one transaction in its session, with what they need loaded, within their time limits."""
+
+import time
+from collections.abc import Mapping, Sequence
+from contextlib import AbstractContextManager, nullcontext
+from dataclasses import dataclass, field
+from typing import Any
+
+from sqlalchemy import Connection
+from sqlalchemy.exc import DBAPIError
+
+from afterwork.clock import telling_time
+from afterwork.errors import Refused, TimedOut, WaitsForItself
+from afterwork.jobs.attempts import GiveUp, Settled
+from afterwork.jobs.perform import check, is_gone, perform
+from afterwork.jobs.progress import Reporter, reporting
+from afterwork.jobs.run import Outcome, Rejected, Succeeded
+from afterwork.jobs.runner import Runner
+from afterwork.jobs.session import RunSession
+from afterwork.jobs.source import Claim
+from afterwork.model.key import key_text
+from afterwork.model.method import Method
+from afterwork.model.work import MethodWork, Work, vars_lookup
+
+
+@dataclass(frozen=True)
+class Execution:
+    """The claims of one session, with their roots, or the reason why one has none, and their variables, by key.
+    `give_up` settles a claim that had to be abandoned."""
+
+    runner: Runner
+    session: RunSession
+    claims: Sequence[Claim]
+    give_up: GiveUp
+    roots: dict[Any, object | None | str]
+    variables: Mapping[Any, Mapping[str, Any]]
+    _methods: dict[tuple[str, type], Method[Any, Any] | None] = field(default_factory=dict)
+
+    @classmethod
+    def of(cls, runner: Runner, session: RunSession, claims: Sequence[Claim], give_up: GiveUp) -> "Execution":
+        """Load what claims need."""
+        roots = runner.job_source.roots(session, claims)
+        variables = runner.job_source.variables(session.outer, claims)
+        return cls(runner, session, claims, give_up, roots, variables)
+
+    def run_all(self) -> Settled:
+        """Perform the claims one after the other. The first exception passes through; nothing may be saved then."""
+        return [(claim, self.run(claim)) for claim in self.claims]
+
+    def run(self, claim: Claim) -> Outcome:
+        """Perform one of the claims. Its exceptions pass through."""
+        self.session.begin_next(claim.run)
+        work, root = claim.work, self.roots[claim.key]
+        if isinstance(work, str):
+            return Rejected(work)
+        if isinstance(root, str) and claim is not self.claims[0]:
+            root = self._look_again(claim)
+        if isinstance(root, str):
+            return Rejected(root)
+        if root is not None and is_gone(root):
+            return Rejected(f"The root {claim.run.root_id} is not there (any more).")
+        return self._perform(claim, work, root)
+
+    def _look_again(self, claim: Claim) -> object | None | str:
+        """Look again for a root that was not there when the others were loaded: an earlier run may have created it."""
+        self.roots.update(self.runner.job_source.roots(self.session, [claim]))
+        return self.roots[claim.key]
+
+    def _perform(self, claim: Claim, work: Work, root: object | None) -> Outcome:
+        reporter = Reporter(self.runner.database, self.runner.clock, key_text(claim.key), not claim.external)
+        refusal = self.refusal(claim, reporter)
+        if refusal is not None:
+            return refusal
+        context = self.runner.context(self.session, self.variables.get(claim.key, {}))
+        limit = self._limit(claim, work, reporter)
+        began = time.perf_counter()
+        with telling_time(self.runner.clock), reporting(reporter), limit, self.runner.around(claim.run):
+            try:
+                perform(work, root, claim.run, context)
+            except DBAPIError as error:
+                if self.runner.database.waits_for_itself(self.session.connection(), error):
+                    raise WaitsForItself() from error
+                raise
+        return Succeeded(time.perf_counter() - began)
+
+    def refusal(self, claim: Claim, reporter: Reporter | None = None) -> Rejected | None:
+        """Return the outcome of a claim that may not begin on its root, else None."""
+        assert not isinstance(claim.work, str)
+        try:
+            with self._limit(claim, claim.work, reporter):
+                check(claim.work, self.roots[claim.key])
+        except Refused as refusal:
+            return Rejected(str(refusal))
+        return None
+
+    def _limit(self, claim: Claim, work: Work, reporter: Reporter | None) -> AbstractContextManager[object]:
+        """Return the context manager that ends the code of a run that takes too long."""
+        runner, began = self.runner, time.perf_counter()
+        timeout = runner.time_limits.of_run(work.timeout)
+        if timeout is None:
+            return nullcontext()
+
+        def settle(connection: Connection, error: TimedOut) -> None:
+            raised = runner.attempts.raised(connection, claim, error, began, self.give_up)
+            self.give_up(connection, claim).fail(raised, error)
+
+        limits = runner.time_limits
+        watched = (limits.outside if claim.external else limits.inside)(self.session.outer, claim.run, timeout, settle)
+        if reporter is not None:
+            reporter.watched = watched
+        return limits.timeouts.over(watched)
+
+    def method_for_many(self, claim: Claim) -> Method[Any, Any] | None:
+        """Return the method of a claim, as its root's class has it, if it has a function for many."""
+        work = claim.work
+        if type(work) is not MethodWork:  # a request that lasts as long as a state is withdrawn by its own run
+            return None
+        kind = claim.run.work, type(self.roots[claim.key])
+        if kind not in self._methods:
+            method = vars_lookup(kind[1], work.method.name)
+            self._methods[kind] = method if isinstance(method, Method) and method.for_many is not None else None
+        return self._methods[kind]
