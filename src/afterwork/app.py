@@ -15,7 +15,9 @@ from afterwork.control import Control
 from afterwork.derived.capture import requirements as caches
 from afterwork.derived.compute.assembly import matcher_of, recorder_of
 from afterwork.derived.compute.verify import Verified, Verifier
-from afterwork.derived.explain.explainer import Explainer, Explanation, Reader
+from afterwork.derived.explain.explainer import Explainer
+from afterwork.derived.explain.explanation import Explanation
+from afterwork.derived.explain.readers import Reader
 from afterwork.derived.explain.transitions import PossibleTransitions
 from afterwork.errors import BadJobsFile
 from afterwork.events import Broken, Events, Listener, Reloaded
@@ -242,12 +244,14 @@ class Afterwork:
     def explain(self, obj: object, name: str) -> Explanation:
         """Explain the state of a derived member, or of a view model that is a cache, of one object.
 
-        That is: its freshness, what it read, what last made it stale, and when and why it last ran. Reads in the
-        transaction of the object's session.
+        That is: its freshness, what it read, what last made it stale, and when and why it last ran. Changes count that
+        a server has still to take. In doubt it is stale, as for `aw.is_stale`. Reads in the transaction of the object's
+        session, which is flushed before.
 
         Raises `BadRequest` if the object has no such cache, `NoSession` if it is in no session.
         """
         session = session_of(obj)
+        session.flush()
         explainer = self._explainer(session.connection())
         derivation = explainer.matcher.registry.of(self.model.derivation_of(obj, name))
         explanation = explainer.explain_object(session.connection(), derivation, obj)
@@ -268,7 +272,7 @@ class Afterwork:
         Raises `BadRequest` if the object has no such member, `NoSession` if it is in no session.
         """
         connection = session_of(obj).connection()
-        return self._explainer(connection).impact(connection, obj, member)
+        return self._explainer(connection).readers.impact(connection, obj, member)
 
     def verify(self, engine: Engine, sample: int | None = None) -> Verified:
         """Calculate all derived members again, or `sample` of each, and report differences from the stored values.

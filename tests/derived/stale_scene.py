@@ -10,7 +10,7 @@ from sqlalchemy import JSON, Engine, ForeignKey, String, text
 from sqlalchemy.orm import DeclarativeBase, Mapped, Session, mapped_column, relationship
 
 import afterwork as aw
-from afterwork.derived.explain.explainer import Explanation
+from afterwork.derived.explain.explanation import Explanation
 from tests.support.world import World
 
 MOST_RUNS = 40

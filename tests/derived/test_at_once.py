@@ -12,7 +12,7 @@ import afterwork as aw
 from afterwork.derived.cause import Cause
 from afterwork.derived.compute.calculators import TolerantCalculation
 from afterwork.derived.compute.results import ResultGroup, StoreContext
-from afterwork.derived.explain.explainer import Explanation
+from afterwork.derived.explain.explanation import Explanation
 from afterwork.derived.queue.due_cache import CacheClaimRequest
 from afterwork.events import Point
 from afterwork.model.utc_datetime import UtcDateTime

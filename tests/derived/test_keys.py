@@ -31,7 +31,7 @@ from sqlalchemy.orm import DeclarativeBase, Mapped, Session, mapped_column, rela
 
 import afterwork as aw
 from afterwork.derived.compute import backfill
-from afterwork.derived.explain.explainer import CacheLine
+from afterwork.derived.explain.explanation import CacheLine
 from tests.capture.column_types import Mood
 from tests.derived.key_types import ON_BOTH, ON_POSTGRESQL, ON_SQLITE, Key, create_type, each
 from tests.support.prepared import open_with

@@ -8,7 +8,7 @@ from typing import get_args
 import pytest
 from sqlalchemy import Engine, text
 
-from afterwork.derived.explain.explainer import State
+from afterwork.derived.explain.explanation import State
 from afterwork.errors import BadRequest
 from afterwork.events import Acted
 from afterwork.insight import page as pages

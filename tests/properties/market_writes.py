@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping
 from contextlib import closing
+from datetime import UTC, datetime
 from typing import Any
 
 from hypothesis import strategies as st
@@ -91,7 +92,7 @@ class Market:
                 with self.database.transaction(connection, entries_of(self.engine.dialect.name).to_take):
                     for refresh in self.refreshes:
                         if count := pending_touches(connection).count(connection, refresh.plan.routes):
-                            refresh.step(connection, count, refresh.max_objects)
+                            refresh.step(connection, count, refresh.max_objects, datetime.now(UTC))
                             steps += 1
         return steps
 

@@ -22,7 +22,8 @@ from afterwork.cli.arguments import (
 )
 from afterwork.cli.printing import name_text, table_lines, utc_text
 from afterwork.derived.compute.verify import Verified
-from afterwork.derived.explain.explainer import Reader, State
+from afterwork.derived.explain.explanation import State
+from afterwork.derived.explain.readers import Reader
 from afterwork.insight import BackfillProgress, CacheLine, CacheSummary, ListPage
 
 HEAD = ("cache", "kept right", "fresh", "stale", "of these failed", "runs", "mean ms", "backfilled", "made stale by")
@@ -59,8 +60,7 @@ def _cache_cells(cache: CacheSummary, now: datetime) -> tuple[str, ...]:
     counts = str(cache.fresh), str(cache.stale), str(cache.failed), f"{cache.runs:,}"
     mean = "" if cache.mean is None else f"{cache.mean * 1000:.1f}"
     causes = ", ".join(cause.what for cause in cache.causes[:3])
-    way = "in sets" if cache.is_in_sets else "by its reads"
-    return (name_text(cache), way, *counts, mean, _progress(cache.backfill, now), causes)
+    return (name_text(cache), cache.way, *counts, mean, _progress(cache.backfill, now), causes)
 
 
 def _progress(backfill: BackfillProgress, now: datetime) -> str:
@@ -81,7 +81,8 @@ def _list_lines(listed: ListPage[CacheLine]) -> Iterator[str]:
 def _line_cells(line: CacheLine) -> tuple[str, ...]:
     took = "" if line.took is None else f"{line.took * 1000:.1f}"
     because = str(line.stale or line.because or "")
-    return line.root_id, line.state, f"{line.runs:,}", utc_text(line.computed), took, because, line.error or ""
+    last = utc_text(line.computed or line.changed)
+    return line.root_id, line.state, f"{line.runs:,}", last, took, because, line.error or ""
 
 
 @click.command()

@@ -15,9 +15,9 @@ from afterwork.store.journal.tracked_table import TrackedTable
 class Cause:
     """Why a cache had to run.
 
-    `kind` is a change's kind, or "new", "fill", "gap", "time", "hand", "touch" or "aside". A change has the row, and
-    old and new values where they are known; a gap has the reason `why` changes of the table may have been missed, and
-    the time when that was noticed; a run by hand has `who` asked for it.
+    `kind` is a change's kind, or "new", "fill", "gap", "time", "hand", "touch", "feeder" or "aside". A change has the
+    row, and old and new values where they are known; a gap has the reason `why` changes of the table may have been
+    missed, and the time when that was noticed; a run by hand has `who` asked for it.
     """
 
     kind: str
@@ -37,6 +37,7 @@ class Cause:
             "time": "a moment has passed",
             "hand": f"{self.who} asked for it",
             "touch": f"rows of {self.table} have changed",
+            "feeder": "a value that it is made of is stale",
             "aside": "it could not be made right together with others",
             "fill": "it was new, or its code had changed",
             "gap": f"changes of {self.table} may have been missed: {self.why} (noticed at {self.moment})",

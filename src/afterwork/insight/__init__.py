@@ -1,6 +1,6 @@
 """Read-only views of an installation, for the command line, the web page and the API."""
 
-from afterwork.derived.explain.explainer import CacheLine
+from afterwork.derived.explain.explanation import CacheLine
 from afterwork.insight.caches import BackfillProgress, CacheSummary
 from afterwork.insight.check import CheckLimits, Finding
 from afterwork.insight.gauges import Gauges, LaneGauge, OpenTransaction

@@ -7,22 +7,16 @@ from typing import Any, TypeVar
 from sqlalchemy import Connection, Row, Select, literal, select, tuple_
 
 from afterwork.derived.compute.assembly import matcher_of
-from afterwork.derived.explain.explainer import (
-    STANDING,
-    CacheLine,
-    Explainer,
-    Explanation,
-    Reader,
-    State,
-    line_of,
-    state_in,
-)
+from afterwork.derived.explain.explainer import Explainer
+from afterwork.derived.explain.explanation import STANDING, CacheLine, Explanation, State, line_of, state_in
+from afterwork.derived.explain.in_sets import SetExplainer
+from afterwork.derived.explain.readers import Reader
 from afterwork.errors import BadRequest, shown
 from afterwork.insight import caches
 from afterwork.insight.caches import CacheSummary
 from afterwork.insight.dependencies import Dependencies, DependencyFinder
 from afterwork.insight.member_names import MemberNames
-from afterwork.insight.objects_in_sets import objects_in_sets
+from afterwork.insight.objects_in_sets import ObjectsInSets
 from afterwork.insight.page import MAX_ROWS_READ, ListPage, page
 from afterwork.insight.reading import InsightBase
 from afterwork.model.external_id import class_of
@@ -53,10 +47,11 @@ class CacheInsight(InsightBase):
         """
         with self._reading() as connection:
             if state in (None, "fresh", "stale"):
-                registry = matcher_of(self._database, self._model, connection).registry
-                derivation = next((derivation for derivation in registry if derivation.name == name), None)
+                matcher = matcher_of(self._database, self._model, connection)
+                derivation = next((derivation for derivation in matcher.registry if derivation.name == name), None)
                 if derivation is not None and derivation.plan is not None:
-                    return objects_in_sets(connection, derivation, derivation.plan, state, after)
+                    objects = ObjectsInSets(SetExplainer(matcher), connection, derivation, derivation.plan)
+                    return objects.page(state, after)
             return _objects_of(connection, name, state, after)
 
     def explain(self, root: str, cache: str) -> Explanation:
@@ -88,7 +83,7 @@ class CacheInsight(InsightBase):
         with self._reading_object(root) as (session, obj):
             connection = session.connection()
             explainer = Explainer(matcher_of(self._database, self._model, connection))
-            return explainer.impact(connection, obj, member, MAX_IMPACT)
+            return explainer.readers.impact(connection, obj, member, MAX_IMPACT)
 
 
 Value = TypeVar("Value")

@@ -11,6 +11,7 @@ from sqlalchemy import ColumnElement, Connection, Row, func, or_, select
 from afterwork.derived.cause import read_cause
 from afterwork.derived.inversion.plans import refresh_plans
 from afterwork.insight.member_names import MemberNames
+from afterwork.insight.touches import SAMPLE_SIZE, CauseCount, count_touched, touching
 from afterwork.model.derivation import Derivation, MachineDerivation, MemberDerivation, ViewModelDerivation
 from afterwork.model.inspection import ModelInfo
 from afterwork.store import history
@@ -20,11 +21,7 @@ from afterwork.store.caches.tables import derivation as derivations
 from afterwork.store.caches.tables import due as dues
 from afterwork.store.history import Sums
 from afterwork.store.journal.capture import load
-from afterwork.store.journal.refresh import RefreshPlan, is_of
-from afterwork.store.journal.tables import touch as touches
-
-SAMPLE_SIZE = 300
-"""The most causes of stale caches, and of last runs, that are read."""
+from afterwork.store.journal.refresh import RefreshPlan
 
 DerivationKind = Literal["value", "view model", "machine"]
 
@@ -53,20 +50,13 @@ class BackfillProgress:
 
 
 @dataclass(frozen=True)
-class CauseCount:
-    """A cause, and how often it occurs in the sample."""
-
-    what: str
-    times: int
-
-
-@dataclass(frozen=True)
 class CacheSummary:
     """One derivation over all objects: the numbers of fresh and stale caches. `running` ones count as stale.
 
     `failed` counts those whose last run failed. `runs` counts all runs ever, as far as servers have written them,
     and `mean` is their duration in seconds. `causes` is what made some of them stale, most frequent first. One that
     `is_in_sets` is kept right by its expression alone; `why_not_in_sets` is why another one with an expression is not.
+    One that `is_at_commit` is computed by the transactions of writers: only runs of servers are counted.
     """
 
     name: str
@@ -81,7 +71,13 @@ class CacheSummary:
     causes: Sequence[CauseCount]
     backfill: BackfillProgress
     is_in_sets: bool = False
+    is_at_commit: bool = False
     why_not_in_sets: str | None = None
+
+    @property
+    def way(self) -> str:
+        """Return the way in which it is kept right, in words."""
+        return "at commit" if self.is_at_commit else "in sets" if self.is_in_sets else "by its reads"
 
 
 def summaries(connection: Connection, model: ModelInfo, now: datetime) -> list[CacheSummary]:
@@ -159,9 +155,11 @@ def _summary(
     mine, runs = c.derivation == row.id, past.done + past.failed
     total = counted(connection, select(c.root).where(mine))
     stale = count_stale(connection, row.id, now)
+    causes = _causes(naming, [*_last_causes(connection, row.id), *_due_causes(connection, row.id)])
     if isinstance(plan, RefreshPlan):
         total = counted(connection, select(*plan.key))
-        stale += counted(connection, select(touches.c.route).where(is_of(plan.routes)))
+        stale += count_touched(connection, plan, total)
+        causes += touching(connection, naming, plan)
     return CacheSummary(
         row.name,
         _kind(naming.model.derivations.get(row.name)),
@@ -172,9 +170,10 @@ def _summary(
         counted(connection, select(c.root).where(mine, c.error.is_not(None))),
         runs,
         past.seconds / runs if runs else None,
-        _causes(naming, [*_last_causes(connection, row.id), *_due_causes(connection, row.id)]),
+        causes,
         BackfillProgress(row.backfill_done, row.backfill_total, row.backfill_began, row.backfilled),
         isinstance(plan, RefreshPlan),
+        isinstance(plan, RefreshPlan) and plan.is_at_commit,
         plan if isinstance(plan, str) else None,
     )
 

@@ -7,7 +7,9 @@ from typing import Any
 
 from sqlalchemy import Connection, select
 
-from afterwork.derived.explain.explainer import Explainer, Reader, State, state_in
+from afterwork.derived.explain.explainer import Explainer
+from afterwork.derived.explain.explanation import State, state_in
+from afterwork.derived.explain.readers import Reader
 from afterwork.derived.manifest.reads import QueryRead, ReadPattern, RowRead
 from afterwork.derived.queue.registered_derivation import RegisteredDerivation
 from afterwork.insight.member_names import MemberNames
@@ -77,7 +79,7 @@ class DependencyFinder:
         """Return the dependencies of a cache. Raises `BadRequest` if the object has none."""
         state = self.explainer.explain(connection, derivation, root).state
         reads = self._reads(connection, derivation, root)
-        first = self.explainer.readers_of(connection, derivation, [root], MAX_READERS + 1)
+        first = self.explainer.readers.of(connection, derivation, [root], MAX_READERS + 1)
         above, onward = self._above(connection, first[:MAX_READERS], {(derivation.name, root)})
         return Dependencies(
             derivation.name,
@@ -139,7 +141,7 @@ class DependencyFinder:
         onward: dict[tuple[str, str], None] = {}
         by_name = {reader.name: reader for reader in self.explainer.matcher.registry}
         for name, roots in _by_name(first).items():
-            for reader in self.explainer.readers_of(connection, by_name[name], roots, MAX_READERS + 1):
+            for reader in self.explainer.readers.of(connection, by_name[name], roots, MAX_READERS + 1):
                 if (reader.name, reader.root_id) not in known:
                     further[reader.name, reader.root_id] = reader
                     onward[name, reader.name] = None
@@ -176,11 +178,16 @@ class DependencyFinder:
 
     def _states(self, connection: Connection, wanted: Mapping[str, Sequence[str]]) -> dict[Any, State]:
         c, d = caches.c, dues.c
-        by_name = {derivation.name: derivation.id for derivation in self.explainer.matcher.registry}
+        by_name = {derivation.name: derivation for derivation in self.explainer.matcher.registry}
         states: dict[Any, State] = {}
         for name, roots in wanted.items():
+            derivation = by_name[name]
+            if derivation.plan is not None:
+                keys = [derivation.key_of(root) for root in roots]
+                lines = self.explainer.in_sets.lines(connection, derivation, derivation.plan, keys)
+                states |= {(name, line.root_id): line.state for line in lines.values()}
             query = select(c.root, c.error, c.computed, d.since, d.claim).outerjoin(dues, d.cache == c.id)
-            rows = connection.execute(query.where(c.derivation == by_name[name], c.root.in_(roots)))
+            rows = connection.execute(query.where(c.derivation == derivation.id, c.root.in_(roots)))
             states |= {(name, row.root): state_in(row) for row in rows}
         return states
 

@@ -47,6 +47,7 @@ class MemberNames:
         if cause.kind == "U":
             return [f"{table}.{self.member(cause.table or '', column)}" for column in cause.columns]
         others = {
+            "touch": f"{table}, changed",
             "I": f"{table}, added",
             "D": f"{table}, deleted",
             "T": f"{table}, emptied or migrated",

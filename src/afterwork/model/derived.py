@@ -28,6 +28,7 @@ class Derived(Generic[Owner, Result]):
         when: WhenStale,
         timeout: timedelta | None = None,
         at: Literal["commit"] | None = None,
+        last_change: bool = False,
     ) -> None:
         check_callable_alone(function, "@aw.derived")
         where = f"@aw.derived on {function.__qualname__}"
@@ -38,6 +39,7 @@ class Derived(Generic[Owner, Result]):
         self.name = function.__name__
         self.when = when
         self.is_at_commit = at is not None
+        self.keeps_last_change = last_change
         self.in_sql: Callable[[type], Any] | None = None
         self._member = member
         functools.update_wrapper(self, function)  # type: ignore[arg-type]
@@ -110,6 +112,7 @@ def derived(
     allow_oldness: timedelta = timedelta(0),
     timeout: timedelta | None = None,
     at: Literal["commit"] | None = None,
+    last_change: bool = False,
 ) -> Callable[[Callable[[Owner], Result]], Derived[Owner, Result]]:
     """Mark a function of a class that computes one of its members. The server keeps the member up to date: it runs the
     function once for each object, records what it read, and runs it again when exactly that has changed.
@@ -122,8 +125,9 @@ def derived(
     `member` is a column of the class, or its name. `priority` and `allow_oldness` mean what they mean for `WhenStale`.
     A calculation that takes longer than `timeout` fails with `TimedOut`; None means the one of the server's settings,
     or their `inside_limit`. With `at="commit"`, the database computes a member with an expression in the transaction
-    that changes what it is made of. The function must change nothing, and may read other derived members.
+    that changes what it is made of. `last_change` keeps when and why a value in sets was last written; of all others
+    that is known anyway. The function must change nothing, and may read other derived members.
     Raises `BadDeclaration` for a function that could never run, and a `timeout` that is no duration above zero.
     """
     when = WhenStale(priority=priority, allow_oldness=allow_oldness)
-    return lambda function: Derived(function, member, when, timeout, at)
+    return lambda function: Derived(function, member, when, timeout, at, last_change)

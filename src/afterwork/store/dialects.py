@@ -19,18 +19,18 @@ from afterwork.store.postgresql.caches import PostgreSQLCacheStatements, Postgre
 from afterwork.store.postgresql.capture import PostgreSQLCapture
 from afterwork.store.postgresql.commit_triggers import PostgreSQLCommitTriggers
 from afterwork.store.postgresql.entries import PostgreSQLEntries, PostgreSQLKeyWalk
+from afterwork.store.postgresql.last_change import postgresql_refresh
 from afterwork.store.postgresql.locking import PostgreSQLLocks
 from afterwork.store.postgresql.manifests import PostgreSQLManifestStore
-from afterwork.store.postgresql.refresh import PostgreSQLRefresh
 from afterwork.store.postgresql.touch_values import PostgreSQLTouchValues
 from afterwork.store.sqlite.caches import SQLiteCacheStatements
 from afterwork.store.sqlite.capture import SQLiteCapture
 from afterwork.store.sqlite.commit_triggers import SQLiteCommitTriggers
 from afterwork.store.sqlite.database import SQLite, without_begin
 from afterwork.store.sqlite.entries import SQLiteEntries, SQLiteKeyWalk
+from afterwork.store.sqlite.last_change import sqlite_refresh
 from afterwork.store.sqlite.locking import SQLiteLocks
 from afterwork.store.sqlite.manifests import SQLiteManifestStore
-from afterwork.store.sqlite.refresh import SQLiteRefresh
 from afterwork.store.sqlite.touch_values import SQLiteTouchValues
 
 
@@ -92,7 +92,7 @@ def key_walk_of(connection: Connection, tracked: TrackedTable) -> KeyWalk:
 
 def refresh_of(plan: RefreshPlan, dialect: str) -> SetRefresh:
     """Return what refreshes a derived member in "postgresql" or "sqlite"."""
-    return PostgreSQLRefresh(plan) if dialect == "postgresql" else SQLiteRefresh(plan)
+    return postgresql_refresh(plan) if dialect == "postgresql" else sqlite_refresh(plan)
 
 
 def touch_values_of(dialect: Dialect) -> TouchValues:

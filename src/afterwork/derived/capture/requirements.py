@@ -27,6 +27,7 @@ from afterwork.store.dialects import capture_on, commit_triggers_on, entries_of,
 from afterwork.store.journal.capture import load
 from afterwork.store.journal.continuity import Interruption
 from afterwork.store.journal.entries import Entries
+from afterwork.store.journal.last_change import forget_last_changes
 from afterwork.store.journal.refresh import RefreshPlan
 from afterwork.store.journal.route_spec import forget_touches
 from afterwork.store.journal.tables import journal, recent
@@ -49,6 +50,7 @@ def install(database: Database, connection: Connection, application: str, model:
     done = capture.install(connection, application, tables, partial(capture_needs, connection, derivations))
     lines = [*done.lines, *manifest_store_of(database.dialect).prepare(connection)]
     lines += _at_commit(connection, model)
+    _forget_last_changes(connection, model)
     for statement in entries_of(database.dialect).to_change_code if done.gaps else ():
         connection.exec_driver_sql(statement)
     return lines + list(make_good(database, connection, done.gaps, now))
@@ -62,6 +64,13 @@ def _at_commit(connection: Connection, model: ModelInfo) -> Iterator[str]:
             raise NotAtCommit(name, plan)
     wanted = [plan for plan in plans.values() if not isinstance(plan, str)]
     yield from commit_triggers_on(connection).install(wanted)
+
+
+def _forget_last_changes(connection: Connection, model: ModelInfo) -> None:
+    """Forget the last changes of derivations that no longer keep them: they would be taken for later ones."""
+    plans = refresh_plans(connection, model.derivations.values(), load(connection, model.tables)).values()
+    known = [plan for plan in plans if isinstance(plan, RefreshPlan)]
+    forget_last_changes(connection, [plan.own for plan in known if not plan.keeps_last_change])
 
 
 def plans_at_commit(connection: Connection, model: ModelInfo) -> Mapping[str, RefreshPlan | str]:

@@ -4,6 +4,7 @@ An object whose value can't be computed or written in its set is set aside: it g
 not, and is tried again when something changes that it has read.
 """
 
+import time
 import uuid
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
@@ -20,11 +21,15 @@ from afterwork.derived.queue.registered_derivation import RegisteredDerivation
 from afterwork.jobs.run import NO_LANE, Run, Succeeded
 from afterwork.jobs.source import RunOutcomes
 from afterwork.model.external_id import root_id
+from afterwork.model.priority import LOWEST_PRIORITY
 from afterwork.store.caches.tables import cache as caches
 from afterwork.store.dialects import refresh_of
 from afterwork.store.direct import Direct
 from afterwork.store.journal.refresh import Key, Refreshed, SetRefresh, pending_touches
 from afterwork.store.journal.route_spec import forget_touches
+
+TURNS = 20
+"""The number of consecutive turns of which urgent members may take all but the last for themselves."""
 
 MAX_TRIES = 50
 """The maximum number of steps of one transaction that looks for the objects that must be set aside."""
@@ -43,8 +48,19 @@ class RefreshStep:
 
 
 @dataclass(frozen=True)
+class _TimedStep:
+    """The result of a step of one derivation, and the seconds that each of its objects took."""
+
+    done: Refreshed
+    seconds: float
+
+
+@dataclass(frozen=True)
 class Refresher:
-    """Refreshes derived members, in the order of `refreshes`: those that others read come first."""
+    """Refreshes derived members: the most urgent first, and each after those that it reads.
+
+    While urgent ones have more objects than one step takes, less urgent ones have one turn in `TURNS`.
+    """
 
     matcher: Matcher
     clock: Clock
@@ -55,25 +71,23 @@ class Refresher:
     def of(cls, matcher: Matcher, clock: Clock, installation: uuid.UUID) -> "Refresher":
         """Return the refresher of a matcher's derivations."""
         plans = {derivation.id: derivation.plan for derivation in matcher.registry if derivation.plan is not None}
-        ordered = sorted(plans, key=lambda number: plans[number].place)
-        return cls(
-            matcher,
-            clock,
-            installation,
-            {number: refresh_of(plans[number], matcher.dialect.name) for number in ordered},
-        )
+        refreshes = {number: refresh_of(plan, matcher.dialect.name) for number, plan in plans.items()}
+        return cls(matcher, clock, installation, refreshes)
 
     def is_touched(self, connection: Connection) -> bool:
         """Return whether any object of the derivations that this server refreshes is touched."""
         pending = pending_touches(connection)
         return any(pending.count(connection, refresh.plan.routes) for _, refresh in self._mine)
 
-    def refresh(self, connection: Connection) -> RefreshStep:
-        """Take touches and refresh the objects that they lead to, of each derivation at most one step."""
+    def refresh(self, connection: Connection, turn: int = 0) -> RefreshStep:
+        """Take touches and refresh the objects that they lead to, of each derivation at most one step.
+
+        `turn` counts the turns without a break: less urgent members may have to wait for theirs.
+        """
         database = self.matcher.database
         try:
             with database.transaction(connection, self.matcher.entries.to_take):
-                return self._together(connection)
+                return self._together(connection, turn)
         except DBAPIError as error:
             if database.is_its_own(error) or database.is_outdated(error):
                 raise
@@ -89,21 +103,35 @@ class Refresher:
 
     @property
     def _mine(self) -> list[tuple[RegisteredDerivation, SetRefresh]]:
-        mine = self.matcher.registry.mine
-        return [(mine[number], refresh) for number, refresh in self.refreshes.items() if number in mine]
+        """The derivations that this server refreshes, the most urgent first."""
+        mine, rank = self.matcher.registry.mine, self.matcher.registry.order.rank
+        ranked = sorted((rank[number], refresh.plan.place, number) for number, refresh in self.refreshes.items())
+        return [(mine[number], self.refreshes[number]) for _, _, number in ranked if number in mine]
 
-    def _together(self, connection: Connection) -> RefreshStep:
+    def _urgency(self, derivation: RegisteredDerivation) -> int:
+        return self.matcher.registry.order.rank[derivation.id][0]
+
+    def _together(self, connection: Connection, turn: int) -> RefreshStep:
         runs: RunOutcomes = []
-        more = False
+        more, urgent = False, LOWEST_PRIORITY
         pending = pending_touches(connection)
         for derivation, refresh in self._mine:
+            if self._urgency(derivation) > urgent and turn % TURNS:
+                break
             if count := pending.count(connection, refresh.plan.routes):
-                done = refresh.step(connection, count, refresh.max_objects)
-                runs += self._settled(connection, derivation, done)
-                more = more or bool(done.left)
-                if done.written:  # which may be what those to come read
+                step = self._step(connection, refresh, count, refresh.max_objects)
+                runs += self._settled(connection, derivation, step)
+                more = more or bool(step.done.left)
+                if step.done.left and len(step.done.objects) >= refresh.max_objects:
+                    urgent = min(urgent, self._urgency(derivation))
+                if step.done.written:  # which may be what those to come read
                     pending = pending_touches(connection)
         return RefreshStep(runs, more, is_blocked=more and not runs)
+
+    def _step(self, connection: Connection, refresh: SetRefresh, touches: int, limit: int) -> _TimedStep:
+        began = time.perf_counter()
+        done = refresh.step(connection, touches, limit, self.clock.now())
+        return _TimedStep(done, (time.perf_counter() - began) / max(1, len(done.objects)))
 
     def _carefully(self, connection: Connection) -> RefreshStep:
         """Refresh in ever smaller sets where something fails, and set aside the objects that fail alone."""
@@ -137,7 +165,7 @@ class Refresher:
         for _ in range(MAX_TRIES):
             try:
                 with self.matcher.database.part(connection):
-                    done = refresh.step(connection, limit, limit)
+                    step = self._step(connection, refresh, limit, limit)
             except DBAPIError as error:
                 if self.matcher.database.is_not_the_jobs(error):
                     raise
@@ -145,15 +173,16 @@ class Refresher:
                     self._set_aside(connection, derivation, refresh.set_aside(connection, 1))
                 limit = max(1, limit // 2)
             else:
-                yield from self._settled(connection, derivation, done)
-                if not done.left:
+                yield from self._settled(connection, derivation, step)
+                if not step.done.left:
                     return
                 limit = min(refresh.max_objects, limit * 2)
 
     def _settled(
-        self, connection: Connection, derivation: RegisteredDerivation, done: Refreshed
+        self, connection: Connection, derivation: RegisteredDerivation, step: _TimedStep
     ) -> Iterator[tuple[Run, Any]]:
         """Settle what a step has left: objects without a fitting value, or all that there are. Yield the runs."""
+        done = step.done
         if done.whole:
             self.matcher.registry.restart_backfill(connection, derivation)
         if done.refused:
@@ -164,7 +193,7 @@ class Refresher:
         now = self.clock.now()
         for root in roots:
             source = self.installation, f"{derivation.name} {root} {now}"
-            yield Run(source, derivation.name, root, NO_LANE, 1, source="cache"), Succeeded(0.0)
+            yield Run(source, derivation.name, root, NO_LANE, 1, source="cache"), Succeeded(step.seconds)
 
     def _forget_aside(self, connection: Connection, derivation: RegisteredDerivation, roots: Sequence[str]) -> None:
         """Drop the caches of objects that were set aside and are right now."""

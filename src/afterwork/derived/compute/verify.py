@@ -23,7 +23,7 @@ from afterwork.model.external_id import root_id
 from afterwork.store.caches.tables import cache as caches
 from afterwork.store.caches.tables import derivation as derivations
 from afterwork.store.caches.tables import due as dues
-from afterwork.store.journal.refresh import RefreshPlan
+from afterwork.store.journal.refresh import RefreshPlan, is_any_touched
 from afterwork.store.journal.tables import touch as touches
 
 BATCH_SIZE = 100
@@ -86,13 +86,19 @@ class Verifier:
         counts = connection.execute(select(caches.c.derivation, func.count()).group_by(caches.c.derivation))
         number_of_all = {row.derivation: row[1] for row in counts}
         verified = [derivation for derivation in self.matcher.registry if derivation.name in checked]
+        for derivation in verified:
+            if derivation.plan is not None:
+                objects = select(func.count()).select_from(derivation.plan.table)
+                number_of_all[derivation.id] = connection.execute(objects).scalar_one()
         rest = {d.name: number_of_all.get(d.id, 0) - checked[d.name] for d in verified}
         return {name: number for name, number in rest.items() if number > 0}
 
     def _is_behind(self, connection: Connection) -> bool:
         filling = select(derivations.c.id).where(derivations.c.id.in_(list(self.matcher.registry.by_id)))
         is_filling = connection.execute(filling.where(~derivations.c.backfilled).limit(1)).first() is not None
-        return is_filling or not self.matcher.entries.is_empty(connection)
+        plans = [derivation.plan for derivation in self.matcher.registry if derivation.plan is not None]
+        is_touched = any(is_any_touched(connection, plan.routes) for plan in plans)
+        return is_filling or is_touched or not self.matcher.entries.is_empty(connection)
 
     def _batches(
         self, connection: Connection, derivation: RegisteredDerivation, sample: int | None
@@ -156,8 +162,12 @@ class Verifier:
                 batch.derivation.name, result.claimed.root, repr(result.stored), _shown(result), not is_python
             )
             for result in self._settled(connection, batch.derivation, results)
-            if result.is_new or result.error is not None
+            if (result.is_new or result.error is not None) and not self._is_left_to_sql(batch, result)
         ]
+
+    def _is_left_to_sql(self, batch: ClaimedBatch, result: CalculationResult) -> bool:
+        """Return whether the function says that there is only a SQL side."""
+        return isinstance(result.error, NotImplementedError) and batch.derivation.id in self.calculators.sql
 
     def _settled(
         self, connection: Connection, derivation: RegisteredDerivation, results: Sequence[CalculationResult]

@@ -1,28 +1,29 @@
-"""Explain a value that is refreshed in sets: its query is asked, since nothing is kept of it."""
+"""Explain values that are refreshed in sets: their query is asked, since no run of them is kept."""
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
+from datetime import datetime
 from typing import Any
 
-from sqlalchemy import Column, ColumnElement, Connection, FromClause, Row, Table, Text, cast, select
-from sqlalchemy import inspect as state_of
-from sqlalchemy.orm import InstanceState, RelationshipProperty
+from sqlalchemy import Connection, Row, select
+from sqlalchemy.exc import DBAPIError
 
 from afterwork.derived.cause import Cause, read_cause
+from afterwork.derived.explain.explanation import CacheLine, State
 from afterwork.derived.manifest.reads import Reads
 from afterwork.derived.matching.matcher import Matcher
 from afterwork.derived.queue.registered_derivation import RegisteredDerivation
 from afterwork.derived.tracking.query import SetBasedExpression
-from afterwork.model.derivation import MemberDerivation
+from afterwork.jobs.run import text_of
 from afterwork.model.external_id import root_id
 from afterwork.model.key import is_one_of
 from afterwork.store.caches.tables import derivation as derivations
 from afterwork.store.dialects import refresh_of
-from afterwork.store.journal.refresh import Key, RefreshPlan, is_touched
-from afterwork.store.journal.route_spec import RouteSpec
+from afterwork.store.journal.last_change import LastChange, last_changes
+from afterwork.store.journal.refresh import Key, RefreshPlan, Way, touched_among
 
-CacheOf = tuple[int, str]
-"""The number of a derivation, and an object."""
+Values = Mapping[Key, Row[Any] | str]
+"""What is stored for objects, what is right, and whether these differ; or why that can't be calculated."""
 
 
 @dataclass(frozen=True)
@@ -31,69 +32,90 @@ class SetExplainer:
 
     matcher: Matcher
 
-    def value(self, connection: Connection, plan: RefreshPlan, key: Key) -> Row[Any] | None:
-        """Return an object's stored value, the right one, and whether these differ; None without the object."""
-        refresh = refresh_of(plan, self.matcher.dialect.name)
-        return connection.execute(refresh.from_scratch(is_one_of(plan.key, [key]))).one_or_none()
+    def lines(
+        self, connection: Connection, derivation: RegisteredDerivation, plan: RefreshPlan, keys: Sequence[Key]
+    ) -> Mapping[Key, CacheLine]:
+        """Return the states of the values of those objects that exist, by key."""
+        values = self._values(connection, plan, keys)
+        stale = [key for key, value in values.items() if isinstance(value, str) or value.differs]
+        causes = self.causes(connection, derivation, plan, stale)
+        changes = last_changes(connection, plan.own, plan.key, values if plan.keeps_last_change else ())
+        mapper = derivation.declaration.root
+        return {
+            key: _line(root_id(mapper, key), value, causes.get(key), self._last(plan, changes.get(key)))
+            for key, value in values.items()
+        }
 
     def reads(self, connection: Connection, derivation: RegisteredDerivation, plan: RefreshPlan, key: Key) -> Reads:
-        """Return the reads of an object's value as they are now."""
+        """Return the reads of an object's value as they are now; none if a condition of its query fails."""
         tables, dialect = self.matcher.patterns.tables, self.matcher.dialect
         set_based = SetBasedExpression(derivation.declaration.root, plan.value, tables, dialect)
-        return set_based.reads([key], connection.execute(set_based.provenance([key])).all())[key]
+        try:
+            with connection.begin_nested():
+                rows = connection.execute(set_based.provenance([key])).all()
+        except DBAPIError as error:
+            if self.matcher.database.is_its_own(error):
+                raise
+            return Reads()
+        return set_based.reads([key], rows)[key]
 
     def cause(
         self, connection: Connection, derivation: RegisteredDerivation, plan: RefreshPlan, key: Key
     ) -> Cause | None:
-        """Return what has made a value stale; None if it is only to follow others that are stale."""
-        way = next((way for way in plan.ways if is_touched(connection, plan, key, way)), None)
-        if way is not None and way.spec.role == "overwritten":
-            return Cause("U", way.spec.table, columns=(plan.member.name,))
-        if way is not None:
-            return Cause("touch", way.spec.table)
+        """Return what makes a value stale that is; None if no touch leads to it."""
+        cause = self.causes(connection, derivation, plan, [key]).get(key)
+        return None if cause is None or cause.kind == "feeder" else cause
+
+    def causes(
+        self, connection: Connection, derivation: RegisteredDerivation, plan: RefreshPlan, stale: Collection[Key]
+    ) -> Mapping[Key, Cause]:
+        """Return what has made values stale, by key."""
+        causes: dict[Key, Cause] = {}
+        for way in plan.ways:
+            for key in touched_among(connection, plan, way, [key for key in stale if key not in causes]):
+                causes[key] = cause_of_touch(plan, way)
+        rest = [key for key in stale if key not in causes]
+        return causes | dict.fromkeys(rest, self._of_all(connection, derivation) or Cause("feeder")) if rest else causes
+
+    def _of_all(self, connection: Connection, derivation: RegisteredDerivation) -> Cause | None:
+        """Return why all values of a derivation are to be made again; None if they aren't."""
         d = derivations.c
         row = connection.execute(select(d.gap).where(d.id == derivation.id, ~d.backfilled)).one_or_none()
         return None if row is None else read_cause(row.gap) or Cause("fill")
 
-    def readers_of_member(self, connection: Connection, obj: object, member: str, limit: int) -> Iterator[CacheOf]:
-        """Yield the values that a change of a member of an object touches."""
-        state: InstanceState[Any] = state_of(obj)
-        prop = state.mapper.attrs.get(member)
-        kind = "local_columns" if isinstance(prop, RelationshipProperty) else "columns"
-        columns: Iterable[Any] = getattr(prop, kind, ())
-        here = is_one_of(state.mapper.primary_key, [tuple(state.mapper.primary_key_from_instance(obj))])
-        for column in columns:
-            if isinstance(column, Column) and isinstance(column.table, Table) and len(state.mapper.tables) == 1:
-                yield from self._touched(connection, column, here, limit)
+    def _values(self, connection: Connection, plan: RefreshPlan, keys: Sequence[Key]) -> Values:
+        """Return the values of objects. One that can't be calculated does not keep the others from that."""
+        if not keys:
+            return {}
+        query = refresh_of(plan, self.matcher.dialect.name).from_scratch(is_one_of(plan.key, keys))
+        try:
+            with connection.begin_nested():
+                return {tuple(row[: len(plan.key)]): row for row in connection.execute(query)}
+        except DBAPIError as error:
+            if self.matcher.database.is_its_own(error):
+                raise
+            if len(keys) == 1:
+                return {keys[0]: text_of(error)}
+        middle = len(keys) // 2
+        return {**self._values(connection, plan, keys[:middle]), **self._values(connection, plan, keys[middle:])}
 
-    def readers_of_result(
-        self, connection: Connection, derivation: RegisteredDerivation, root: str, limit: int
-    ) -> Iterator[CacheOf]:
-        """Yield the values that are directly made of what a cache writes."""
-        declared = derivation.declaration
-        if isinstance(declared, MemberDerivation) and len(declared.root.tables) == 1:
-            here = is_one_of(declared.root.primary_key, [derivation.key_of(root)])
-            yield from self._touched(connection, declared.column, here, limit)
+    def _last(self, plan: RefreshPlan, change: LastChange | None) -> tuple[datetime, Cause] | None:
+        """Return when and why a value was last written, if that is kept."""
+        if change is None:
+            return None
+        way = next((way for way in plan.ways if way.route == change.route), None)
+        return change.changed_at, Cause("fill") if way is None else cause_of_touch(plan, way)
 
-    def _touched(
-        self, connection: Connection, column: Column[Any], here: ColumnElement[bool], limit: int
-    ) -> Iterator[CacheOf]:
-        """Yield the objects that a change of a column in some row touches, each with its derivation."""
-        for derivation in self.matcher.registry:
-            for way in () if derivation.plan is None else derivation.plan.ways:
-                spec = way.spec
-                is_read = spec.table == column.table.fullname and column.name in spec.counting
-                if is_read and spec.role != "overwritten":
-                    query = way.roots(self._touches_of(column.table, spec, here)).limit(limit)
-                    for key in connection.execute(query):
-                        yield derivation.id, root_id(derivation.declaration.root, tuple(key))
 
-    def _touches_of(self, table: Any, spec: RouteSpec, here: ColumnElement[bool]) -> FromClause:
-        """Return the touches of a row, as its columns are now."""
-        by_name = {column.name: column for column in table.columns}
-        is_text = self.matcher.dialect.name == "postgresql"
-        values = (
-            (cast(by_name[name], Text) if is_text else by_name[name]).label(f"v{place}")
-            for place, name in enumerate(spec.columns, 1)
-        )
-        return select(*values).where(here).subquery("touches")
+def cause_of_touch(plan: RefreshPlan, way: Way) -> Cause:
+    """Return the cause of the touches by which a way begins."""
+    if way.spec.role == "overwritten":
+        return Cause("U", way.spec.table, columns=(plan.member.name,))
+    return Cause("touch", way.spec.table)
+
+
+def _line(root: str, value: Row[Any] | str, cause: Cause | None, last: tuple[datetime, Cause] | None) -> CacheLine:
+    changed, because = (None, None) if last is None else last
+    state: State = "fresh" if cause is None else "stale"
+    error = value if isinstance(value, str) else None
+    return CacheLine(root, state, 0, None, None, because, cause, None, error, changed)

@@ -88,4 +88,5 @@ class _Planner:
             overwritten,
             tuple(touch_values.type_of(ComparedColumn(inversion.table, column.name)) for column in inversion.table.key),
             place,
+            inversion.declared.derived.keeps_last_change,
         )

@@ -25,6 +25,7 @@ from afterwork.store.caches.tables import derivation as derivations
 from afterwork.store.caches.tables import due as dues
 from afterwork.store.dialects import cache_statements_of
 from afterwork.store.direct import Direct
+from afterwork.store.journal.last_change import NO_CHANGE
 from afterwork.store.journal.tables import route as routes
 from afterwork.store.journal.tables import touch
 from afterwork.store.upsert import insert_into
@@ -181,6 +182,6 @@ def _touch(connection: Connection, name: str, root: ExternalId) -> bool:
     if route is not None:
         as_text = connection.dialect.name == "postgresql"
         values = {f"v{place}": str(part) if as_text else part for place, part in enumerate(root.key, 1)}
-        insert = insert_into(connection.dialect.name, touch).values(route=route, **values)
+        insert = insert_into(connection.dialect.name, touch).values(route=route, via=NO_CHANGE, **values)
         connection.execute(insert.on_conflict_do_nothing())
     return route is not None

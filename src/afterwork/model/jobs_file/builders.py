@@ -30,6 +30,7 @@ DERIVED: Mapping[str, type] = {
     "allow_oldness": timedelta,
     "timeout": timedelta,
     "at": str,
+    "last_change": bool,
 }
 ACTION: Mapping[str, type] = {**BODY, "enabled": str}
 VARIABLE: Mapping[str, type] = {"default": object}
@@ -85,9 +86,8 @@ def make_derived(table: JobTable) -> MadeJob:
     oldness, timeout = table.duration("allow_oldness") or timedelta(0), timeout_of(table)
     priority = table.said.get("priority")
     with table.at():
-        decorate: Any = derived(
-            member, priority=priority, allow_oldness=oldness, timeout=timeout, at=table.said.get("at")
-        )
+        options = {name: table.said[name] for name in ("at", "last_change") if name in table.said}
+        decorate: Any = derived(member, priority=priority, allow_oldness=oldness, timeout=timeout, **options)
         made: Derived[Any, Any] = decorate(function)
         made.name = f"compute_{member}"
         made.member_of(mapper)

@@ -20,7 +20,7 @@ from afterwork.derived.compute.backfill import Backfill
 from afterwork.derived.compute.calculators import Calculators
 from afterwork.derived.compute.inline import InlineRecomputation, InlineStep
 from afterwork.derived.compute.next_runs import CommitCheck
-from afterwork.derived.compute.refresher import Refresher, RefreshStep
+from afterwork.derived.compute.refresher import TURNS, Refresher, RefreshStep
 from afterwork.derived.compute.result_store import LOCKED_PAUSE, ResultStore
 from afterwork.derived.matching.matcher import Matcher
 from afterwork.derived.queue.cache_schedule import BackfillStep, CacheSchedule, QueueState, ReleaseStep, RunStep
@@ -207,12 +207,12 @@ class DerivedSource(Source):
 
     def _refresh(self, connection: Connection) -> Iterator[RunOutcomes]:
         """Refresh what is said as a query: all of it, unless changes keep coming."""
-        for _ in range(MAX_INLINE_STEPS):
+        for turn in range(1, TURNS + 1):
             is_touched = self.pause.is_over(self.clock.now()) and self.refresher.is_touched(connection)
             connection.commit()
             if not is_touched:
                 break
-            step = self._refresh_step(connection)
+            step = self._refresh_step(connection, turn)
             if step.ran:
                 yield step.ran
             if step.is_blocked:
@@ -220,12 +220,12 @@ class DerivedSource(Source):
             if step.is_blocked or not step.more:
                 break
 
-    def _refresh_step(self, connection: Connection) -> RefreshStep:
+    def _refresh_step(self, connection: Connection, turn: int) -> RefreshStep:
         """Refresh once. In quarantine, each object runs alone, since a refresh leaves no trace."""
         if self.quarantine.tries_alone(CACHES):
             return self.refresher.set_all_aside(connection)
         with self._noticing_loss(connection):
-            return self.matcher.database.again_if_outdated(lambda: self.refresher.refresh(connection))
+            return self.matcher.database.again_if_outdated(lambda: self.refresher.refresh(connection, turn))
 
     def _take_changes(self, connection: Connection) -> Iterator[RunOutcomes]:
         """Take changes, and recompute quick ones inline: all of them, unless they keep coming."""

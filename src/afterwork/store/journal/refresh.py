@@ -3,6 +3,7 @@
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from datetime import datetime
 from functools import cached_property
 from typing import Any, ClassVar
 
@@ -15,7 +16,6 @@ from sqlalchemy import (
     Table,
     column,
     func,
-    literal,
     literal_column,
     select,
     table,
@@ -23,10 +23,10 @@ from sqlalchemy import (
 )
 from sqlalchemy.types import TypeEngine
 
+from afterwork.model.key import is_one_of
 from afterwork.store.direct import Direct
 from afterwork.store.journal import tables as own
 from afterwork.store.journal.route_spec import RouteSpec
-from afterwork.store.upsert import insert_into
 
 MAX_TOUCHES = 20_000
 """The maximum number of touches that one step takes."""
@@ -53,7 +53,7 @@ class RefreshPlan:
     `from_scratch` is the same value as an expression that reads no other derived member. `ways` has the ways of all
     routes. `own` is the route from an object's own row, `overwritten` that from objects
     whose value has been changed. `key_types` are those of the key in the database. Plans
-    are refreshed in the order of their places.
+    are refreshed in the order of their places. With `keeps_last_change`, it is noted when and why a value was written.
     """
 
     name: str
@@ -66,6 +66,12 @@ class RefreshPlan:
     overwritten: int
     key_types: Sequence[TypeEngine[Any]]
     place: int
+    keeps_last_change: bool = False
+
+    @property
+    def is_at_commit(self) -> bool:
+        """Return whether the transaction computes it that changes what it is made of."""
+        return any(way.spec.at_commit for way in self.ways)
 
     @property
     def key(self) -> tuple[Column[Any], ...]:
@@ -144,7 +150,7 @@ class SetRefresh(ABC):
         return select(*keys, both.c.stored, right, differs.label("differs"))
 
     @abstractmethod
-    def step(self, connection: Connection, touches: int, limit: int) -> Refreshed:
+    def step(self, connection: Connection, touches: int, limit: int, now: datetime) -> Refreshed:
         """Refresh up to `limit` objects of the first touches, of which there are about `touches`."""
 
     @abstractmethod
@@ -158,14 +164,6 @@ class SetRefresh(ABC):
     @abstractmethod
     def touch_chunk(self, connection: Connection, position: Sequence[str] | None, size: int) -> TouchedChunk:
         """Touch the next objects after a position in the order of keys; None for the first ones."""
-
-    def touch(self, connection: Connection, keys: Sequence[Sequence[str]]) -> None:
-        """Touch the objects with these keys, as texts."""
-        names = [f"v{place}" for place, _ in enumerate(self.plan.key, 1)]
-        if keys:
-            rows = [{"route": self.plan.own, **dict(zip(names, key, strict=True))} for key in keys]
-            insert = insert_into(connection.dialect.name, own.touch)
-            connection.execute(insert.on_conflict_do_nothing(), rows)
 
 
 def is_of(routes: Iterable[int], column: ColumnElement[int] = own.touch.c.route) -> ColumnElement[bool]:
@@ -204,11 +202,25 @@ def is_any_touched(connection: Connection, routes: Iterable[int]) -> bool:
     return connection.execute(select(own.touch.c.route).where(is_of(routes)).limit(1)).first() is not None
 
 
-def is_touched(connection: Connection, plan: RefreshPlan, key: Key, *ways: Way) -> bool:
-    """Return whether a touch leads to an object, by one of these ways or, without any, by any."""
-    for way in ways or plan.ways:
-        roots = way.roots(own.touch).where(own.touch.c.route == way.route).subquery()
-        is_key = (part == literal(value, part.type) for part, value in zip(roots.c, key, strict=True))
-        if connection.execute(select(literal_column("1")).select_from(roots).where(*is_key).limit(1)).first():
-            return True
-    return False
+def is_touched(connection: Connection, plan: RefreshPlan, key: Key) -> bool:
+    """Return whether a touch leads to an object."""
+    return any(touched_among(connection, plan, way, [key]) for way in plan.ways)
+
+
+def touched_among(connection: Connection, plan: RefreshPlan, way: Way, keys: Collection[Key]) -> set[Key]:
+    """Return those of some objects to which touches lead by a way, with those of the open transaction."""
+    found_keys: set[Key] = set()
+    is_on_the_way = plan.is_at_commit and connection.dialect.name == "postgresql"
+    for touches in (own.touch, own.commit_touch) if is_on_the_way else (own.touch,):
+        if keys and _is_any_whole(connection, touches, way):
+            return set(keys)
+        roots = way.roots(touches).where(touches.c.route == way.route).subquery()
+        if keys:
+            query = select(*roots.c).where(is_one_of(list(roots.c), keys)).distinct()
+            found_keys |= {tuple(row) for row in connection.execute(query)}
+    return found_keys
+
+
+def _is_any_whole(connection: Connection, touches: Table, way: Way) -> bool:
+    whole = select(touches.c.route).where(touches.c.route == way.route, touches.c.whole).limit(1)
+    return connection.execute(whole).first() is not None

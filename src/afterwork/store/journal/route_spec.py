@@ -9,6 +9,7 @@ from typing import Literal
 from sqlalchemy import Connection, literal, select
 
 from afterwork.store.journal import tables as own
+from afterwork.store.journal.last_change import pass_on_last_changes
 from afterwork.store.upsert import insert_into
 
 Role = Literal["back", "own", "overwritten"]
@@ -93,7 +94,7 @@ def save_routes(
 
 
 def pass_on_touches(connection: Connection, dropped: Iterable[DroppedRoute]) -> None:
-    """Give the touches of dropped routes to their heirs, once no writer has an old trigger any more."""
+    """Give touches and last changes of dropped routes to their heirs, once no writer has an old trigger any more."""
     touch = own.touch
     for route in dropped:
         mine = touch.c.route == route.number
@@ -103,6 +104,7 @@ def pass_on_touches(connection: Connection, dropped: Iterable[DroppedRoute]) -> 
             insert = insert_into(connection.dialect.name, touch).from_select(["route", *names], passed_on)
             connection.execute(insert.on_conflict_do_nothing())
         connection.execute(touch.delete().where(mine))
+        pass_on_last_changes(connection, route.number, route.heir)
 
 
 def forget_touches(connection: Connection, derivations: Iterable[str]) -> None:

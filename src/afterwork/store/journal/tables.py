@@ -22,6 +22,7 @@ from sqlalchemy import (
 )
 from sqlalchemy.types import UserDefinedType
 
+from afterwork.model.utc_datetime import UtcDateTime
 from afterwork.store.tables import metadata
 
 LAST_CHARACTER = 64
@@ -156,9 +157,23 @@ touch = Table(
     Column("route", Integer, nullable=False),
     Column("whole", Boolean, nullable=False, server_default=false()),
     *(Column(f"v{number}", _TouchValue) for number in range(1, MAX_TOUCH_COLUMNS + 1)),
+    Column("via", Integer),
 )
 """The touches of changes: for each changed row and route, the values of the route's columns. With `whole`, any row
-of the route's table may have changed."""
+of the route's table may have changed. An object that is touched in place of what led to it is so `via` another route,
+or zero without any; this is kept for derivations that keep last changes."""
+
+last_change = Table(
+    "afterwork_last_change",
+    metadata,
+    Column("own", Integer, primary_key=True, autoincrement=False),
+    Column("key", Text, primary_key=True),
+    Column("changed_at", UtcDateTime, nullable=False),
+    Column("route", Integer),
+)
+"""When values in sets were last written, and the `route` by which a change had touched them; null if none had. Only
+derivations that ask for it have rows here. `own` is the route of their objects' own rows, `key` the object's key as
+JSON."""
 
 commit_touch = Table(
     "afterwork_commit_touch",
@@ -167,6 +182,7 @@ commit_touch = Table(
     Column("route", Integer, nullable=False),
     Column("whole", Boolean, nullable=False, server_default=false()),
     *(Column(f"v{number}", _TouchValue) for number in range(1, MAX_TOUCH_COLUMNS + 1)),
+    Column("via", Integer),
     Index("afterwork_commit_touch_tx", "tx", "route"),
     prefixes=["UNLOGGED"],
     info={"only": "postgresql"},

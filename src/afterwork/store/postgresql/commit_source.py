@@ -11,7 +11,7 @@ user's transaction fails because of them.
 
 from typing import Any
 
-from sqlalchemy import ColumnElement, Select, and_, false, func, literal_column, select
+from sqlalchemy import CTE, ColumnElement, Select, and_, false, func, literal_column, select
 from sqlalchemy.exc import CompileError
 from sqlalchemy.sql import ClauseElement
 
@@ -19,7 +19,7 @@ from afterwork.compat.sqlalchemy_literals import as_literal_sql
 from afterwork.errors import NotAtCommit
 from afterwork.store.journal import tables as own
 from afterwork.store.journal.refresh import RefreshPlan, is_of
-from afterwork.store.postgresql.refresh import PostgreSQLRefresh
+from afterwork.store.postgresql.last_change import postgresql_refresh
 
 FEW = 10
 """Up to this number of touches, the plan of a statement is made for a few rows."""
@@ -54,7 +54,7 @@ class CommitFunction:
         self.plan = plan
         self.schema = schema
         self.wake = wake
-        self._refresh = PostgreSQLRefresh(plan)
+        self._refresh = postgresql_refresh(plan)
 
     def body(self) -> str:
         """Return the whole body. Raises `NotAtCommit` for a value that can't be written into it."""
@@ -116,25 +116,36 @@ END """
         """Return the statement that locks the objects, and returns their keys as texts."""
         target = self.plan.table.alias("target")
         key = [target.c[part.key] for part in self.plan.key]
-        locked = self._found(limit, target).order_by(*key).with_for_update(key_share=True, of=target).subquery("locked")
+        objects = self._objects(self._roots(self._taken(limit)), target).order_by(*key)
+        locked = objects.with_for_update(key_share=True, of=target).subquery("locked")
         return select(func.array_agg(literal_column("locked::text"))).select_from(locked)
 
     def _write(self, limit: int | None) -> Select[Any]:
         """Return the statement that writes what differs, and returns whether a value is null that must not be."""
-        new = self._refresh.new(self._found(limit, self.plan.table.alias("target")).cte("picked"))
+        taken = self._taken(limit)
+        roots = self._roots(taken)
+        new = self._refresh.new(self._objects(roots, self.plan.table.alias("target")).cte("picked"))
         changed = self._refresh.changed(new)
+        beside = self._refresh.beside(taken, roots, changed, func.now())
         is_refused = false() if self.plan.member.nullable else new.c.value.is_(None)
         any_refused = select(func.bool_or(is_refused)).select_from(new).scalar_subquery()
-        return select(func.coalesce(any_refused, false())).add_cte(changed)
+        return select(func.coalesce(any_refused, false())).add_cte(changed, *beside)
 
-    def _found(self, limit: int | None, target: Any) -> Select[Any]:
-        """Return the query for the keys of the objects that this transaction has touched."""
-        c, key = own.commit_touch.c, [target.c[part.key] for part in self.plan.key]
+    def _taken(self, limit: int | None) -> CTE:
+        """Return the part with the touches of this transaction."""
+        c = own.commit_touch.c
         touched = select(own.commit_touch).where(c.tx == ME, is_of(self.plan.routes, c.route))
-        taken = (touched if limit is None else touched.limit(limit)).cte("taken")
+        return (touched if limit is None else touched.limit(limit)).cte("taken")
+
+    def _roots(self, taken: CTE) -> CTE:
+        """Return the part with the keys of the objects that touches lead to."""
         is_any = select(func.bool_or(taken.c.whole)).scalar_subquery()
         every = select(*(part.label(f"k{n}") for n, part in enumerate(self.plan.key))).where(is_any)
-        roots = self._refresh.roots(taken, every)
+        return self._refresh.roots(taken, every)
+
+    def _objects(self, roots: CTE, target: Any) -> Select[Any]:
+        """Return the query for the keys of the objects that are there."""
+        key = [target.c[part.key] for part in self.plan.key]
         on = and_(*(part == roots.c[f"k{n}"] for n, part in enumerate(key)))
         return select(*key).select_from(target.join(roots, on))
 

@@ -5,6 +5,7 @@ here without its changes is computed again.
 """
 
 from collections.abc import Sequence
+from datetime import datetime
 from functools import cached_property
 from typing import Any
 
@@ -15,6 +16,7 @@ from sqlalchemy import (
     Connection,
     Executable,
     Float,
+    Insert,
     Integer,
     Numeric,
     Select,
@@ -40,6 +42,7 @@ from sqlalchemy import (
 )
 
 from afterwork.model.key import is_one_of
+from afterwork.model.utc_datetime import UtcDateTime
 from afterwork.store.direct import Direct
 from afterwork.store.journal import tables as own
 from afterwork.store.journal.refresh import (
@@ -84,11 +87,11 @@ class PostgreSQLRefresh(SetRefresh):
             case _:
                 return stored.is_distinct_from(value)
 
-    def step(self, connection: Connection, touches: int, limit: int) -> Refreshed:
+    def step(self, connection: Connection, touches: int, limit: int, now: datetime) -> Refreshed:
         is_few = touches <= FEW
         settings = {"value": "off" if is_few else "on", "route": str(self.plan.overwritten)}
         _SETTINGS.execute(connection, settings)
-        rows = (self._step_of_few if is_few else self._step_of_many).execute(connection, {"limit": limit})
+        rows = (self._step_of_few if is_few else self._step_of_many).execute(connection, self.parameters(limit, now))
         width = len(self.plan.key)
         objects = [tuple(row[:width]) for row in rows if row[0] is not None]
         refused = [tuple(row[:width]) for row in rows if row[0] is not None and row[width]]
@@ -115,8 +118,7 @@ class PostgreSQLRefresh(SetRefresh):
             chunk = chunk.where(tuple_(*key) > tuple_(*last))
         part = chunk.order_by(*key).limit(size).cte("chunk")
         values = [part.c[f"v{n}"] for n, _ in enumerate(key, 1)]
-        names = ["route", *(value.name for value in values)]
-        touched = insert(own.touch).from_select(names, select(literal(self.plan.own), *values))
+        touched = self._touched(values, self.marks(None))
         kept = touched.returning(own.touch.c.route).cte("touched")
         last_row = select(part.c.place, *values).add_cte(kept).order_by(part.c.place.desc()).limit(1)
         row = connection.execute(last_row).first()
@@ -139,7 +141,8 @@ class PostgreSQLRefresh(SetRefresh):
         roots = self.roots(taken)
         target = plan.table.alias("target")
         on = and_(*(target.c[part.key] == roots.c[f"k{n}"] for n, part in enumerate(plan.key)))
-        here = select(*(target.c[part.key] for part in plan.key)).select_from(target.join(roots, on))
+        here = select(*(target.c[part.key] for part in plan.key), *self.carried(roots))
+        here = here.select_from(target.join(roots, on))
         first = here.order_by(*(target.c[part.key] for part in plan.key)).limit(bindparam("limit", type_=Integer()))
         picked = first.with_for_update(key_share=True, skip_locked=True, of=target).cte("picked")
         new = self.new(picked)
@@ -151,16 +154,15 @@ class PostgreSQLRefresh(SetRefresh):
         )
         is_refused = false() if plan.member.nullable else new.c.value.is_(None)
         keys = (new.c[f"k{n}"] for n, _ in enumerate(plan.key))
-        return select(*keys, is_refused, *summary.c).select_from(summary.outerjoin(new, true()))
+        step = select(*keys, is_refused, *summary.c).select_from(summary.outerjoin(new, true()))
+        return step.add_cte(*self.beside(taken, roots, changed, bindparam("now", type_=UtcDateTime())))
 
     @cached_property
     def _gather(self) -> Executable:
         plan = self.plan
         taken = delete(own.touch).where(is_of(plan.routes - {plan.own}), ~own.touch.c.whole)
         roots = self.roots(taken.returning(*own.touch.c).cte("taken"), but=plan.own)
-        names = ["route", *(f"v{n}" for n, _ in enumerate(plan.key, 1))]
-        values = (cast(roots.c[f"k{n}"], Text) for n, _ in enumerate(plan.key))
-        return insert(own.touch).from_select(names, select(literal(plan.own), *values))
+        return self._touched([cast(roots.c[f"k{n}"], Text) for n, _ in enumerate(plan.key)], self.marks(roots))
 
     @cached_property
     def _first_objects(self) -> Executable:
@@ -209,7 +211,7 @@ class PostgreSQLRefresh(SetRefresh):
         same = (plan.bare.c[part.name] == new.c[f"k{n}"] for n, part in enumerate(plan.key))
         fits = [] if plan.member.nullable else [new.c.value.is_not(None)]
         written = update(plan.bare).where(*same, differs, *fits).values({plan.member.name: new.c.value})
-        return written.returning(literal_column("1").label("one")).cte("changed")
+        return written.returning(*self.written()).cte("changed")
 
     def _rest(self, here: CTE, picked: CTE) -> CTE:
         """Return the part that touches those objects again that were not picked."""
@@ -218,9 +220,37 @@ class PostgreSQLRefresh(SetRefresh):
             *(here.c[part.key] == picked.c[part.key] for part in plan.key)
         )
         values = [cast(here.c[part.key], Text) for part in plan.key]
-        others = select(literal(plan.own), *values).where(~is_picked.exists())
-        names = ["route", *(f"v{n}" for n in range(1, len(values) + 1))]
-        return insert(own.touch).from_select(names, others).returning(own.touch.c.route).cte("rest")
+        rest = self._touched(values, self.marks(here), ~is_picked.exists())
+        return rest.returning(own.touch.c.route).cte("rest")
+
+    def _touched(
+        self, key: Sequence[ColumnElement[Any]], marks: Sequence[ColumnElement[Any]], *where: ColumnElement[bool]
+    ) -> Insert:
+        """Return the statement that touches objects with these keys as texts."""
+        names = ["route", *(f"v{n}" for n, _ in enumerate(key, 1)), *("via" for _ in marks)]
+        return insert(own.touch).from_select(names, select(literal(self.plan.own), *key, *marks).where(*where))
+
+    # What follows is for those that keep more than the value.
+
+    def parameters(self, limit: int, now: datetime) -> dict[str, Any]:
+        """Return the parameters of a step."""
+        return {"limit": limit}
+
+    def carried(self, roots: CTE) -> Sequence[ColumnElement[Any]]:
+        """Return the columns of the roots that stay with the objects, beside their keys."""
+        return ()
+
+    def marks(self, objects: CTE | None) -> Sequence[ColumnElement[Any]]:
+        """Return the `via` of objects that are touched again, or, without any, of all in turn; () if it is not kept."""
+        return ()
+
+    def written(self) -> Sequence[ColumnElement[Any]]:
+        """Return the columns that writing a value returns."""
+        return (literal_column("1").label("one"),)
+
+    def beside(self, taken: CTE, roots: CTE, changed: CTE, now: ColumnElement[Any]) -> Sequence[CTE]:
+        """Return the parts that write something beside the values."""
+        return ()
 
 
 def _count(part: CTE) -> ColumnElement[int]:

@@ -9,7 +9,7 @@ from collections.abc import Iterator, Sequence
 from functools import cached_property
 from typing import Any
 
-from sqlalchemy import Select, and_, literal_column, select, text
+from sqlalchemy import ColumnElement, Delete, FromClause, Insert, Select, and_, insert, literal_column, select, text
 from sqlalchemy.exc import CompileError
 from sqlalchemy.sql import ClauseElement, visitors
 from sqlalchemy.sql.functions import FunctionElement
@@ -17,8 +17,9 @@ from sqlalchemy.sql.functions import FunctionElement
 from afterwork.compat.sqlalchemy_literals import as_literal_sql
 from afterwork.errors import NotAtCommit
 from afterwork.store.journal.commit_triggers import CommitTriggers
+from afterwork.store.journal.last_change import COLUMNS, forgotten, key_text, route_of
 from afterwork.store.journal.refresh import RefreshPlan, Way
-from afterwork.store.journal.tables import touch
+from afterwork.store.journal.tables import last_change, touch
 from afterwork.store.sqlite.refresh import SQLiteRefresh
 
 # fmt: off
@@ -34,6 +35,9 @@ HARMLESS = frozenset({
 _PRESENT = text(
     "SELECT name, sql FROM sqlite_master WHERE type = 'trigger' AND name LIKE 'afterwork!_commit!_%' ESCAPE '!'"
 )
+
+NOW: ColumnElement[Any] = literal_column("strftime('%Y-%m-%d %H:%M:%f000', 'now')")
+"""The time as columns of timestamps have it."""
 
 _LIVE = text("SELECT id FROM afterwork_route WHERE at_commit")
 
@@ -84,28 +88,52 @@ class _CommitTrigger:
         fits = self._refresh.fits(new.c.value)
         differs = self._refresh.differs(plan.bare.c[plan.member.name], value, plan.member)
         same = (plan.bare.c[part.name] == new.c[f"k{n}"] for n, part in enumerate(plan.key))
-        change = plan.bare.update().where(*same, differs, fits).values({plan.member.name: value})
+        is_written = (*same, differs, fits)
+        change = plan.bare.update().where(*is_written).values({plan.member.name: value})
         # A value of another type is not written. Servers see to its object.
         misfit: Select[Any] = select(literal_column("1")).select_from(new).where(~fits)
         is_noted = literal_column("afterwork_touch.rowid") == literal_column("NEW.rowid")
         done = touch.delete().where(is_noted, ~misfit.exists())
+        statements = (*self._beside(new, is_written), change, done)
+        body = "".join(f"    {self._text(statement)};\n" for statement in statements)
         return (
             f"CREATE TRIGGER {_name(self.way.route)} AFTER INSERT ON afterwork_touch FOR EACH ROW"
-            f" WHEN NEW.route = {self.way.route} AND NOT NEW.whole BEGIN\n"
-            f"    {self._text(change)};\n    {self._text(done)};\nEND"
+            f" WHEN NEW.route = {self.way.route} AND NOT NEW.whole BEGIN\n{body}END"
         )
+
+    def _beside(self, new: Any, is_written: Sequence[ColumnElement[bool]]) -> Iterator[Delete | Insert]:
+        """Yield the statements that note what is kept beside the values, before these are written.
+
+        What is known is deleted first: a writer's own conflict clause would override that of an insert.
+        """
+        plan = self.plan
+        if not plan.keeps_last_change:
+            return
+        key = key_text([new.c[f"k{n}"] for n, _ in enumerate(plan.key)], "sqlite")
+        rows = select(route_of(plan.own), key, NOW, route_of(self.way.route)).where(*is_written)
+        yield forgotten(plan.own, select(key).where(*is_written))
+        yield insert(last_change).from_select(COLUMNS, rows)
+        if self.way.route == plan.own:  # whose touches are keys
+            values = [self._noted.c[f"v{n}"] for n, _ in enumerate(plan.key, 1)]
+            is_same = (part == value for part, value in zip(plan.key, values, strict=True))
+            is_there = select(literal_column("1")).select_from(plan.table).where(*is_same).exists()
+            yield forgotten(plan.own, select(key_text(values, "sqlite")).where(~is_there))
 
     @cached_property
     def _new(self) -> Select[Any]:
         """The query for the keys and values of the objects that the touch leads to."""
         plan = self.plan
-        values = [column for column in touch.columns if column.name.startswith("v")]
-        noted = select(*(literal_column(f"NEW.{v.name}", v.type).label(v.name) for v in values)).subquery("noted")
-        roots = self.way.roots(noted).distinct().subquery("roots")
+        roots = self.way.roots(self._noted).distinct().subquery("roots")
         on = and_(*(part == root for part, root in zip(plan.key, roots.c, strict=True)))
         keys = [part.label(f"k{n}") for n, part in enumerate(plan.key)]
         value: Any = plan.value
         return select(*keys, value.label("value")).join_from(plan.table, roots, on)
+
+    @cached_property
+    def _noted(self) -> FromClause:
+        """The touch that fires the trigger, as a table."""
+        values = [column for column in touch.columns if column.name[0] == "v" and column.name != "via"]
+        return select(*(literal_column(f"NEW.{v.name}", v.type).label(v.name) for v in values)).subquery("noted")
 
     def _text(self, statement: ClauseElement) -> str:
         try:

@@ -5,6 +5,7 @@ There is one writer at a time, so nobody changes anything between them.
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from datetime import datetime
 from functools import cached_property
 from typing import Any
 
@@ -48,6 +49,7 @@ from afterwork.store.journal.refresh import (
     RefreshPlan,
     SetRefresh,
     TouchedChunk,
+    Way,
     is_of,
 )
 
@@ -95,13 +97,14 @@ class SQLiteRefresh(SetRefresh):
     def __init__(self, plan: RefreshPlan) -> None:
         super().__init__(plan)
         columns = [Column(f"k{n}", part.type) for n, part in enumerate(plan.key)]
-        self._new = Table(f"afterwork_new_{plan.own}", MetaData(), *columns, Column("value", NullType()))
+        self.new = Table(f"afterwork_new_{plan.own}", MetaData(), *columns, Column("value", NullType()))
 
-    def step(self, connection: Connection, touches: int, limit: int) -> Refreshed:
+    def step(self, connection: Connection, touches: int, limit: int, now: datetime) -> Refreshed:
         whole = self._follow(connection).whole
-        connection.exec_driver_sql(f"CREATE TEMPORARY TABLE IF NOT EXISTS {self._new.name} ({self._columns})")
+        connection.exec_driver_sql(f"CREATE TEMPORARY TABLE IF NOT EXISTS {self.new.name} ({self._columns})")
         self._compute.execute(connection, {"limit": limit})
         ((before,),) = self._last.execute(connection)
+        self.note(connection, limit, now)
         written = self._write.change(connection, {})
         rows = self._computed.execute(connection)
         for statement in (self._drop_first, self._forget_own, self._clear):
@@ -131,18 +134,19 @@ class SQLiteRefresh(SetRefresh):
             return TouchedChunk(0, None)
         *position, count = last
         names = ["route", *(f"v{n}" for n, _ in enumerate(key, 1))]
-        connection.execute(_note_once(names, select(literal(self.plan.own), *part.c)))
+        rows = select(literal(self.plan.own), *part.c, *self.marks)
+        connection.execute(note_once([*names, *("via" for _ in self.marks)], rows))
         return TouchedChunk(count, position)
 
     @property
     def _columns(self) -> str:
-        return ", ".join(column.name for column in self._new.c)
+        return ", ".join(column.name for column in self.new.c)
 
     def _follow(self, connection: Connection) -> "_Followed":
         """Touch the objects that the first other touches lead to, instead of these."""
         ((last, count, whole),) = self._first_touches.execute(connection)
         if count:
-            self._gathered.execute(connection, {"last": last})
+            self.gathered.execute(connection, {"last": last})
             self._drop_followed.execute(connection, {"last": last})
         return _Followed(count, bool(whole))
 
@@ -154,19 +158,29 @@ class SQLiteRefresh(SetRefresh):
         others = func.count().filter(first.c.route != self.plan.own)
         return Direct(select(func.max(first.c.place), others, func.max(first.c.whole)))
 
-    @cached_property
-    def _gathered(self) -> Direct:
-        names = [f"v{n}" for n, _ in enumerate(self.plan.key, 1)]
-        roots = union(*self._ways).subquery()
-        return Direct(_note_once(["route", *names], select(literal(self.plan.own), *roots.c)))
+    def note(self, connection: Connection, limit: int, now: datetime) -> None:
+        """Write what is kept beside the values, before these are written."""
 
     @property
-    def _ways(self) -> Iterator[Select[Any]]:
+    def marks(self) -> Sequence[ColumnElement[Any]]:
+        """The `via` of objects that no change has touched; () if it is not kept."""
+        return ()
+
+    @cached_property
+    def gathered(self) -> Direct:
+        """The statement that touches the objects which touches lead to, unless they are touched already."""
+        names = [f"v{n}" for n, _ in enumerate(self.plan.key, 1)]
+        roots = union(*(query for _, query in self.ways_on)).subquery()
+        return Direct(note_once(["route", *names], select(literal(self.plan.own), *roots.c)))
+
+    @property
+    def ways_on(self) -> Iterator[tuple[Way, Select[Any]]]:
+        """The ways that lead to objects from elsewhere, each with the query for the keys to which it leads."""
         for way in self.plan.ways:
             if way.route != self.plan.own:
                 touches = own.touch.alias(f"touches_{way.route}")
                 place: ColumnElement[int] = literal_column(f"touches_{way.route}.rowid")
-                yield way.roots(touches).where(touches.c.route == way.route, place <= bindparam("last"))
+                yield way, way.roots(touches).where(touches.c.route == way.route, place <= bindparam("last"))
 
     @cached_property
     def _drop_followed(self) -> Direct:
@@ -174,34 +188,40 @@ class SQLiteRefresh(SetRefresh):
         return Direct(delete(own.touch).where(is_of(others), bindparam("last") >= _ROW))
 
     @cached_property
-    def _first(self) -> Any:
+    def first(self) -> Any:
+        """The first touches of objects, as many as a step computes."""
         values = (own.touch.c[f"v{n}"] for n, _ in enumerate(self.plan.key, 1))
         of_own = select(_ROW.label("place"), *values).select_from(own.touch).where(own.touch.c.route == self.plan.own)
         return of_own.order_by(_ROW).limit(bindparam("limit", type_=Integer())).subquery("first")
 
     @cached_property
     def _compute(self) -> Direct:
-        plan, first = self.plan, self._first
+        plan, first = self.plan, self.first
         on = and_(*(part == first.c[f"v{n}"] for n, part in enumerate(plan.key, 1)))
         value: Any = plan.value
         values = select(*plan.key, value).join_from(plan.table, first, on).distinct()
-        return Direct(insert(self._new).from_select([column.name for column in self._new.c], values))
+        return Direct(insert(self.new).from_select([column.name for column in self.new.c], values))
 
     @cached_property
     def _write(self) -> Direct:
-        plan, new = self.plan, self._new
+        value = self.as_kept(self.new.c.value, self.plan.member)
+        return Direct(update(self.plan.bare).where(*self.is_written).values({self.plan.member.name: value}))
+
+    @property
+    def is_written(self) -> Sequence[ColumnElement[bool]]:
+        """The conditions that a computed value belongs to a row, differs from the stored one, and fits."""
+        plan, new = self.plan, self.new
         same = (plan.bare.c[part.name] == new.c[f"k{n}"] for n, part in enumerate(plan.key))
         value = self.as_kept(new.c.value, plan.member)
-        differs = self.differs(plan.bare.c[plan.member.name], value, plan.member)
-        return Direct(update(plan.bare).where(*same, differs, self._fits).values({plan.member.name: value}))
+        return (*same, self.differs(plan.bare.c[plan.member.name], value, plan.member), self._fits)
 
     @cached_property
     def _computed(self) -> Direct:
-        return Direct(select(*(self._new.c[f"k{n}"] for n, _ in enumerate(self.plan.key)), self._fits))
+        return Direct(select(*(self.new.c[f"k{n}"] for n, _ in enumerate(self.plan.key)), self._fits))
 
     @cached_property
     def _fits(self) -> ColumnElement[bool]:
-        return self.fits(self._new.c.value)
+        return self.fits(self.new.c.value)
 
     def fits(self, value: ColumnElement[Any]) -> ColumnElement[bool]:
         """Return the condition that a value is of the member's type: SQLite keeps any value in any column."""
@@ -224,7 +244,7 @@ class SQLiteRefresh(SetRefresh):
 
     @cached_property
     def _drop_first(self) -> Direct:
-        return Direct(delete(own.touch).where(_ROW.in_(select(self._first.c.place))))
+        return Direct(delete(own.touch).where(_ROW.in_(select(self.first.c.place))))
 
     @cached_property
     def _forget_own(self) -> Direct:
@@ -238,7 +258,7 @@ class SQLiteRefresh(SetRefresh):
 
     @cached_property
     def _clear(self) -> Direct:
-        return Direct(delete(self._new))
+        return Direct(delete(self.new))
 
     @cached_property
     def _left(self) -> Direct:
@@ -246,7 +266,7 @@ class SQLiteRefresh(SetRefresh):
         return Direct(select(func.count()).select_from(any_left))
 
 
-def _note_once(names: Sequence[str], touches: Select[Any]) -> Insert:
+def note_once(names: Sequence[str], touches: Select[Any]) -> Insert:
     """Return the statement that notes touches that are not noted yet."""
     return insert(own.touch).prefix_with("OR IGNORE").from_select(names, touches)
 

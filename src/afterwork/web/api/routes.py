@@ -9,7 +9,7 @@ from fastapi import FastAPI, Query
 from pydantic import BaseModel
 
 from afterwork.control import NAMED_ACTS, TICKET_ACTS, ActResult, NamedAct, TicketAct
-from afterwork.derived.explain.explainer import State as CacheState
+from afterwork.derived.explain.explanation import State as CacheState
 from afterwork.insight import CacheLine, Count, Finding, Insight, ListPage, State, TicketPage
 from afterwork.insight.machine_views import ObjectInMachine
 from afterwork.insight.model import ModelView

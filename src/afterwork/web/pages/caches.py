@@ -6,7 +6,7 @@ from typing import get_args
 from markupsafe import Markup
 from starlette.requests import Request
 
-from afterwork.derived.explain.explainer import State
+from afterwork.derived.explain.explanation import State
 from afterwork.errors import BadRequest, shown
 from afterwork.pictures.dependency_diagram import Hrefs, dependency_diagram
 from afterwork.web.page import ActRequest, Page, PageAct, PageContent, Site

@@ -1,0 +1,133 @@
+"""The explanation of a value: the state of its cache, what its last run read, and what made it run."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any, Literal
+
+from afterwork.derived.cause import Cause, read_cause
+from afterwork.derived.explain.transitions import PossibleTransition
+from afterwork.derived.queue.due_cache import shown_due
+from afterwork.store.caches.tables import cache as caches
+from afterwork.store.caches.tables import due as dues
+
+State = Literal["fresh", "stale", "running", "failed", "never run"]
+
+ASIDE = "it could not be made right together with others"
+"""The reason why a value runs alone whose derivation is refreshed in sets."""
+
+
+@dataclass(frozen=True)
+class ReadGroup:
+    """Reads of one kind: what was read, and their number."""
+
+    what: str
+    count: int
+
+
+@dataclass(frozen=True)
+class CacheLine:
+    """The state of one cache of one object.
+
+    `took` is in seconds; `because` is what made it run last, `stale` why it is to run again, and `due` when. No run is
+    kept of a value in sets: `changed` is when it was last written, and `because` why, if that is kept.
+    """
+
+    root_id: str
+    state: State
+    runs: int
+    computed: datetime | None
+    took: float | None
+    because: Cause | None
+    stale: Cause | None
+    due: datetime | None
+    error: str | None
+    changed: datetime | None
+
+
+STANDING = (*caches.c, dues.c.due, dues.c.since, dues.c.claim, dues.c.cause.label("stale_cause"))
+"""The columns of a cache, and of its mark in the queue, that make up its state."""
+
+
+def state_in(row: Any) -> State:
+    """Return the state of a cache from its own row and its mark in the queue."""
+    if row.claim is not None:
+        return "running"
+    if row.error is not None:
+        return "failed"
+    if row.computed is None:
+        return "never run"
+    return "stale" if row.since is not None else "fresh"
+
+
+def line_of(row: Any) -> CacheLine:
+    """Return the state of a cache from its `STANDING` columns."""
+    return CacheLine(
+        row.root,
+        state_in(row),
+        row.runs,
+        row.computed,
+        row.took,
+        read_cause(row.cause),
+        read_cause(row.stale_cause),
+        shown_due(row.due),
+        row.error,
+        None,
+    )
+
+
+@dataclass(frozen=True)
+class Explanation(CacheLine):
+    """All that is known of one cache of one object.
+
+    For a machine, that is also the state that it is in, and the steps that it would take by itself. `is_behind` says
+    that too many changes wait to tell whether it is still fresh.
+    """
+
+    name: str
+    reads: tuple[ReadGroup, ...]
+    stands_in: str | None = None
+    steps: tuple[PossibleTransition, ...] = ()
+    is_in_sets: bool = False
+    is_at_commit: bool = False
+    why_not_in_sets: str | None = None
+    is_behind: bool = False
+
+    def __str__(self) -> str:
+        lines = [f"{self.name} of {self.root_id} is {self.state}."]
+        if self.stands_in is not None:
+            lines.append(f"  It stands in {self.stands_in}.")
+        lines += [f"  {line}" for line in (*map(str, self.steps), *self._past, *self.way)]
+        verb = "reads" if self.is_in_sets else "read"
+        lines += [f"  It {verb} {group.count:,} × {group.what}" for group in self.reads]
+        return "\n".join(lines)
+
+    @property
+    def _past(self) -> Iterator[str]:
+        """The sentences on what made it stale, and on its last run."""
+        if self.stale is not None:
+            yield f"It is to run {f'at {self.due} ' if self.state == 'fresh' else ''}because {self.stale}."
+        if self.is_behind:
+            yield "Very many changes wait to be matched, so it may be stale. See: afterwork status"
+        if self.computed is not None and self.runs:
+            times = "once" if self.runs == 1 else f"{self.runs:,} times, last"
+            yield f"It has run {times} at {self.computed}, for {(self.took or 0) * 1000:.1f} ms."
+            yield f"It ran because {self.because}."
+        if self.changed is not None:
+            yield f"It last changed at {self.changed}, because {self.because}."
+        if self.error is not None and self.state == "stale":
+            yield f"It can't be calculated as things are: {self.error}"
+        elif self.error is not None:
+            yield f"It failed: {self.error}"
+            again = "" if self.due is None else f" at {self.due}, or"
+            yield f"It is tried again{again} when something that it read changes."
+
+    @property
+    def way(self) -> Iterator[str]:
+        """The sentence on the way in which it is kept right, if there is anything to say."""
+        if self.is_at_commit:
+            yield "It is computed at commit, by the transaction that changes what it is made of."
+        elif self.is_in_sets:
+            yield "It is refreshed in sets: its query leads from each change to the objects that it touches."
+        if self.why_not_in_sets is not None:
+            yield f"It is not refreshed in sets, since {self.why_not_in_sets}."
