@@ -10,18 +10,21 @@ import pytest
 
 ROOT = Path(__file__).resolve().parents[1]
 PAGE = ROOT / "docs" / "caches.md"
-SECTIONS = ("What you may count on", "What it does not see")
+SECTIONS = ("In sets", "At commit", "What you may count on", "What it does not see")
 PROMISES: dict[str, list[str]] = tomllib.loads((Path(__file__).parent / "promises.toml").read_text())["promises"]
 
 
 def sentences(section: str) -> list[str]:
-    """The sentences of a section of the page, each on one line, without the marks of lists."""
+    """The sentences of a section of the page, each on one line, without the marks of lists, and the rows of tables."""
     text = PAGE.read_text().split(f"\n## {section}\n")[1].split("\n## ")[0]
     text = re.sub(r"```.*?```", "", text, flags=re.DOTALL)
+    rows = [line.strip("| ") for line in re.findall(r"^\|.*$", text, flags=re.MULTILINE)]
+    text = re.sub(r"^\|.*$", "", text, flags=re.MULTILINE)
     blocks = re.split(r"\n\s*\n|\n(?=- )", text)
     joined = [" ".join(block.strip().removeprefix("- ").split()) for block in blocks]
     said = [block for block in joined if block and not re.fullmatch(r"\*[^*]+\*", block)]
-    return [sentence for block in said for sentence in re.split(r"(?<=[.!?])\s+(?=[A-Z`(])", block)]
+    in_prose = [sentence for block in said for sentence in re.split(r"(?<=[.!?])\s+(?=[A-Z`(])", block)]
+    return in_prose + rows[2:]  # without the head
 
 
 @cache

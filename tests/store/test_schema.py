@@ -78,7 +78,7 @@ def test_an_older_schema_is_refused_until_it_is_updated(the_shop: Shop, start: s
     with the_shop.engine.begin() as connection:
         connection.execute(text("UPDATE afterwork_installation SET value = '0' WHERE name = 'schema_version'"))
     with pytest.raises(
-        WrongSchema, match=r"has version 0 of Afterwork's tables, this program needs 12\. Update it with"
+        WrongSchema, match=r"has version 0 of Afterwork's tables, this program needs 13\. Update it with"
     ):
         STARTS[start](the_shop.app, the_shop.engine)
 
@@ -88,9 +88,9 @@ def test_an_older_schema_is_refused_until_it_is_updated(the_shop: Shop, start: s
 
 def test_a_newer_schema_is_refused_and_left_alone(the_shop: Shop) -> None:
     with the_shop.engine.begin() as connection:
-        connection.execute(text("UPDATE afterwork_installation SET value = '13' WHERE name = 'schema_version'"))
+        connection.execute(text("UPDATE afterwork_installation SET value = '14' WHERE name = 'schema_version'"))
     for start in (the_shop.app.install, the_shop.app.run_until_idle):
-        with pytest.raises(WrongSchema, match=r"has version 13 .* needs 12\. Upgrade the package afterwork"):
+        with pytest.raises(WrongSchema, match=r"has version 14 .* needs 13\. Upgrade the package afterwork"):
             start(the_shop.engine)
     with the_shop.engine.connect() as connection:
         found = connection.execute(

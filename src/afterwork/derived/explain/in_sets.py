@@ -23,7 +23,7 @@ from afterwork.store.journal.last_change import LastChange, last_changes
 from afterwork.store.journal.refresh import Key, RefreshPlan, Way, touched_among
 
 Values = Mapping[Key, Row[Any] | str]
-"""What is stored for objects, what is right, and whether these differ; or why that can't be calculated."""
+"""The stored value of each object, the right one, and whether these differ; or why that can't be calculated."""
 
 
 @dataclass(frozen=True)

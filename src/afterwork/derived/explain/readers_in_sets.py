@@ -23,7 +23,7 @@ CacheOf = tuple[int, str]
 
 @dataclass(frozen=True)
 class _PossibleChange:
-    """A change of some columns of the row that a condition picks; `row` has its columns as far as they are known."""
+    """A change of some columns of one row. `here` picks it; `row` has its columns as far as they are known."""
 
     table: Any
     changed: frozenset[str]

@@ -24,7 +24,10 @@ NO_ROUTE: ColumnElement[Any] = cast(null(), Integer)
 
 @dataclass(frozen=True)
 class LastChange:
-    """When a value was last written, and the number of the route by which a change had touched it, if one had."""
+    """When a value was last written, and the number of the route by which a change had touched it.
+
+    There is no route if none had.
+    """
 
     changed_at: datetime
     route: int | None

@@ -171,7 +171,7 @@ last_change = Table(
     Column("changed_at", UtcDateTime, nullable=False),
     Column("route", Integer),
 )
-"""When values in sets were last written, and the `route` by which a change had touched them; null if none had. Only
+"""When values in sets were last written. `route` is the one by which a change had touched them; null if none had. Only
 derivations that ask for it have rows here. `own` is the route of their objects' own rows, `key` the object's key as
 JSON."""
 

@@ -15,8 +15,7 @@ class PostgreSQLKeepingRefresh(PostgreSQLRefresh):
     """Refreshes one derived member and notes its last changes."""
 
     def roots(self, taken: CTE, *more: Select[Any], but: int | None = None) -> CTE:
-        """Return the part with the keys of the objects, each once, with the first route by which a change leads to
-        it."""
+        """Return the part with the keys of the objects, each once, and the first route that leads there."""
         selects = [query.add_columns(NO_ROUTE.label("via")) for query in more]
         for way in self.plan.ways:
             if way.route != but:

@@ -241,7 +241,7 @@ class PostgreSQLRefresh(SetRefresh):
         return ()
 
     def marks(self, objects: CTE | None) -> Sequence[ColumnElement[Any]]:
-        """Return the `via` of objects that are touched again, or, without any, of all in turn; () if it is not kept."""
+        """Return the `via` of objects that are touched again; () if it is not kept. Without any, all are in turn."""
         return ()
 
     def written(self) -> Sequence[ColumnElement[Any]]:
