@@ -96,7 +96,7 @@ def test_a_newer_schema_is_refused_and_left_alone(the_shop: Shop) -> None:
         found = connection.execute(
             text("SELECT value FROM afterwork_installation WHERE name = 'schema_version'")
         ).scalar()
-    assert found == "13"
+    assert found == "14"
 
 
 def test_tables_under_former_names_are_refused_and_left_alone(engine: Engine, app: aw.Afterwork) -> None:
