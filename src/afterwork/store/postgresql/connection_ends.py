@@ -1,4 +1,4 @@
-"""What PostgreSQL says when it ends a connection.
+"""The notice that PostgreSQL sends when it ends a connection.
 
 If one process of PostgreSQL crashes, it ends all connections, and sends each a notice. The connection whose own process
 crashed gets none. So a notice says two things: the database crashed rather than being stopped, and whoever used this
