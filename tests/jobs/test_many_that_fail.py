@@ -1,5 +1,6 @@
 """A call for many that goes wrong is undone, and its tickets are run one by one: only what is wrong fails."""
 
+import threading
 from collections.abc import Sequence
 from contextlib import closing
 from datetime import timedelta
@@ -8,13 +9,14 @@ import pytest
 from sqlalchemy import text
 
 import afterwork as aw
-from afterwork.events import ManyFailed
+from afterwork.events import Abandoned, ManyFailed
 from afterwork.model.lane import PARALLEL
 from afterwork.store import suspects
 from afterwork.store.dialects import database_of
 from tests.jobs.batch_scene import batches
 from tests.jobs.many_scene import Customer, SysAsyncTicket, ask, numbers, some, world
 from tests.support.marks import ONLY_POSTGRESQL
+from tests.support.waiting import eventually
 from tests.support.world import World, errors
 
 __all__ = ["world"]
@@ -131,3 +133,27 @@ def test_where_each_job_is_claimed_by_itself_it_is_run_by_itself(world: World, l
     app.run_until_idle(world.engine)
 
     assert Customer.calls == ONE_BY_ONE
+
+
+def test_a_call_that_hears_of_nothing_is_abandoned_and_its_runs_go_on(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    gate = threading.Event()
+
+    def wait(customers: Sequence[Customer]) -> None:
+        if len(customers) > 1:
+            gate.wait(60)
+
+    monkeypatch.setattr(Customer.assign_number, "timeout", timedelta(seconds=0.2))
+    monkeypatch.setattr(Customer, "act", staticmethod(wait))
+    ask(world, *some(3))
+    world.app.settings = aw.Settings(abandon_after=timedelta(seconds=0.2))
+
+    with world.app.serving(world.engine):
+        try:
+            eventually(lambda: numbers(world) == [2, 3, 4])
+        finally:
+            gate.set()
+
+    assert [type(event) for event in world.seen if isinstance(event, Abandoned | ManyFailed)] == [Abandoned]
+    assert errors(world.engine, SysAsyncTicket) == [None] * 3
