@@ -14,7 +14,12 @@ from pathlib import Path
 ROWS = (
     "python",
     "sql",
+    "commit",
     "bulk",
+    "touches",
+    "chain",
+    "fill",
+    "sustained",
     "batches",
     "lazy",
     "runs",

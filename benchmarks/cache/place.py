@@ -6,7 +6,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
-from sqlalchemy import URL, Connection, create_engine, make_url, text
+from sqlalchemy import URL, Connection, MetaData, create_engine, make_url, text
 from sqlalchemy.pool import NullPool
 
 from benchmarks.cache.drivers.driver import LINES, ORDERS
@@ -15,7 +15,7 @@ from benchmarks.support.contestant import Failed
 from benchmarks.support.place import Kind, Place
 from benchmarks.support.postgres import fresh_database, text_of
 
-SERIES = "WITH RECURSIVE series(n) AS (SELECT 1 UNION ALL SELECT n + 1 FROM series WHERE n < :count)"
+SERIES = "WITH RECURSIVE series(n) AS (SELECT 1 WHERE :count > 0 UNION ALL SELECT n + 1 FROM series WHERE n < :count)"
 LOAD = (
     "INSERT INTO customer (id, name, total) {series} SELECT n, 'Customer ' || n, 0 FROM series",
     f"INSERT INTO customer_order (id, customer_id) {{series}} SELECT n, (n - 1) / {ORDERS} + 1 FROM series",
@@ -64,26 +64,28 @@ class Shop(Place):
 
 
 @contextmanager
-def fresh_shop(kind: Kind, server: URL, customers: int) -> Iterator[Shop]:
-    """Yield a database in which all totals are right, and drop it at the end."""
+def fresh_shop(kind: Kind, server: URL, customers: int, tables: MetaData = Base.metadata) -> Iterator[Shop]:
+    """Yield a database in which all totals are right, and drop it at the end. `tables` are the model's, or have more
+    columns."""
     with tempfile.TemporaryDirectory(prefix="afterwork-bench-") as name:
         folder = Path(name)
         if kind == "SQLite":
             path = folder / "shop.db"
-            yield _filled(kind, make_url(f"sqlite:///{path}"), str(path), folder, customers)
+            engine = create_engine(make_url(f"sqlite:///{path}"), poolclass=NullPool)
+            yield _filled(Shop(kind, str(path), engine, folder, customers), tables)
         else:
             with fresh_database(server) as url:
-                yield _filled(kind, url.set(drivername="postgresql+psycopg"), text_of(url), folder, customers)
+                engine = create_engine(url.set(drivername="postgresql+psycopg"), poolclass=NullPool)
+                yield _filled(Shop(kind, text_of(url), engine, folder, customers), tables)
 
 
-def _filled(kind: Kind, url: URL, address: str, folder: Path, customers: int) -> Shop:
-    shop = Shop(kind, address, create_engine(url, poolclass=NullPool), folder, customers)
-    if kind == "SQLite":
+def _filled(shop: Shop, tables: MetaData) -> Shop:
+    if shop.kind == "SQLite":
         with shop.engine.connect() as connection:
             connection.exec_driver_sql("PRAGMA journal_mode = WAL")
-    Base.metadata.create_all(shop.engine)
+    tables.create_all(shop.engine)
     with shop.engine.begin() as connection:
-        load(connection, customers)
+        load(connection, shop.customers)
     shop.settle()
     return shop
 

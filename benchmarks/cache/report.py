@@ -8,6 +8,9 @@ from benchmarks.cache.rows import (
     batches,
     bulk,
     capture,
+    chain,
+    commit,
+    fill,
     isolation,
     lazy,
     manifests,
@@ -15,6 +18,7 @@ from benchmarks.cache.rows import (
     runs,
     single,
     space,
+    sustained,
     tracking,
     writers,
 )
@@ -23,6 +27,15 @@ from benchmarks.support.place import Kind
 from benchmarks.support.report import machine
 from benchmarks.support.table import HEADINGS, Row, printed
 
+ON_BOTH = {
+    "chain": chain,
+    "fill": fill,
+    "sustained": sustained,
+    "batches": batches,
+    "lazy": lazy,
+    "runs": runs,
+    "tracking": tracking,
+}
 ALL_HEADINGS = ("who", "one change, ms", "bulk update, s", "until all are right, s", "wrong after races")
 
 
@@ -57,9 +70,13 @@ def on_both(bench: CacheBench, wanted: Sequence[str], kind: Kind, result: Result
         result.rows += single.python_rows(bench, kind, result.times.setdefault(kind, {}))
     if "sql" in wanted:
         result.rows += single.sql_rows(bench, kind, result.times.setdefault(kind, {}))
+    if "commit" in wanted:
+        result.rows += commit.rows(bench, kind, result.times.setdefault(kind, {}))
     if "bulk" in wanted:
         result.rows += bulk.rows(bench, kind, result.bulks.setdefault(kind, {}))
-    for name, module in {"batches": batches, "lazy": lazy, "runs": runs, "tracking": tracking}.items():
+    if "touches" in wanted:
+        result.rows += capture.rows_in_sets(bench, kind)
+    for name, module in ON_BOTH.items():
         if name in wanted:
             result.rows += module.rows(bench, kind)
 

@@ -140,3 +140,7 @@ LOOP: dict[Kind, Contestant] = {
     "PostgreSQL": Contestant("psycopg loop, by hand", "benchmarks.drivers.loop_postgresql", "PostgreSQL"),
     "SQLite": Contestant("sqlite3 loop, by hand", "benchmarks.drivers.loop_sqlite", "SQLite"),
 }
+
+BATCHES: dict[Kind, Contestant] = {
+    kind: Contestant("ORM batches, by hand", "benchmarks.drivers.loop_batches", kind) for kind in LOOP
+}

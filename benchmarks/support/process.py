@@ -5,9 +5,9 @@ import time
 from pathlib import Path
 
 
-def resident_mb() -> float:
-    """Return the current memory of this process."""
-    pages = int(Path("/proc/self/statm").read_text().split()[1])
+def resident_mb(process: int | None = None) -> float:
+    """Return the current memory of a process, or of this one."""
+    pages = int(Path(f"/proc/{process or 'self'}/statm").read_text().split()[1])
     return round(pages * os.sysconf("SC_PAGE_SIZE") / 2**20, 2)
 
 

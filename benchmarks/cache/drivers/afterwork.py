@@ -1,17 +1,24 @@
 """Afterwork itself: a server in a process of its own, and changes by raw SQL in another. With `SAYS=sql` in the
-environment, the job has its SQL side. With `HERE`, no server runs, and `run_until_idle` is called."""
+environment, the job has its SQL side; with `LEVELS`, it is a chain of expressions. With `HERE`, no server runs, and
+`run_until_idle` is called."""
 
 import os
 import threading
 import time
 from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
 
 from sqlalchemy import create_engine
+from sqlalchemy.orm import DeclarativeBase
 
 import afterwork as aw
-from benchmarks.cache.drivers.driver import Driver, customer_of, main
-from benchmarks.cache.drivers.raw import CHANGE, SUM, TOTAL, Raw, sqlalchemy_url
+from benchmarks.cache.drivers.driver import customer_of, main
+from benchmarks.cache.drivers.raw import BULK, CHANGE, SUM, TOTAL, Raw, sqlalchemy_url
+from benchmarks.cache.drivers.writer import Writer
 from benchmarks.cache.model import Base, say_it_in_sql
+from benchmarks.cache.place import WRONG
+from benchmarks.cache.sets import summing
 
 POLL = 0.0003
 BULK_POLL = 0.002
@@ -19,14 +26,12 @@ STAYS = 0.05
 PATIENCE = 30.0
 
 
-class Afterwork(Driver):
+class Afterwork(Writer):
     def __init__(self, database: str) -> None:
         super().__init__(database)
-        self.raw = Raw(database)
-        if os.environ.get("SAYS") == "sql":
-            say_it_in_sql()
         self.engine = create_engine(sqlalchemy_url(database))
-        self.app = aw.Afterwork(Base)
+        self.app = aw.Afterwork(model())
+        self.marks: list[Mark] = []
 
     def setup(self) -> None:
         """Install it, and backfill the cache of each customer."""
@@ -54,10 +59,31 @@ class Afterwork(Driver):
             "SELECT (SELECT sum(total) FROM customer) + (SELECT sum(price) FROM line WHERE mod(id, %s) = 0)", step
         )[0]
         began = time.perf_counter()
-        self.raw("UPDATE line SET quantity = quantity + 1 WHERE mod(id, %s) = 0", step)
+        self.raw(BULK, step)
         updated = time.perf_counter() - began
         wait_until(lambda: self.raw("SELECT sum(total) FROM customer")[0][0] == right, BULK_POLL)
         return [updated, time.perf_counter() - began]
+
+    def keep_back(self) -> None:
+        """Mark the end of a round, and wait for the mark of the one before."""
+        self.marks.append(self.mark())
+        if len(self.marks) > 1:
+            self.wait_for(self.marks[-2])
+
+    def finish(self) -> float:
+        self.marks.append(self.mark())
+        self.wait_for(self.marks[-1])
+        wait_until(lambda: not self.raw(WRONG)[0][0], BULK_POLL)
+        return max(mark.seconds for mark in self.marks if mark.seconds)
+
+    def mark(self) -> "Mark":
+        """Change a line of customer 1, which nobody else does. Its total is right after all that was changed before."""
+        self.raw("UPDATE line SET quantity = quantity + 1 WHERE id = 1")
+        return Mark(self.raw(SUM, 1)[0][0], time.perf_counter())
+
+    def wait_for(self, mark: "Mark") -> None:
+        wait_until(lambda: self.raw(TOTAL, 1)[0][0] >= mark.total, BULK_POLL)
+        mark.seconds = time.perf_counter() - mark.written
 
     def race(self, rounds: int) -> int:
         """Let both write before either commits."""
@@ -85,6 +111,24 @@ class Afterwork(Driver):
             return False
         time.sleep(STAYS)
         return is_right()
+
+
+@dataclass
+class Mark:
+    """A change in the stream of others: the total that it leads to, when it was written, and how long that took."""
+
+    total: Any
+    written: float
+    seconds: float = 0.0
+
+
+def model() -> type[DeclarativeBase]:
+    """Return the model that the environment asks for."""
+    if "LEVELS" in os.environ:
+        return summing(int(os.environ["LEVELS"]))
+    if os.environ.get("SAYS") == "sql":
+        say_it_in_sql()
+    return Base
 
 
 def wait_until(done: Callable[[], bool], poll: float) -> None:

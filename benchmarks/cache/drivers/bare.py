@@ -18,6 +18,9 @@ class Bare(Driver):
         self.raw = Raw(database)
         self.engine = create_engine(sqlalchemy_url(database))
 
+    def setup(self) -> None:
+        """Prepare nothing: the job runs when it is called."""
+
     def change(self, line: int, quantity: int) -> float:
         began = time.perf_counter()
         self.raw(CHANGE, quantity, line)

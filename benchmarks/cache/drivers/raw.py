@@ -1,6 +1,8 @@
 """A plain connection of the database's own driver, as another program would have it."""
 
 import sqlite3
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import Any
 
 import psycopg
@@ -22,8 +24,16 @@ class Raw:
         found = self.connection.execute(statement.replace("%s", "?") if self.is_sqlite else statement, parameters)
         return list(found.fetchall()) if found.description else []
 
+    @contextmanager
+    def transaction(self) -> Iterator[None]:
+        """Commit all statements of the block at its end."""
+        self("BEGIN IMMEDIATE" if self.is_sqlite else "BEGIN")
+        yield
+        self("COMMIT")
+
 
 CHANGE = "UPDATE line SET quantity = %s WHERE id = %s"
+BULK = "UPDATE line SET quantity = quantity + 1 WHERE mod(id, %s) = 0"
 TOTAL = "SELECT total FROM customer WHERE id = %s"
 SUM = "SELECT sum(l.quantity * l.price) FROM line l JOIN customer_order o ON o.id = l.order_id WHERE o.customer_id = %s"
 

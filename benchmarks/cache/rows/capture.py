@@ -1,21 +1,28 @@
 """The cost of capture for writers: statements on one table with its triggers and without, alternating."""
 
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from statistics import median
 
-from sqlalchemy import create_engine
+from sqlalchemy import MetaData, create_engine
+from sqlalchemy.orm import DeclarativeBase
 
 import afterwork as aw
 from benchmarks.cache.bench import CacheBench
 from benchmarks.cache.drivers.raw import Raw
 from benchmarks.cache.model import Base
 from benchmarks.cache.place import fresh_shop
+from benchmarks.cache.sets import summing
+from benchmarks.cache.trigger_switch import FIRST_NEW, TriggerSwitch
 from benchmarks.support.bench import say
-from benchmarks.support.contestant import Failed
+from benchmarks.support.place import Kind
 from benchmarks.support.table import Row
 
-NEEDED = 1.3
+JOURNALED = 1.3
+IN_SETS = 1.25
+ROUTES = (1, 8)
+"""The numbers of values in sets that an UPDATE touches, each by a route of its own."""
+
 BULK = 10_000
 SINGLE = 100
 """Statements in a block of single rows, each a transaction."""
@@ -26,55 +33,61 @@ PLACES = 5
 WARM_UP = -1
 """The turn of the warm-up block, which is not measured."""
 
-TRIGGERS = (
-    "SELECT tgname, tgenabled FROM pg_trigger WHERE tgrelid = 'line'::regclass AND NOT tgisinternal ORDER BY tgname"
-)
-ENABLED = {"O": "ENABLE TRIGGER", "A": "ENABLE ALWAYS TRIGGER"}
-FIRST_NEW = 10_000_000
 Work = Callable[[Raw, int], object]
 
 
 def rows(bench: CacheBench) -> list[Row]:
-    """Yield the rows, on PostgreSQL, without a server that would read the journal meanwhile."""
-    with fresh_shop("PostgreSQL", bench.server, bench.sizes.customers) as shop:
+    """Yield the rows of a job in Python, whose changes are journaled, on PostgreSQL."""
+    return measured(bench, "PostgreSQL", Base, WORKS, "captured", JOURNALED)
+
+
+def rows_in_sets(bench: CacheBench, kind: Kind) -> list[Row]:
+    """Yield the rows of values in sets, whose changes are touches."""
+    return [
+        row
+        for routes in ROUTES
+        for row in measured(
+            bench, kind, summing(totals=routes), UPDATES, f"{routes} route{'s' if routes > 1 else ''}", IN_SETS
+        )
+    ]
+
+
+def measured(
+    bench: CacheBench, kind: Kind, model: type[DeclarativeBase], works: dict[str, Work], how: str, needed: float
+) -> list[Row]:
+    """Yield the rows of a model, without a server that would take meanwhile what is captured."""
+    tables: MetaData = model.metadata
+    with fresh_shop(kind, bench.server, bench.sizes.customers, tables) as shop:
         engine = create_engine(shop.engine.url)
-        aw.Afterwork(Base).install(engine)
+        aw.Afterwork(model).install(engine)
         engine.dispose()
         raw = Raw(shop.address)
-        triggers = dict(raw(TRIGGERS))
-        if not triggers:
-            raise Failed("nothing was installed on the table")
-        found = [row(raw, triggers, name, bench.sizes.blocks) for name in WORKS]
+        switch = TriggerSwitch.of(raw)
+        found = [
+            row(switch, work, f"{name}, {how}, {kind}", bench.sizes.blocks, needed) for name, work in works.items()
+        ]
         raw.connection.close()
     return found
 
 
-def row(raw: Raw, triggers: Mapping[str, str], name: str, blocks: int) -> Row:
-    with_it, without = measure(raw, triggers, WORKS[name], blocks)
-    say(f"{name}: {with_it:.2f} ms with capture, {without:.2f} ms without")
+def row(switch: TriggerSwitch, work: Work, name: str, blocks: int, needed: float) -> Row:
+    with_it, without = measure(switch, work, blocks)
     ratio = with_it / without
-    ours, other = f"{with_it:.2f} ms", f"without: {without:.2f} ms"
-    return Row(f"{name}, captured, PostgreSQL", ours, other, f"{ratio:.2f} ×", f"at most {NEEDED} ×", ratio <= NEEDED)
+    say(f"{name}: {with_it:.2f} ms with capture, {without:.2f} ms without, {ratio:.2f} ×")
+    mine, other = f"{with_it:.2f} ms", f"without: {without:.2f} ms"
+    return Row(name, mine, other, f"{ratio:.2f} ×", f"at most {needed} ×", ratio <= needed)
 
 
-def measure(raw: Raw, triggers: Mapping[str, str], work: Work, blocks: int) -> tuple[float, float]:
+def measure(switch: TriggerSwitch, work: Work, blocks: int) -> tuple[float, float]:
     """Return the median milliseconds of a block with the triggers and without, of alternating blocks."""
     taken: dict[bool, list[float]] = {True: [], False: []}
     for turn in range(blocks + 1):
         for side, captured in enumerate((True, False) if turn % 2 else (False, True)):
-            for name, enabled in triggers.items():
-                raw(f'ALTER TABLE line {ENABLED[enabled] if captured else "DISABLE TRIGGER"} "{name}"')
-            settle(raw)
-            work(raw, WARM_UP)  # so that the plans are there
-            taken[captured].append(timed(work, raw, 2 * turn + side))
+            switch.turn(on=captured)
+            switch.settle()
+            work(switch.raw, WARM_UP)  # so that the plans are there
+            taken[captured].append(timed(work, switch.raw, 2 * turn + side))
     return median(taken[True][1:]) * 1000, median(taken[False][1:]) * 1000
-
-
-def settle(raw: Raw) -> None:
-    """Restore the state that each block starts from: no dead rows, and an empty journal."""
-    raw(f"DELETE FROM line WHERE id >= {FIRST_NEW}")
-    raw("TRUNCATE afterwork_journal")
-    raw("VACUUM line")
 
 
 def timed(work: Work, raw: Raw, turn: int) -> float:
@@ -104,6 +117,13 @@ def single_updates(raw: Raw, turn: int) -> None:
         raw("UPDATE line SET quantity = quantity + 1 WHERE id = %s", line)
 
 
+def single_updates_apart(raw: Raw, turn: int) -> None:
+    """Change lines of different orders, so that each has its own touch."""
+    start = 1 + place(turn) * BULK
+    for line in range(start, start + BULK, BULK // SINGLE):
+        raw("UPDATE line SET quantity = quantity + 1 WHERE id = %s", line)
+
+
 def bulk_insert(raw: Raw, turn: int) -> None:
     raw(f"INSERT INTO line SELECT %s + n, 1 + mod(n, 1000), 1, 1.25 FROM generate_series(1, {BULK}) AS n", new(turn))
 
@@ -129,4 +149,9 @@ WORKS: dict[str, Work] = {
     f"bulk INSERT of {BULK:,} lines": bulk_insert,
     f"{SINGLE} UPDATEs of single lines": single_updates,
     f"{SINGLE} INSERTs of single lines": single_inserts,
+}
+
+UPDATES: dict[str, Work] = {
+    f"bulk UPDATE of {BULK:,} lines": update_spread,
+    f"{SINGLE} UPDATEs of single lines": single_updates_apart,
 }

@@ -38,9 +38,8 @@ MANIFESTS = (
 
 
 def rows(bench: CacheBench) -> list[Row]:
-    """One database for each number of manifests, changed in turns. The job has its SQL side, so that little else is
-    measured."""
-    ours = afterwork("PostgreSQL", "sql")
+    """One database for each number of manifests, changed in turns. With its SQL side, the job would have none."""
+    ours = afterwork("PostgreSQL", "python")
     taken: dict[int, list[float]] = {count: [] for count in bench.sizes.manifests}
     with ExitStack() as stack:
         shops = {count: stack.enter_context(fresh_shop("PostgreSQL", bench.server, bench.sizes.few)) for count in taken}
