@@ -216,11 +216,11 @@ class PostgreSQLRefresh(SetRefresh):
     def _rest(self, here: CTE, picked: CTE) -> CTE:
         """Return the part that touches those objects again that were not picked."""
         plan = self.plan
-        is_picked: Select[Any] = select(literal_column("1")).where(
-            *(here.c[part.key] == picked.c[part.key] for part in plan.key)
-        )
+        # NOT IN is hashed. For NOT EXISTS, the planner, which expects few, may compare each object with each.
+        keys = select(*(picked.c[part.key] for part in plan.key))
+        is_picked = tuple_(*(here.c[part.key] for part in plan.key)).in_(keys)
         values = [cast(here.c[part.key], Text) for part in plan.key]
-        rest = self._touched(values, self.marks(here), ~is_picked.exists())
+        rest = self._touched(values, self.marks(here), ~is_picked)
         return rest.returning(own.touch.c.route).cte("rest")
 
     def _touched(
