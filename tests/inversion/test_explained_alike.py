@@ -54,6 +54,20 @@ def test_a_change_that_no_server_has_taken_makes_it_stale_and_is_named(store: St
 
 
 @BY_SERVER
+@pytest.mark.parametrize("url", ["postgresql"], indirect=True)
+def test_so_is_a_table_that_was_emptied(store: Store, way: str) -> None:
+    store.sql("TRUNCATE orders")
+
+    for mapped in (Customer, Region):
+        assert store.explain(way, mapped=mapped).state == "stale"
+        assert store.is_stale(way, mapped=mapped)
+    assert store.explain(way).stale is not None
+    assert "orders" in str(store.explain(way).stale)
+    with Session(store.engine) as session:
+        assert aw.fresh(session.get_one(Region, 1), way) == 0
+
+
+@BY_SERVER
 def test_a_write_of_the_value_itself_is_named(store: Store, way: str) -> None:
     store.sql(f"UPDATE customer SET {way} = 99 WHERE id = 1")
 

@@ -51,7 +51,8 @@ class Staleness:
         read_keys = self._read_keys(number)
         for change, touched in self._touches:
             mine = [is_own for read_key, is_own in touched if read_key in read_keys]
-            if mine and not (all(mine) and self._has_written(number, [change.tx])):
+            is_touched = bool(mine) and not (all(mine) and self._has_written(number, [change.tx]))
+            if is_touched or (change.kind == "T" and change.table_id in self._tables(read_keys)):
                 return cause_of(change, self.matcher.patterns.table(change.table_id))
         return None
 
@@ -94,7 +95,9 @@ class Staleness:
 
     def _is_touched(self, number: int) -> bool:
         read_keys = self._read_keys(number)
-        return not self._touched.isdisjoint(read_keys) or self._is_overwritten(number, read_keys)
+        if not self._touched.isdisjoint(read_keys) or self._is_overwritten(number, read_keys):
+            return True
+        return bool(self._emptied) and not self._emptied.isdisjoint(self._tables(read_keys))
 
     def _is_overwritten(self, number: int, read_keys: set[int]) -> bool:
         """Return whether somebody else has written the value."""
@@ -172,7 +175,22 @@ class Staleness:
     @cached_property
     def _touched_patterns(self) -> set[int]:
         """The numbers of all read patterns that are touched by changes that are not matched yet."""
-        return {pattern_number(read_key) for _, touched in self._touches for read_key, _ in touched}
+        patterns = self.matcher.patterns
+        of_emptied = {
+            number
+            for table in self._emptied
+            for number, _ in (*patterns.row_reads(table), *patterns.query_reads(table))
+        }
+        return of_emptied | {pattern_number(read_key) for _, touched in self._touches for read_key, _ in touched}
+
+    @cached_property
+    def _emptied(self) -> set[int]:
+        """The numbers of the tables that were emptied, all of whose rows have changed."""
+        return {change.table_id for change in self.waiting if change.kind == "T"}
+
+    def _tables(self, read_keys: Iterable[int]) -> set[int]:
+        """Return the numbers of the tables that were read."""
+        return {self.matcher.patterns.pattern(pattern_number(read_key)).table_id for read_key in read_keys}
 
     @cached_property
     def _touched(self) -> set[int]:

@@ -133,6 +133,10 @@ class SetRefresh(ABC):
     def as_kept(value: ColumnElement[Any], member: Column[Any]) -> ColumnElement[Any]:
         """Return a value in the form in which the member keeps it, so that it can be compared."""
 
+    def as_read(self, value: ColumnElement[Any]) -> ColumnElement[Any]:
+        """Return a kept value in the form in which Python reads it from the column."""
+        return value
+
     @staticmethod
     @abstractmethod
     def differs(stored: ColumnElement[Any], value: ColumnElement[Any], member: Column[Any]) -> ColumnElement[bool]:
@@ -144,7 +148,7 @@ class SetRefresh(ABC):
         computed = select(*plan.key, plan.member.label("stored"), plan.from_scratch.label("computed"))
         both = computed.select_from(plan.table).where(*where).subquery()
         value = self.as_kept(both.c.computed, plan.member)
-        right = type_coerce(value, plan.member.type).label("value")
+        right = type_coerce(self.as_read(value), plan.member.type).label("value")
         keys = (both.c[part.key] for part in plan.key)
         differs = self.differs(both.c.stored, value, plan.member)
         return select(*keys, both.c.stored, right, differs.label("differs"))

@@ -77,6 +77,10 @@ class PostgreSQLRefresh(SetRefresh):
         is_rounded = isinstance(member.type, Numeric) and member.type.scale is not None
         return cast(value, member.type) if is_rounded else value
 
+    def as_read(self, value: ColumnElement[Any]) -> ColumnElement[Any]:
+        kind = self.plan.member.type
+        return cast(value, kind) if isinstance(kind, Integer) else value  # the sum of sums of integers is numeric
+
     @staticmethod
     def differs(stored: ColumnElement[Any], value: ColumnElement[Any], member: Column[Any]) -> ColumnElement[bool]:
         match member.type:
