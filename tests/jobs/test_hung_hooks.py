@@ -83,7 +83,7 @@ def world(engine: Engine) -> Iterator[World]:
     HANGING.clear()
     short = timedelta(seconds=0.1)
     before = set(threading.enumerate())
-    made = World(engine, Base, settings=aw.Settings(inside_limit=timedelta(seconds=0.7), abandon_after=short))
+    made = World(engine, Base, settings=aw.Settings(inside_limit=timedelta(seconds=1.2), abandon_after=short))
     with made.session() as session, session.begin():
         session.add(Thing())
     yield made
@@ -114,7 +114,7 @@ def test_a_ticket_ends_without_an_on_exception_that_hangs(
     error = asked(world, work).error
     assert error is not None
     assert error.startswith("ValueError: not today")
-    assert "on_exception raised, too: TimedOut: It ran for longer than its timeout of 0.7 s" in error
+    assert "on_exception raised, too: TimedOut: It ran for longer than its timeout of 1.2 s" in error
 
 
 @pytest.mark.parametrize("how", [loops, waits])
