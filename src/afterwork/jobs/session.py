@@ -39,7 +39,6 @@ class RunSession(TrackedSession):
         self._settings = SettingsOfJobs(connection)
         self._may_be_old = False
         self._failed: Exception | None = None
-        self._begun: list[Run] = self.info.setdefault(BEGUN_RUNS, [])
         self.may_have_written_tickets = False
         """True once a job has saved a ticket, or may have written one past the objects."""
 
@@ -117,7 +116,9 @@ class RunSession(TrackedSession):
     def begin_next(self, *runs: Run) -> None:
         """Begin the next of several jobs, which does the work of these runs. It gets its role's full time limits, and
         sees what earlier jobs wrote past the session's objects."""
-        self._begun.extend(runs)
+        asked_for = [run for run in runs if run.ticket is not None]
+        if asked_for:
+            self.info.setdefault(BEGUN_RUNS, []).extend(asked_for)
         if self._may_be_old:
             self.expire_all()
             self._may_be_old = False

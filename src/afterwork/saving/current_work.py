@@ -27,7 +27,7 @@ def running_work() -> str | None:
 
 
 BEGUN_RUNS = "afterwork.begun_runs"
-"""The key of a session's `info` for the runs that have begun in its transaction, this one included."""
+"""The key of a session's `info` for the runs of tickets that have begun in its transaction, this one included."""
 
 
 class _BegunRun(Protocol):
@@ -42,4 +42,4 @@ class _BegunRun(Protocol):
 def begun_tickets(session: Session, work: str, root_id: str) -> list[Any]:
     """Return the keys of the tickets for a work on a root whose runs have begun in a session's transaction."""
     begun: Sequence[_BegunRun] = session.info.get(BEGUN_RUNS, ())
-    return [run.ticket for run in begun if run.root_id == root_id and run.work == work and run.ticket is not None]
+    return [run.ticket for run in begun if run.root_id == root_id and run.work == work]
