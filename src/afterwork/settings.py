@@ -92,7 +92,8 @@ class Settings:
     Zero turns this off."""
 
     inside_limit: timedelta = timedelta(seconds=60)
-    """PostgreSQL ends a transaction that is silent for this long, like that of a stopped process."""
+    """The time-out of code that has no other and holds up more than itself. If it goes on for a seventh longer and is
+    silent, like a stopped process, PostgreSQL ends its transaction."""
 
     lock_limit: timedelta = timedelta(seconds=10)
     """A run that waits this long for a row that somebody else has locked is put off."""

@@ -1,6 +1,8 @@
 """Time-outs: a run that takes too long ends with `TimedOut`, wherever its code is, and frees what it holds."""
 
 import contextlib
+import subprocess
+import sys
 import threading
 import time
 from collections.abc import Callable, Iterator
@@ -320,3 +322,26 @@ def test_a_time_out_is_a_span_above_zero(wrong: Any) -> None:
         type("Wrong", (aw.ViewModel,), {"timeout": wrong})
     with pytest.raises(BadDeclaration, match="Settings: its timeout is"):
         aw.Afterwork(Base, settings=aw.Settings(timeout=wrong))
+
+
+INTERRUPTED = """
+import sys
+from datetime import timedelta
+
+from afterwork.errors import TimedOut
+from afterwork.jobs.timeouts import TimedRun, Timeouts
+
+try:
+    with Timeouts(timedelta(minutes=1)).over(TimedRun(timedelta(seconds=0.01), interrupt=lambda: True)):
+        while True:
+            pass
+except TimedOut:
+    sys.setprofile(lambda *_: None)
+    print("goes on", (lambda: 1)())
+"""
+
+
+def test_a_program_can_be_profiled_after_a_run_was_interrupted() -> None:
+    """An exception that was withdrawn would make CPython 3.11 loop for ever in the next call."""
+    ran = subprocess.run([sys.executable, "-c", INTERRUPTED], stdout=subprocess.PIPE, text=True, check=True, timeout=50)
+    assert ran.stdout == "goes on 1\n"

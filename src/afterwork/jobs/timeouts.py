@@ -100,22 +100,32 @@ class TimedRun:
 
     def end(self) -> None:
         """Let nothing interrupt the thread any more."""
+        if self._goes_on:
+            self._take_interruption()
+            if self._is_interrupted and not self._is_abandoned:
+                self.absorb()
+
+    def _take_interruption(self) -> None:
+        """Let what has not been raised yet be raised here, where it does no harm.
+
+        To withdraw it would leave CPython before 3.13 looking for it for ever, in all threads, and loop in any that is
+        profiled or traced.
+        """
         while self._goes_on:
             try:
                 with self._lock:
                     self._goes_on = False
-                    if self._is_interrupted:
-                        _raise_in(self.thread, None)
-                if self._is_interrupted and not self._is_abandoned:
-                    self.absorb()
+                if self._is_interrupted:
+                    _raise_in(self.thread, TimedOut)  # takes the place of one that has not been raised yet
+                    while True:
+                        pass
             except TimedOut:
-                continue  # it was raised here, where it does no harm
-            return
+                continue
 
 
-def _raise_in(thread: threading.Thread, error: type[TimedOut] | None) -> None:
-    """Raise an exception in a thread at its next step of Python; None withdraws one not yet raised."""
-    ctypes.pythonapi.PyThreadState_SetAsyncExc(ctypes.c_ulong(thread.ident or 0), error and ctypes.py_object(error))
+def _raise_in(thread: threading.Thread, error: type[TimedOut]) -> None:
+    """Raise an exception in a thread at its next step of Python."""
+    ctypes.pythonapi.PyThreadState_SetAsyncExc(ctypes.c_ulong(thread.ident or 0), ctypes.py_object(error))
 
 
 class Timeouts:
