@@ -20,6 +20,10 @@ EQUAL: dict[str, dict[str, tuple[str, TypeEngine[Any], str, str]]] = {
 """The type of a column in the database, in the model, and two keys that are equal to the database."""
 
 
+KEEP: list[type] = []
+"""The classes of models, which SQLAlchemy alone would let go of."""
+
+
 def model(kind: TypeEngine[Any]) -> tuple[type[DeclarativeBase], type[Any], type[Any]]:
     class Base(DeclarativeBase): ...
 
@@ -47,6 +51,7 @@ def model(kind: TypeEngine[Any]) -> tuple[type[DeclarativeBase], type[Any], type
         def compute_total(self) -> int:
             return sum(order.amount for order in self.orders)
 
+    KEEP.append(SysAsyncTicket)
     return Base, Customer, Order
 
 
