@@ -79,7 +79,7 @@ def test_a_change_among_many_takes_few_calls(engine: Engine) -> None:
     Scene(engine, Base, first=fill)
     url = engine.url.render_as_string(hide_password=False)
 
-    # In a process of its own: in one that has run for long, a profile has made Python 3.11.7 loop forever.
+    # In a process of its own: CPython 3.11 loops in a profile where an interruption was withdrawn.
     printed = subprocess.run(
         [sys.executable, "-m", __name__, url], stdout=subprocess.PIPE, text=True, check=True
     ).stdout

@@ -106,9 +106,9 @@ class TimedRun:
                 self.absorb()
 
     def _take_interruption(self) -> None:
-        """Let what has not been raised yet be raised here, where it does no harm.
+        """Raise a pending interruption here, where it does no harm.
 
-        To withdraw it would leave CPython before 3.13 looking for it for ever, in all threads, and loop in any that is
+        Withdrawing it would leave CPython 3.11 looking for it for ever, in all threads, and looping in any that is
         profiled or traced.
         """
         while self._goes_on:
@@ -116,7 +116,7 @@ class TimedRun:
                 with self._lock:
                     self._goes_on = False
                 if self._is_interrupted:
-                    _raise_in(self.thread, TimedOut)  # takes the place of one that has not been raised yet
+                    _raise_in(self.thread, TimedOut)  # replaces a pending one
                     while True:
                         pass
             except TimedOut:

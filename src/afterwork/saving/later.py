@@ -58,7 +58,7 @@ def pending_ticket(session: Session, contract: Contract, work: str, root_id: str
 
 
 def _has_not_begun(session: Session, contract: Contract, work: str, root_id: str) -> Iterator[ColumnElement[bool]]:
-    """Yield the conditions under which a ticket has not begun, neither elsewhere nor in the session's transaction."""
+    """Yield the conditions for tickets that have begun neither elsewhere nor in the session's transaction."""
     yield ~has_begun(contract.key.column)
     begun = begun_tickets(session, work, root_id)
     if begun:

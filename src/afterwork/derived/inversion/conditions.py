@@ -21,23 +21,10 @@ from sqlalchemy.sql.elements import (
 )
 
 from afterwork.derived.tracking.query.flat_query import TableRef
-from afterwork.store.journal.touch_values import ComparedColumn, TouchValues
+from afterwork.store.journal.touch_values import BY_ANY_COLLATION, ComparedColumn, TouchValues
 from afterwork.store.journal.tracked_table import TrackedTable
 
-COMPARISONS = {
-    operators.eq,
-    operators.ne,
-    operators.lt,
-    operators.le,
-    operators.gt,
-    operators.ge,
-    operators.is_,
-    operators.is_not,
-    operators.is_distinct_from,
-    operators.is_not_distinct_from,
-    operators.in_op,
-    operators.not_in_op,
-}
+COMPARISONS = {*BY_ANY_COLLATION, operators.lt, operators.le, operators.gt, operators.ge}
 
 
 @dataclass(frozen=True)

@@ -5,10 +5,23 @@ from dataclasses import dataclass
 from typing import Any
 
 from sqlalchemy import ColumnElement
+from sqlalchemy.sql import operators
 from sqlalchemy.sql.elements import BinaryExpression
 from sqlalchemy.types import TypeEngine
 
 from afterwork.store.journal.tracked_table import TrackedTable
+
+BY_ANY_COLLATION = {
+    operators.eq,
+    operators.ne,
+    operators.is_,
+    operators.is_not,
+    operators.is_distinct_from,
+    operators.is_not_distinct_from,
+    operators.in_op,
+    operators.not_in_op,
+}
+"""Operators whose outcome depends on no collation, as the order of texts does."""
 
 
 @dataclass(frozen=True)

@@ -91,7 +91,7 @@ END """
         lock, write = self._text(self._lock(limit)), self._text(self._write(limit))
         if not self._has_ways_through_rows:
             return f"            {lock} INTO afterwork_locked;\n            {write} INTO afterwork_again;"
-        # Whoever had an object locked may have changed the way to it.
+        # The previous holder of a lock may have changed the way to its object.
         return f"""            LOOP
                 {lock} INTO afterwork_locked;
                 EXIT WHEN afterwork_locked IS NOT DISTINCT FROM afterwork_before;

@@ -37,7 +37,7 @@ class ConnectionEnds:
         driver.add_notice_handler(hear)
 
     def note(self, connection: Connection, error: Error) -> None:
-        """Note an error of the driver that nobody else is told of."""
+        """Note an error that the driver raises only once."""
         if error.sqlstate is not None:
             self._states[connection] = error.sqlstate
 

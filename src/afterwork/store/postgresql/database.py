@@ -78,8 +78,8 @@ LANE_HOLDERS = text(
 
 AGE = text("SELECT clock_timestamp() - pg_postmaster_start_time()")
 
-LATER = 1.15
-"""The factor by which PostgreSQL waits longer for silent transactions: a time-out of the same length comes first."""
+SILENCE_FACTOR = 1.15
+"""The factor on `inside_limit` after which PostgreSQL ends a silent transaction: a time-out as long comes first."""
 
 # A crash ends all connections, but not PostgreSQL itself. It resets all statistics.
 HAS_CRASHED = text("SELECT pg_postmaster_start_time() < :since AND stats_reset > :since FROM pg_stat_archiver")
@@ -121,7 +121,7 @@ class PostgreSQL(Database):
         limits = {
             "lock_timeout": _milliseconds(self.settings.lock_limit),
             # Ends the transaction of a stopped process, and so frees its lane.
-            "idle_in_transaction_session_timeout": _milliseconds(self.settings.inside_limit * LATER),
+            "idle_in_transaction_session_timeout": _milliseconds(self.settings.inside_limit * SILENCE_FACTOR),
         }
         path = {} if self._path is None else {"search_path": self._path}
         self._set(connection, {**OWN, **limits, **path})

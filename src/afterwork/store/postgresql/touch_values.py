@@ -8,7 +8,7 @@ from sqlalchemy.sql import operators
 from sqlalchemy.sql.elements import BinaryExpression
 from sqlalchemy.types import BigInteger, Boolean, Date, DateTime, Enum, Numeric, Text, TypeEngine, Uuid
 
-from afterwork.store.journal.touch_values import ComparedColumn, TouchValues
+from afterwork.store.journal.touch_values import BY_ANY_COLLATION, ComparedColumn, TouchValues
 
 TYPES: Mapping[str, TypeEngine[Any]] = {
     "integer": BigInteger(),
@@ -21,19 +21,6 @@ TYPES: Mapping[str, TypeEngine[Any]] = {
     "timestamptz": DateTime(timezone=True),
 }
 """The types of the values by the forms of their columns."""
-
-
-BY_ANY_COLLATION = {
-    operators.eq,
-    operators.ne,
-    operators.is_,
-    operators.is_not,
-    operators.is_distinct_from,
-    operators.is_not_distinct_from,
-    operators.in_op,
-    operators.not_in_op,
-}
-"""Operators whose outcome depends on no collation, as the order of texts does."""
 
 
 class PostgreSQLTouchValues(TouchValues):
