@@ -175,20 +175,20 @@ class Afterwork:
         once.
         """
         opened = partial(self._server, engine)
+        events = self.events.of_server()
         earlier: Server | None = None
         with Signals() as signals:
             while True:
-                server = self._arrived(engine, opened, signals)
+                server = self._arrived(Arrival(self.database(engine), events), opened, signals)
                 unfinished = 0 if server is None else self._served(engine, server, signals, earlier)
                 if not signals.reload:
                     return unfinished
                 earlier = server
-                self._read_again()
+                self._read_again(events)
                 opened = partial(self._installed_server, engine)
 
-    def _arrived(self, engine: Engine, opened: Callable[[], Server], signals: Signals) -> Server | None:
+    def _arrived(self, arrival: Arrival, opened: Callable[[], Server], signals: Signals) -> Server | None:
         """Return a server as soon as its database can be reached; None if a signal comes first."""
-        arrival = Arrival(self.database(engine), self.events)
         signals.listen(arrival.stop)
         return arrival.at_last(opened)
 
@@ -204,21 +204,22 @@ class Afterwork:
         self.install(engine)  # the new jobs may read tables that are not captured yet
         return self._server(engine)
 
-    def _read_again(self) -> None:
+    def _read_again(self, events: Events) -> None:
         """Read all files of jobs again. An error in one leaves its earlier jobs as they are."""
         for path, file in list(self._files.items()):
             try:
                 jobs = self.load(path, python=file.python.values())
             except BadJobsFile as error:
-                self.events.emit(Broken("reloading", error))
+                events.emit(Broken("reloading", error))
             else:
-                self.events.emit(Reloaded(str(path), len(jobs)))
+                events.emit(Reloaded(str(path), len(jobs)))
 
     @contextmanager
     def serving(self, engine: Engine) -> Iterator[None]:
         """Run jobs in the background while the block lasts. Raises the errors that `serve` raises at its start."""
         server = self._server(engine)
-        with self._in_this_process(engine, server), in_background(server, self.settings.grace, self.events):
+        events = self.events.of_server()
+        with self._in_this_process(engine, server), in_background(server, self.settings.grace, events):
             yield
 
     @contextmanager
@@ -323,7 +324,8 @@ class Afterwork:
 
     def control(self, engine: Engine) -> Control:
         """Return the controls of a database: retry a ticket, pause a lane or timer, start a timer's round."""
-        return Control(self.database(engine), self.model, self.clock, self.events, self._variables())
+        events = self.events.of_server()
+        return Control(self.database(engine), self.model, self.clock, events, self._variables())
 
     def database(self, engine: Engine) -> Database:
         """Return the database behind an engine, used by this application's settings.
@@ -335,15 +337,17 @@ class Afterwork:
     def _server(self, engine: Engine) -> Server:
         database = self.database(engine)
         with closing(database.connect()) as connection:
-            return Server(self.runner(database, connection))
+            return Server(self._assembly(database, self.events.of_server).runner(connection))
 
     def runner(self, database: Database, connection: Connection) -> Runner:
         """Return the runner of a server, for those who run its steps one at a time, as tests do.
 
         Raises `NotInstalled` or `WrongSchema` if the database is not as it must be.
         """
-        assembly = RunnerAssembly(self.model, database, self.clock, self.events, self._variables(), self.around)
-        return assembly.runner(connection)
+        return self._assembly(database, self.events.also).runner(connection)
+
+    def _assembly(self, database: Database, events: Callable[[Listener], Events]) -> RunnerAssembly:
+        return RunnerAssembly(self.model, database, self.clock, events, self._variables(), self.around)
 
     def _variables(self) -> dict[str, Any]:
         return {SERVER_STARTED: self.clock.now(), **self.variables}

@@ -16,6 +16,7 @@ from afterwork.server.health import Health, Prober, Pulse
 from afterwork.settings import Settings
 from afterwork.store.dialects import database_of
 from tests.conftest import Shop
+from tests.support.called_in_place import CalledInPlace
 from tests.support.death import Death
 from tests.support.proxy import SilentProxy
 from tests.support.waiting import eventually
@@ -40,7 +41,7 @@ def test_a_sleeping_server_is_ready_since_what_wakes_it_reaches_it(asleep: Shop)
 
     assert found.live
     assert found.ready, found
-    assert [sign.name for sign in found.signs] == ["loop", "workers", "database", "wake-up"]
+    assert [sign.name for sign in found.signs] == ["loop", "workers", "listeners", "database", "wake-up"]
 
 
 def test_a_probe_does_not_make_a_sleeping_server_look_on_postgresql(asleep: Shop) -> None:
@@ -143,7 +144,7 @@ def test_a_killed_connection_is_made_again_and_the_server_is_ready_then(asleep: 
 
 
 def test_a_loop_that_is_stuck_is_not_live(the_shop: Shop, monkeypatch: pytest.MonkeyPatch) -> None:
-    """It is held up by whoever listens to events."""
+    """It is held up by whatever is called where an event happens."""
     monkeypatch.setattr(loop, "ITERATION_SECONDS", 0.05)
     gate, stuck = threading.Event(), threading.Event()
 
@@ -152,7 +153,8 @@ def test_a_loop_that_is_stuck_is_not_live(the_shop: Shop, monkeypatch: pytest.Mo
             stuck.set()
             gate.wait(30)
 
-    app = aw.Afterwork(the_shop.app.base, on_event=hold)
+    app = aw.Afterwork(the_shop.app.base)
+    app.events = CalledInPlace([hold])
     with app.serving(the_shop.engine):
         assert stuck.wait(20)
         eventually(lambda: not app.health(the_shop.engine).live)
@@ -168,7 +170,8 @@ def test_a_loop_that_has_ended_is_not_live(the_shop: Shop) -> None:
         if isinstance(event, FellAsleep):
             raise Death
 
-    app = aw.Afterwork(the_shop.app.base, on_event=fail)
+    app = aw.Afterwork(the_shop.app.base)
+    app.events = CalledInPlace([fail])
     seen: list[Health] = []
     with pytest.raises(AfterworkError), app.serving(the_shop.engine):
         eventually(lambda: not app.health(the_shop.engine).live)

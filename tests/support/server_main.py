@@ -18,6 +18,7 @@ from sqlalchemy import create_engine
 
 import afterwork as aw
 from afterwork.events import Event, Reached
+from tests.support.called_in_place import CalledInPlace
 from tests.support.numbers import journal
 
 
@@ -53,7 +54,8 @@ def settings(given: dict[str, Any]) -> aw.Settings:
 def main() -> int:
     given = json.loads(sys.argv[1])
     model = importlib.import_module(given.get("model", "tests.support.numbers"))
-    app = aw.Afterwork(model.Base, settings=settings(given["settings"]), on_event=Listener(given.get("fault")))
+    app = aw.Afterwork(model.Base, settings=settings(given["settings"]))
+    app.events = CalledInPlace([Listener(given.get("fault"))])
     engine = create_engine(given["url"])
     getattr(model, "prepare", lambda engine: None)(engine)
     return app.serve(engine)

@@ -52,7 +52,13 @@ def test_a_server_in_the_process_counts(client: TestClient, the_shop: Shop) -> N
         eventually(lambda: FellAsleep in map(type, the_shop.seen))
         ready = client.get("/readyz")
 
-        assert [sign["name"] for sign in ready.json()["signs"]] == ["loop", "workers", "database", "wake-up"]
+        assert [sign["name"] for sign in ready.json()["signs"]] == [
+            "loop",
+            "workers",
+            "listeners",
+            "database",
+            "wake-up",
+        ]
         assert ready.status_code == 200
 
 

@@ -164,6 +164,20 @@ class ListenerRaised(LoggedEvent):
 
 
 @dataclass(frozen=True)
+class ListenerHangs(LoggedEvent):
+    """A listener that has been with one event for `seconds`. Nobody waits for it any more. Emitted once for each."""
+
+    level = logging.ERROR
+    message = (
+        "the listener %(listener)s has not returned for %(seconds)g s: nothing waits for it any more. Its events come "
+        "when it is ready for them, and some are dropped if it never is. Give what it waits for a time-out"
+    )
+
+    listener: str
+    seconds: float
+
+
+@dataclass(frozen=True)
 class Reloaded(LoggedEvent):
     """A file of jobs that was read again."""
 
@@ -198,6 +212,7 @@ class Acted(LoggedEvent):
 
 ServerEvent = (
     ServerStarted | ServerStopping | ServerStopped | ServerCrashed | FellAsleep | CantBeWoken
-    | DatabaseLost | DatabaseBack | HeldUp | Broken | WorkerLost | ListenerRaised | Reloaded | Pruned | Acted
+    | DatabaseLost | DatabaseBack | HeldUp | Broken | WorkerLost | ListenerRaised | ListenerHangs | Reloaded | Pruned
+    | Acted
 )  # fmt: skip
 """All events of servers."""

@@ -182,5 +182,4 @@ class Runner:
     def report_runs(self, ran: Sequence[tuple[Run, Outcome]]) -> None:
         """Report the outcomes of runs that have just ended."""
         now = self.clock.now()
-        for run, outcome in ran:
-            self.events.emit(event_of(run, outcome, now))
+        self.events.emit(*(event_of(run, outcome, now) for run, outcome in ran))

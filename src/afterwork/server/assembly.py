@@ -1,14 +1,14 @@
 """Putting a runner together: the sources of work of one model, on one database."""
 
 import uuid
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 from sqlalchemy import Connection
 
 from afterwork.clock import Clock
-from afterwork.events import Events
+from afterwork.events import Events, Listener
 from afterwork.jobs.blocked import BlockedLooks
 from afterwork.jobs.history import RunHistory
 from afterwork.jobs.quarantine import Quarantine
@@ -31,13 +31,13 @@ from afterwork.store.routing import routing_of
 class RunnerAssembly:
     """The parts that an application gives to a runner: its model, database, clock, listeners and variables.
 
-    `around` wraps each run.
+    `around` wraps each run. `events` adds the runner's own listener to the application's.
     """
 
     model: ModelInfo
     database: Database
     clock: Clock
-    events: Events
+    events: Callable[[Listener], Events]
     variables: Mapping[str, Any]
     around: Around
 
@@ -45,7 +45,7 @@ class RunnerAssembly:
         """Return a runner. Raise `NotInstalled` or `WrongSchema` if the database is not as it must be."""
         settings = self.database.settings
         history, quarantine = RunHistory(settings), Quarantine(settings.batch)
-        events = self.events.also(history.note)
+        events = self.events(history.note)
         # Before the database is asked, so that a wrong model is refused whatever is installed.
         limits, routing = LaneLimits(self.model.lanes, self.model.lane_names), routing_of(settings)
         installation = schema.check_installed(self.database, connection)

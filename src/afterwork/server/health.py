@@ -1,8 +1,8 @@
 """The health of a server, for all probes.
 
 A server lives if its loop returns as promised. It is ready if, in addition, the database answers and has the
-tables that this program needs, wake-ups reach the server, a worker is left for each kind of work, and it is not about
-to stop.
+tables that this program needs, wake-ups reach the server, a worker is left for each kind of work, no listener hangs,
+and it is not about to stop.
 """
 
 import threading
@@ -14,6 +14,7 @@ from sqlalchemy import Connection
 
 from afterwork.boundary import failure_of
 from afterwork.errors import AfterworkError
+from afterwork.events import HangingListener
 from afterwork.jobs.run import text_of
 from afterwork.jobs.source import Assignment, Kind, OwnWork
 from afterwork.store import schema
@@ -143,8 +144,8 @@ class Prober:
         return Sign("wake-up", False, f"what wakes this server has not reached it within {WAKE_SECONDS:.0f} s")
 
 
-def of_server(pulse: Pulse, is_ready: bool, is_stopping: bool, workers: Sign, prober: Prober) -> Health:
-    """Return the health of a server in this process. `workers` is the sign of its workers."""
+def of_server(pulse: Pulse, is_ready: bool, is_stopping: bool, own: Sequence[Sign], prober: Prober) -> Health:
+    """Return the health of a server in this process. `own` are the signs of its workers and listeners."""
     loop = loop_sign(pulse)
     signs = [loop]
     if is_stopping:
@@ -152,7 +153,7 @@ def of_server(pulse: Pulse, is_ready: bool, is_stopping: bool, workers: Sign, pr
     elif not is_ready:
         signs.append(Sign("start", False, "the server waits for others, to enter the database"))
     else:
-        signs += [workers, *prober.look()]
+        signs += [*own, *prober.look()]
     return Health(loop.good, all(sign.good for sign in signs), signs)
 
 
@@ -181,6 +182,19 @@ def workers_sign(stuck: Mapping[Kind, Sequence[Assignment]], limit: float) -> Si
     kinds = " and ".join(_in_words(kind, turns) for kind, turns in stuck.items())
     since = f"all that it could have have been with one run for more than {limit:g} s"
     return Sign("workers", False, f"none is left for {kinds}: {since}")
+
+
+def listeners_sign(hanging: Sequence[HangingListener]) -> Sign:
+    """Return whether all listeners return from events in time."""
+    if not hanging:
+        return Sign("listeners", True, "return in time")
+    return Sign("listeners", False, "; ".join(map(_hanging_in_words, hanging)))
+
+
+def _hanging_in_words(listener: HangingListener) -> str:
+    dropped = f", and {listener.dropped:,} were dropped" if listener.dropped else ""
+    with_one = f"{listener.name} has been with one event for {listener.seconds:.0f} s"
+    return f"{with_one}; {listener.waiting:,} wait for it{dropped}"
 
 
 def _in_words(kind: Kind, turns: Sequence[Assignment]) -> str:

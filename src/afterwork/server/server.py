@@ -9,7 +9,17 @@ from datetime import timedelta
 from afterwork.errors import AfterworkError
 from afterwork.events import Broken, Events, ServerStarted, ServerStopped, ServerStopping
 from afterwork.jobs.runner import Runner
-from afterwork.server.health import ITERATION_SECONDS, Health, Prober, Pulse, Sign, loop_sign, of_server, workers_sign
+from afterwork.server.health import (
+    ITERATION_SECONDS,
+    Health,
+    Prober,
+    Pulse,
+    Sign,
+    listeners_sign,
+    loop_sign,
+    of_server,
+    workers_sign,
+)
 from afterwork.server.history import HistoryKeeper
 from afterwork.server.link import ServerConnection
 from afterwork.server.loop import Loop
@@ -52,7 +62,9 @@ class Server:
     def health(self) -> Health:
         """Return whether the server lives and is ready, with reasons. From any thread; answers within some seconds."""
         workers = workers_sign(self._loop.scheduler.stuck(), self._runner.settings.held_limit.total_seconds())
-        return of_server(self._pulse, self._ready.is_set(), self._stopping.is_set(), workers, self._prober)
+        listeners = listeners_sign(self._runner.events.hanging())
+        own = [workers, listeners]
+        return of_server(self._pulse, self._ready.is_set(), self._stopping.is_set(), own, self._prober)
 
     def wait_until_ready(self, seconds: float) -> bool:
         """Wait until the server has entered its database. Return False if the time is over first."""
@@ -90,6 +102,7 @@ class Server:
                 heartbeat.stop(max(0.0, deadline - time.monotonic()))
                 self._link.leave()
             self._runner.events.emit(ServerStopped(presence.id, unfinished))
+            self._runner.events.settle()
         earlier, self.earlier = self.earlier, None  # else each reload would keep all servers before it
         return unfinished + (0 if earlier is None else earlier._unfinished_at(deadline))
 
