@@ -13,13 +13,14 @@ from sqlalchemy.orm import Session
 from afterwork.clock import Clock, SystemClock
 from afterwork.control import Control
 from afterwork.derived.capture import requirements as caches
+from afterwork.derived.cause import restored
 from afterwork.derived.compute.assembly import matcher_of, recorder_of
 from afterwork.derived.compute.verify import Verified, Verifier
 from afterwork.derived.explain.explainer import Explainer
 from afterwork.derived.explain.explanation import Explanation
 from afterwork.derived.explain.readers import Reader
 from afterwork.derived.explain.transitions import PossibleTransitions
-from afterwork.errors import BadJobsFile
+from afterwork.errors import AnotherDatabase, BadJobsFile, RestoredBeneath
 from afterwork.events import Broken, Events, Listener, Reloaded
 from afterwork.insight import Insight
 from afterwork.interruption import interruptible
@@ -161,10 +162,7 @@ class Afterwork:
         """Install what is missing, and let all caches run again. Return a line for each step taken. Use it after a
         restore, or after changes that were made while triggers were switched off. Raises what `install` raises."""
         done = self.install(engine)
-        database = self.database(engine)
-        to_repair = caches.to_repair(entries_of(database.dialect))
-        with closing(database.connect()) as connection, database.transaction(connection, to_repair):
-            return done + caches.all_again(database, connection, self.clock.now())
+        return done + caches.run_all_again(self.database(engine), self.clock.now())
 
     def serve(self, engine: Engine) -> int:
         """Run jobs until SIGTERM or Ctrl-C, then let current runs end within `settings.grace`. A second signal ends the
@@ -335,9 +333,21 @@ class Afterwork:
         return database_of(engine, self.settings)
 
     def _server(self, engine: Engine) -> Server:
+        return Server(self._runner_on(engine), partial(self._renewed, engine))
+
+    def _runner_on(self, engine: Engine) -> Runner:
         database = self.database(engine)
         with closing(database.connect()) as connection:
-            return Server(self._assembly(database, self.events.of_server).runner(connection))
+            return self._assembly(database, self.events.of_server).runner(connection)
+
+    def _renewed(self, engine: Engine, replaced: AnotherDatabase) -> Runner:
+        """Return the runner for the database that has taken the place of another."""
+        runner = self._runner_on(engine)
+        if isinstance(replaced, RestoredBeneath):
+            # Until it noticed, the server has written numbers that mean something else by now.
+            now = self.clock.now()
+            caches.run_all_again(runner.database, now, restored(replaced.what, now))
+        return runner
 
     def runner(self, database: Database, connection: Connection) -> Runner:
         """Return the runner of a server, for those who run its steps one at a time, as tests do.

@@ -356,6 +356,28 @@ class DatabaseRefuses(AfterworkError):
         )
 
 
+class FileIsGone(AfterworkError):
+    """No file has the name of a SQLite database any more, perhaps until another one takes its place."""
+
+    def __init__(self, file: str) -> None:
+        super().__init__(f"The file {file} is gone. Bring it back, or put another one in its place.")
+
+
+class AnotherDatabase(AfterworkError):
+    """Another database has taken the place of the one that a server has begun with. `what` says what has happened."""
+
+    def __init__(self, what: str) -> None:
+        self.what = what
+        super().__init__(f"This is another database than before: {what}. Connect again.")
+
+
+class RestoredBeneath(AnotherDatabase):
+    """A database was restored to a state in which numbers mean something else than a running server knows."""
+
+    def __init__(self) -> None:
+        super().__init__("it was restored beneath this server to an earlier state, or to that of another database")
+
+
 class NotInstalled(AfterworkError):
     """The database has no tables of Afterwork."""
 

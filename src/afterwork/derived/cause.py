@@ -83,6 +83,11 @@ def missed_changes(gaps: Sequence[Interruption], now: datetime) -> Cause:
     return Cause("gap", tables, why="; ".join(f"{gap.table}: {gap.why}" for gap in gaps), moment=now)
 
 
+def restored(what: str, now: datetime) -> Cause:
+    """Return the cause that the whole database was restored, as noticed now."""
+    return Cause("gap", "all tables", why=what, moment=now)
+
+
 def cause_text(cause: Cause) -> str:
     known = {name: value for name, value in vars(cause).items() if value not in (None, (), {})}
     # On SQLite, a key may be a text that UTF-8 can't encode.

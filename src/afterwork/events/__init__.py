@@ -35,6 +35,7 @@ from afterwork.events.runs import (
 )
 from afterwork.events.servers import (
     Acted,
+    BeginsAnew,
     Broken,
     CantBeWoken,
     DatabaseBack,
@@ -57,6 +58,7 @@ __all__ = [
     "Abandoned",
     "Acted",
     "BackOffFailed",
+    "BeginsAnew",
     "Broken",
     "CantBeWoken",
     "ConnectionLost",

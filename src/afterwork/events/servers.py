@@ -108,6 +108,16 @@ class DatabaseBack(LoggedEvent):
 
 
 @dataclass(frozen=True)
+class BeginsAnew(LoggedEvent):
+    """A server whose database was replaced or restored beneath it, and that begins anew on what is there now."""
+
+    level = logging.WARNING
+    message = "the server begins anew: %(why)s"
+
+    why: str
+
+
+@dataclass(frozen=True)
 class HeldUp(LoggedEvent):
     """A worker that has been with one run for `seconds`, so that another worker takes its place.
 
@@ -212,7 +222,7 @@ class Acted(LoggedEvent):
 
 ServerEvent = (
     ServerStarted | ServerStopping | ServerStopped | ServerCrashed | FellAsleep | CantBeWoken
-    | DatabaseLost | DatabaseBack | HeldUp | Broken | WorkerLost | ListenerRaised | ListenerHangs | Reloaded | Pruned
-    | Acted
+    | DatabaseLost | DatabaseBack | BeginsAnew | HeldUp | Broken | WorkerLost | ListenerRaised | ListenerHangs
+    | Reloaded | Pruned | Acted
 )  # fmt: skip
 """All events of servers."""

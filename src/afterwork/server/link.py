@@ -1,9 +1,11 @@
 """The server's own connection, on which it announces itself, looks for work, and sleeps."""
 
+import uuid
 from datetime import datetime
 
 from sqlalchemy import Connection
 
+from afterwork.errors import AnotherDatabase
 from afterwork.events import Broken, CantBeWoken
 from afterwork.jobs.runner import Runner
 from afterwork.server.presence import Presence
@@ -20,6 +22,7 @@ class ServerConnection:
         self._waker: Waker | None = None
         self._presence: Presence | None = None
         self._opened_at: datetime | None = None
+        self._identity: tuple[uuid.UUID, str] | None = None
         self.crashed_before_opening = False
         """True if a crash of the database ended the connection before this one."""
 
@@ -44,7 +47,7 @@ class ServerConnection:
         connection = runner.database.connect()
         try:
             before, opened_at = self._opened_at, runner.database.now(connection)
-            schema.check_installed(runner.database, connection)
+            self._check_same(connection, schema.check_installed(runner.database, connection))
             connection.commit()
             if self._presence is None:
                 self._presence = Presence.enter(connection, runner.database, runner.clock, runner.events, runner.says)
@@ -61,6 +64,13 @@ class ServerConnection:
             runner.database.discard(connection)
             raise
         self._connection, self._opened_at = connection, opened_at
+
+    def _check_same(self, connection: Connection, installation: uuid.UUID) -> None:
+        """Raise `AnotherDatabase` if this is not the database to which the first connection was."""
+        identity = installation, self._runner.database.identity(connection)
+        if self._identity is not None and self._identity != identity:
+            raise AnotherDatabase(f"{self._runner.database} was dropped and made again")
+        self._identity = identity
 
     def wake(self) -> None:
         """Wake the loop, from any thread."""

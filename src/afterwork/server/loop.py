@@ -10,7 +10,8 @@ from functools import partial
 from sqlalchemy import Connection
 
 from afterwork.boundary import failure_of
-from afterwork.events import FellAsleep, HeldUp
+from afterwork.errors import AnotherDatabase
+from afterwork.events import BeginsAnew, FellAsleep, HeldUp
 from afterwork.jobs.runner import Runner
 from afterwork.jobs.source import Assignment, Due, OwnWork, Source, WorkerHandle, Workload, due_of
 from afterwork.model.lane import MAIN
@@ -75,6 +76,8 @@ class Loop:
         self._due = Due()
         self._look_again_at = LONG_AGO
         self._is_asleep = self._was_woken = False
+        self.replaced: AnotherDatabase | None = None
+        """The reason why this loop has ended, if another database has taken the place of its own."""
 
     def _first(self) -> Workload:
         """Return the first workload to try on waking: exclusive work if a source has any, else `main`."""
@@ -85,7 +88,11 @@ class Loop:
 
         Raises `NotInstalled` or `WrongSchema` if the database is not as it must be.
         """
-        return self._recovery.open_first(self.workers)
+        try:
+            return self._recovery.open_first(self.workers)
+        except AnotherDatabase as replaced:
+            self._end(replaced)
+            return False
 
     def _open(self) -> None:
         self._link.open()
@@ -95,15 +102,28 @@ class Loop:
         self._look_again_at, self._is_asleep = LONG_AGO, False
 
     def serve(self) -> None:
-        """Look, start and wait until the server must stop."""
-        while not self._stopping.is_set():
-            try:
-                self._iterate(self._link.connection)
-            except BaseException as error:
-                self._recovery.recover(failure_of(error), self.workers)
+        """Look, start and wait until the server must stop, or another database has taken the place of its own."""
+        try:
+            while not self._stopping.is_set():
+                self._go_round()
+        except AnotherDatabase as replaced:
+            self._end(replaced)
+
+    def _end(self, replaced: AnotherDatabase) -> None:
+        self.replaced = replaced
+        self._runner.events.emit(BeginsAnew(replaced.what))
+
+    def _go_round(self) -> None:
+        try:
+            self._iterate(self._link.connection)
+        except AnotherDatabase:
+            raise
+        except BaseException as error:
+            self._recovery.recover(failure_of(error), self.workers)
 
     def _iterate(self, connection: Connection) -> None:
         self._pulse.promise(ITERATION_SECONDS)
+        self._runner.database.check_in_place(connection)
         if self._losses.see(connection, self.workers):
             self._watch.soon()
         if self._leaving.has_had_enough():
@@ -250,7 +270,7 @@ class Loop:
                 for ran in steps:
                     had_work, ran_something = True, ran_something or bool(ran)
                     self._runner.report_runs(ran)
-                    if not self.scheduler.goes_on(turn) or self._stopping.is_set():
+                    if not self.scheduler.goes_on(turn) or self._stopping.is_set() or self.replaced is not None:
                         break
         finally:
             if ran_something:

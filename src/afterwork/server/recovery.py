@@ -12,7 +12,7 @@ from typing import Any, TypeVar
 from sqlalchemy.exc import DBAPIError
 
 from afterwork.boundary import failure_of
-from afterwork.errors import DatabaseRefuses
+from afterwork.errors import AnotherDatabase, DatabaseRefuses
 from afterwork.events import Broken, DatabaseBack, DatabaseLost, Events, InTheWay
 from afterwork.jobs.run import text_of
 from afterwork.jobs.runner import Runner
@@ -125,6 +125,8 @@ class Recovery:
         while not self._stopping.is_set():
             try:
                 self._open()
+            except AnotherDatabase:
+                raise
             except Exception as error:
                 if self._database.is_lost(error):
                     self._events.emit(DatabaseLost(text_of(error)))
@@ -172,6 +174,9 @@ class Recovery:
                 # The connection that crashed is told nothing, and that may have been the loop's.
                 if was_told or self._link.crashed_before_opening:
                     self._losses.database_crashed(generation)
+            except AnotherDatabase:
+                self._link.close()
+                raise
             except BaseException as error:
                 self._link.close()
                 if not self._database.is_its_own(error):

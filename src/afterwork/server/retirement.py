@@ -11,9 +11,9 @@ class Retirement:
     """The reason and manner of a server's leaving. If `in_peace`, it waits for its runs as long as they take; if
     `to_begin_anew`, its program is to be restarted."""
 
-    def __init__(self, settings: Settings, history: RunHistory) -> None:
+    def __init__(self, settings: Settings) -> None:
         self._settings = settings
-        self._history = history
+        self._histories: list[RunHistory] = []
         self.is_told = threading.Event()
         """Set when it was told to stop by somebody who won't wait forever."""
         self.why = ""
@@ -21,6 +21,14 @@ class Retirement:
         self.may_begin_anew = False
         """True if somebody will restart it."""
         self.to_begin_anew = False
+
+    def count(self, history: RunHistory) -> None:
+        """Count the runs of a history, too, from now on."""
+        self._histories.append(history)
+
+    @property
+    def _ended(self) -> int:
+        return sum(history.ended for history in self._histories)
 
     def ask(self) -> None:
         """Let the server finish its runs and leave."""
@@ -32,9 +40,9 @@ class Retirement:
         jobs, most = self._settings.max_jobs, self._settings.max_memory
         if not self.may_begin_anew:
             return False
-        if jobs is not None and self._history.ended >= jobs:
-            self.why = f"it has run {self._history.ended:,} jobs"
-        elif most is not None and self._history.ended and (used := memory()) > most:  # else it would never run a job
+        if jobs is not None and self._ended >= jobs:
+            self.why = f"it has run {self._ended:,} jobs"
+        elif most is not None and self._ended and (used := memory()) > most:  # else it would never run a job
             self.why = f"it uses {used / 2**20:,.0f} MiB of memory"
         else:
             return False

@@ -2,11 +2,12 @@
 
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from datetime import timedelta
+from functools import partial
 
-from afterwork.errors import AfterworkError
+from afterwork.errors import AfterworkError, AnotherDatabase
 from afterwork.events import Broken, Events, ServerStarted, ServerStopped, ServerStopping
 from afterwork.jobs.runner import Runner
 from afterwork.server.health import (
@@ -24,7 +25,9 @@ from afterwork.server.history import HistoryKeeper
 from afterwork.server.link import ServerConnection
 from afterwork.server.loop import Loop
 from afterwork.server.presence import Heartbeat
+from afterwork.server.recovery import FIRST_RETRY_SECONDS, MAX_RETRY_SECONDS
 from afterwork.server.retirement import Retirement
+from afterwork.server.workers import Workers
 
 MIN_HISTORY_STOP_SECONDS = 1.0
 """A server that stops waits at least this long for its history."""
@@ -36,18 +39,27 @@ LINGER_LOOK_SECONDS = 60.0
 """A server whose runs go on after its end checks at this interval, at least, whether they have ended."""
 
 
+Renew = Callable[[AnotherDatabase], Runner]
+"""Returns a runner for the database that has taken the place of another."""
+
+
 class Server:
     """One server on one database. `run` is its life; `stop` ends it from any thread."""
 
-    def __init__(self, runner: Runner) -> None:
-        self._runner = runner
+    def __init__(self, runner: Runner, renew: Renew) -> None:
+        self._renew = renew
         self._stopping, self._ready = threading.Event(), threading.Event()
         self._pulse = Pulse()
-        self._link = ServerConnection(runner)
-        self._prober = Prober(runner.database, self._link.wakes)
-        self.leaving = Retirement(runner.settings, runner.history)
+        self.leaving = Retirement(runner.settings)
         self.earlier: Server | None = None
         """The server that this one has replaced in its process, whose runs may still go on."""
+        self._begin(runner)
+
+    def _begin(self, runner: Runner) -> None:
+        self._runner = runner
+        self._link = ServerConnection(runner)
+        self._prober = Prober(runner.database, self._link.wakes)
+        self.leaving.count(runner.history)
         self._loop = Loop(runner, self._link, self._pulse, self._stopping, self.leaving)
 
     def stop(self) -> None:
@@ -76,9 +88,30 @@ class Server:
         Raises `NotInstalled` or `WrongSchema` if the database is not as it must be.
         """
         try:
-            return self._run() if self._loop.open() else 0
+            unfinished = self._run() if self._loop.open() else 0
+            while self._loop.replaced is not None and self._begins_anew(self._loop.replaced):
+                unfinished += self._run() if self._loop.open() else 0
+            return unfinished
         finally:
             self._pulse.end()
+
+    def _begins_anew(self, replaced: AnotherDatabase) -> bool:
+        """Begin anew on the database that has taken the place of another, as soon as it is installed. Return False if
+        told to stop first."""
+        events, database = self._runner.events, self._runner.database
+        pause = FIRST_RETRY_SECONDS
+        while not self._stopping.is_set():
+            try:
+                self._begin(self._renew(replaced))
+            except Exception as error:
+                if not database.is_its_own(error):
+                    events.emit(Broken("beginning anew", error))
+            else:
+                return True
+            self._pulse.promise(pause + ITERATION_SECONDS)
+            self._stopping.wait(pause)
+            pause = min(pause * 2, MAX_RETRY_SECONDS)
+        return False
 
     def _run(self) -> int:
         presence = self._link.presence
@@ -97,10 +130,13 @@ class Server:
             keeper.stop(max(MIN_HISTORY_STOP_SECONDS, deadline - time.monotonic()))
             self._loop.workers.stop()
             if unfinished and not self.leaving.to_begin_anew:
-                threading.Thread(target=self._linger, args=[heartbeat], name="afterwork-lingers", daemon=True).start()
+                lingers = partial(_linger, self._link, self._loop.workers, heartbeat)
+                threading.Thread(target=lingers, name="afterwork-lingers", daemon=True).start()
             else:
                 heartbeat.stop(max(0.0, deadline - time.monotonic()))
                 self._link.leave()
+                if self._loop.replaced is not None:  # no connection to what was there before stays open
+                    self._loop.workers.join(max(0.0, deadline - time.monotonic()))
             self._runner.events.emit(ServerStopped(presence.id, unfinished))
             self._runner.events.settle()
         earlier, self.earlier = self.earlier, None  # else each reload would keep all servers before it
@@ -110,20 +146,21 @@ class Server:
         """Wait for runs to end. Return the number of those that have not, by the deadline."""
         return min(self._loop.workers.wait_until_idle(deadline - time.monotonic()), self._loop.scheduler.runs)
 
-    def _linger(self, heartbeat: Heartbeat) -> None:
-        """Keep the leases of runs that go on, as long as this process does: nobody else may begin them meanwhile."""
-        self._link.rest()
-        while self._loop.workers.wait_until_idle(LINGER_LOOK_SECONDS):
-            pass
-        heartbeat.stop(0.0)
-        self._link.leave()
-
     def _wait_in_peace(self) -> None:
         """Let runs end, however long that takes, if the server was asked to leave after them."""
         while self.leaving.in_peace and not self.leaving.is_told.is_set():
             self._pulse.promise(ITERATION_SECONDS)
             if not self._loop.workers.wait_until_idle(PEACE_LOOK_SECONDS):
                 return
+
+
+def _linger(link: ServerConnection, workers: Workers, heartbeat: Heartbeat) -> None:
+    """Keep the leases of runs that go on, as long as this process does: nobody else may begin them meanwhile."""
+    link.rest()
+    while workers.wait_until_idle(LINGER_LOOK_SECONDS):
+        pass
+    heartbeat.stop(0.0)
+    link.leave()
 
 
 FAREWELL_SECONDS = 5.0

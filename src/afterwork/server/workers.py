@@ -145,6 +145,12 @@ class Workers:
             for seat in self._free:
                 seat.bell.put(False)
 
+    def join(self, seconds: float) -> None:
+        """Wait, at most this long, for threads that were told to end, and so for their connections to be closed."""
+        until = time.monotonic() + seconds
+        for seat in self._seats.copy():
+            seat.thread.join(max(0.0, until - time.monotonic()))
+
     def _end(self, seat: Seat, given_up: bool = False) -> None:
         """End the task of a thread once: it is done, or nobody waits for it any longer."""
         with self._idle:

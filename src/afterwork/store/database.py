@@ -11,7 +11,7 @@ from sqlalchemy import ColumnElement, Connection, Engine, StaticPool, Table, eve
 from sqlalchemy.exc import DBAPIError, DisconnectionError, SQLAlchemyError
 from sqlalchemy.pool import SingletonThreadPool
 
-from afterwork.errors import StateHasChanged, TransactionIsTheRuns
+from afterwork.errors import AnotherDatabase, FileIsGone, StateHasChanged, TransactionIsTheRuns
 from afterwork.model.contract import Contract
 from afterwork.settings import Settings
 from afterwork.store.column_type import StoredColumns
@@ -159,7 +159,8 @@ class Database(ABC):
     def is_lost(self, error: BaseException) -> bool:
         """Return whether an error says that the database can't be reached, rather than that a statement was wrong."""
         # The driver's own errors come from where a server waits on the connection itself.
-        if isinstance(error, DisconnectionError | self.engine.dialect.loaded_dbapi.OperationalError):
+        driver_error = self.engine.dialect.loaded_dbapi.OperationalError
+        if isinstance(error, DisconnectionError | AnotherDatabase | FileIsGone | driver_error):
             return True
         return isinstance(error, DBAPIError) and (error.connection_invalidated or self.says_unreachable(error))
 
@@ -182,6 +183,18 @@ class Database(ABC):
         if connection.closed or connection.invalidated:
             return True  # whatever the job has made of the error
         return self.is_lost(error) and not self.answers(connection)
+
+    def check_in_place(self, connection: Connection) -> None:
+        """Raise `AnotherDatabase` or `FileIsGone` if a connection is to a file that no longer has its name."""
+        return
+
+    def keep_in_one_file(self, connection: Connection) -> None:
+        """Write what is in a log into the file that people copy, if this database is a file. Waits for nobody."""
+        return
+
+    def identity(self, connection: Connection) -> str:
+        """Return a text that differs for another database that takes the place of this one."""
+        return ""
 
     def was_told_of_crash(self, connection: Connection) -> bool:
         """Return whether a connection was ended because another one's process in the database crashed."""

@@ -26,11 +26,12 @@ from afterwork.store.postgresql.touch_values import PostgreSQLTouchValues
 from afterwork.store.sqlite.caches import SQLiteCacheStatements
 from afterwork.store.sqlite.capture import SQLiteCapture
 from afterwork.store.sqlite.commit_triggers import SQLiteCommitTriggers
-from afterwork.store.sqlite.database import SQLite, without_begin
+from afterwork.store.sqlite.database import SQLite
 from afterwork.store.sqlite.entries import SQLiteEntries, SQLiteKeyWalk
 from afterwork.store.sqlite.last_change import sqlite_refresh
 from afterwork.store.sqlite.locking import SQLiteLocks
 from afterwork.store.sqlite.manifests import SQLiteManifestStore
+from afterwork.store.sqlite.own_engine import without_begin
 from afterwork.store.sqlite.touch_values import SQLiteTouchValues
 
 

@@ -17,7 +17,7 @@ installation = Table(
     Column("value", Text, nullable=False),
 )
 """Facts about this installation: `schema_version`, and `installation`, an id that tells databases apart. `probe` is
-written to test whether servers notice it."""
+written to test whether servers notice it, `restored` is another value after each restore that was seen."""
 
 server = Table(
     "afterwork_server",

@@ -79,7 +79,7 @@ def look(connection: Connection) -> list[Interruption]:
         for captured in inspected
         if (interruption := _interruption(captured, shown.get(captured.id, CatalogState()))) is not None
     ]
-    shown = capture.settle(shown) if interruptions else shown
+    shown = capture.settle(shown)
     for captured in known.values():
         _remember(connection, captured, shown.get(captured.id, CatalogState()))
     return interruptions

@@ -1,7 +1,8 @@
 """The needs of derivations: the capture of the tables that they read, proven while servers run."""
 
 from collections import defaultdict
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from contextlib import closing
 from dataclasses import dataclass
 from datetime import datetime
 from functools import partial
@@ -15,7 +16,7 @@ from afterwork.derived.cause import Cause, cause_text, missed_changes
 from afterwork.derived.inversion.plans import capture_needs, refresh_plans
 from afterwork.derived.queue.due_queue import UNCLAIMED
 from afterwork.derived.queue.registry import after_all_runs, made_of
-from afterwork.errors import NotAtCommit
+from afterwork.errors import NotAtCommit, RestoredBeneath
 from afterwork.events import Events, Missed
 from afterwork.model.derivation import MemberDerivation
 from afterwork.model.inspection import ModelInfo
@@ -24,7 +25,7 @@ from afterwork.store.caches.tables import derivation as derivations
 from afterwork.store.caches.tables import due as dues
 from afterwork.store.database import Database
 from afterwork.store.dialects import capture_on, commit_triggers_on, entries_of, manifest_store_of
-from afterwork.store.journal.capture import load
+from afterwork.store.journal.capture import Glance, load
 from afterwork.store.journal.continuity import Interruption
 from afterwork.store.journal.entries import Entries
 from afterwork.store.journal.last_change import forget_last_changes
@@ -132,26 +133,43 @@ def all_again(database: Database, connection: Connection, now: datetime, cause: 
     return ["all caches are to run again"]
 
 
-@dataclass(frozen=True)
+def run_all_again(database: Database, now: datetime, cause: Cause = REPAIR) -> list[str]:
+    """Let all caches run again, by a transaction of its own."""
+    to_begin = to_repair(entries_of(database.dialect))
+    with closing(database.connect()) as connection, database.transaction(connection, to_begin):
+        return all_again(database, connection, now, cause)
+
+
+@dataclass
 class ContinuityProof:
-    """Sees, of all captured tables of a database, whether changes may have been missed."""
+    """Sees, of all captured tables of a database, whether changes may have been missed.
+
+    `is_current` tells whether the numbers that the server knows still mean the same in the database.
+    """
 
     database: Database
     clock: Clock
     events: Events
+    is_current: Callable[[Connection], bool] = lambda connection: True
+    last_glance: Glance | None = None
 
     def prove(self, connection: Connection) -> bool:
         """Look by one statement. Where changes may have been missed, let run again what was made of the tables, and say
-        so. False if others are in the way, such as an installation."""
-        moved = capture_on(connection).has_changed()
+        so. False if others are in the way, such as an installation.
+
+        Raises `RestoredBeneath` if the database was restored to a state that this server doesn't know.
+        """
+        glance = capture_on(connection).glance()
         connection.commit()
+        was_restored = self.last_glance is not None and self.last_glance.last_restore != glance.last_restore
         try:
-            if moved:
+            if glance.has_changed or was_restored:
                 self._look(connection)
         except DBAPIError as error:
             if not self.database.is_contended(error):
                 raise
             return False
+        self.last_glance = glance
         return True
 
     def _look(self, connection: Connection) -> None:
@@ -160,5 +178,10 @@ class ContinuityProof:
             gaps = capture.look(connection)
             commit_triggers_on(connection).adopt()
             list(make_good(self.database, connection, gaps, self.clock.now()))
+            is_current = self.is_current(connection)
+            if not is_current or any(gap.everywhere for gap in gaps):
+                capture_on(connection).note_restore()
         for gap in gaps:
             self.events.emit(Missed(gap.table, gap.why, gap.faults))
+        if not is_current:
+            raise RestoredBeneath

@@ -72,6 +72,12 @@ class ReadPatterns:
                     columns = columns or columns_of_all(connection)
                 self._learn(row.id, pattern, columns.get(row.table_id))
 
+    def are_current(self, connection: Connection) -> bool:
+        """Return whether all known numbers still mean the same patterns in the database."""
+        present = {row.id: _pattern(row) for row in connection.execute(select(read_patterns)).all()}
+        with self._lock:
+            return all(present.get(number) == pattern for number, pattern in self._by_number.items())
+
     def number_of(self, connection: Connection, pattern: ReadPattern) -> int:
         """Return the number of a pattern; give it one if it has none.
 

@@ -68,6 +68,10 @@ class Matcher:
     def dialect(self) -> Dialect:
         return self.database.engine.dialect
 
+    def is_current(self, connection: Connection) -> bool:
+        """Return whether all numbers that this server knows still mean the same. Only a restore changes that."""
+        return self.registry.is_current(connection) and self.patterns.are_current(connection)
+
     def match(self, connection: Connection, now: datetime) -> bool:
         """Take changes out of the journal, and mark the caches that have read what changed.
 

@@ -19,7 +19,9 @@ from afterwork.store.caches.tables import cache as caches
 from afterwork.store.caches.tables import derivation as derivations
 from afterwork.store.caches.tables import read_pattern as read_patterns
 from afterwork.store.caches.tables import use as uses
+from afterwork.store.journal.capture import CapturedTable, captured_tables
 from afterwork.store.journal.refresh import RefreshPlan
+from afterwork.store.journal.route_spec import routes_by_table
 from afterwork.store.journal.tables import route as routes
 from afterwork.store.journal.tracked_table import TrackedTable, TrackedTables
 
@@ -142,6 +144,19 @@ class DerivationRegistry:
             self._uses[row.derivation].add(row.read_pattern)
         self._order = None
 
+    def is_current(self, connection: Connection) -> bool:
+        """Return whether the numbers of derivations, tables and routes still mean the same in the database."""
+        names = {row.id: row.name for row in connection.execute(select(derivations.c.id, derivations.c.name))}
+        tables = captured_tables(connection)
+        specs = {(route.number, route.spec) for of_table in routes_by_table(connection).values() for route in of_table}
+        numbers = {number for number, _ in specs}
+        ways = [way for derivation in self if derivation.plan is not None for way in derivation.plan.ways]
+        return (
+            all(names.get(derivation.id) == derivation.name for derivation in self)
+            and all(_is_same(table, tables.get(table.table.fullname)) for table in self._patterns.tables)
+            and not any(way.route in numbers and (way.route, way.spec) not in specs for way in ways)
+        )
+
     def backfill_others(self, connection: Connection) -> None:
         """Restart the backfill of derivations that this model doesn't have.
 
@@ -192,6 +207,16 @@ def _registered(
         for derivation in declared
         if (number := numbers.get(derivation.name)) is not None and (table := tables.of(derivation.table)) is not None
     }
+
+
+def _is_same(table: TrackedTable, captured: CapturedTable | None) -> bool:
+    """Return whether a tracked table still has its number, and its columns their positions, which only ever grow."""
+    return (
+        captured is not None
+        and captured.id == table.id
+        and captured.columns[: len(table.columns)] == table.columns
+        and captured.valued[: len(table.valued)] == table.valued
+    )
 
 
 def _target(declared: Derivation, tables: TrackedTables) -> TrackedTable | None:

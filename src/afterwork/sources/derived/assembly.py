@@ -112,7 +112,7 @@ class _Assembly:
                 matcher, self._batch_runner(result_store, commit_check, context.time_limits), quarantine, clock
             ),
             commit_check,
-            ContinuityProof(matcher.database, clock, context.events),
+            ContinuityProof(matcher.database, clock, context.events, matcher.is_current),
             quarantine,
             clock,
             Refresher.of(matcher, clock, self.installation),

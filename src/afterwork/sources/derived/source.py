@@ -156,6 +156,7 @@ class DerivedSource(Source):
     def check(self, connection: Connection) -> timedelta | None:
         """Check for changes that no trigger has captured."""
         settings = self.matcher.database.settings
+        self.matcher.database.keep_in_one_file(connection)
         return settings.prove_every if self.continuity.prove(connection) else settings.standby_poll
 
     def work(self, connection: Connection, worker: WorkerHandle) -> Generator[RunOutcomes]:

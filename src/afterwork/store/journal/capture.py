@@ -1,9 +1,11 @@
 """Capture: triggers on the captured tables write each change into the journal, whoever makes it."""
 
 import json
+import uuid
 from abc import ABC, abstractmethod
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from typing import NamedTuple
 
 from sqlalchemy import Connection, Table, select
 
@@ -13,7 +15,8 @@ from afterwork.store.journal.route_spec import NumberedRoute, routes_by_table
 from afterwork.store.journal.text_forms import Forms, forms_of
 from afterwork.store.journal.tracked_table import NumberedColumns, TrackedTable, TrackedTables
 from afterwork.store.journal.values import captured_columns, is_unwatched, is_valued
-from afterwork.store.tables import metadata
+from afterwork.store.tables import installation, metadata
+from afterwork.store.upsert import insert_into
 
 WAS_LEFT = "was not captured for a while"
 REPLACED = "what writes its changes down was replaced"
@@ -141,6 +144,18 @@ class CapturePlan:
         return not self.faults and self.is_written_alike and asked == wanted
 
 
+RESTORED = "restored"
+
+LAST_RESTORE = f"(SELECT value FROM {installation.name} WHERE name = '{RESTORED}')"
+
+
+class Glance(NamedTuple):
+    """The result of one look at all captured tables, and what tells the last restore that was seen from others."""
+
+    has_changed: bool
+    last_restore: str | None
+
+
 class Capture(ABC):
     """Capture in one kind of database. `connection` has the transaction in which everything happens."""
 
@@ -193,8 +208,14 @@ class Capture(ABC):
         """Return the catalog state of each captured table, by its number."""
 
     @abstractmethod
-    def has_changed(self) -> bool:
+    def glance(self) -> Glance:
         """Return whether any captured table differs from its remembered state. One statement asks for all of them."""
+
+    def note_restore(self) -> None:
+        """Let all servers see that the database was restored, whichever of them has seen it first."""
+        values = {"name": RESTORED, "value": str(uuid.uuid4())}
+        insert = insert_into(self.dialect.name, installation).values(values)
+        self.connection.execute(insert.on_conflict_do_update(index_elements=["name"], set_=values))
 
     def plan(
         self, captured: CapturedTable, application: str, table: Table, state: CatalogState, *, is_journaled: bool

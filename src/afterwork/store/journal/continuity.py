@@ -87,7 +87,7 @@ _WORDS: Mapping[Kind, _Words] = {
 
 def is_restored(before: Marks, now: Marks) -> bool:
     """Return whether the journal is a different one from when the marks were remembered."""
-    return before.get("journal") != now.get("journal")
+    return "journal" in before and before["journal"] != now.get("journal")
 
 
 def reasons(before: Marks, now: Marks) -> tuple[str, ...]:

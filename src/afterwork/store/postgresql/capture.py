@@ -12,13 +12,13 @@ from typing import Any
 
 from sqlalchemy import Row, Table, text
 
-from afterwork.store.journal.capture import Capture, CapturedTable, CapturePlan
+from afterwork.store.journal.capture import Capture, CapturedTable, CapturePlan, Glance
 from afterwork.store.journal.continuity import CatalogState
 from afterwork.store.journal.text_forms import OTHER
 from afterwork.store.journal.values import full_name, quoted
 from afterwork.store.postgresql.capture_marks import (
     CAUTIOUS,
-    CHANGED_TABLES,
+    GLANCE,
     REPLICATED,
     catalog_states,
     function_name,
@@ -191,8 +191,8 @@ class PostgreSQLCapture(Capture):
     def catalog_states(self) -> Mapping[int, CatalogState]:
         return catalog_states(self.connection)
 
-    def has_changed(self) -> bool:
-        return self.connection.execute(CHANGED_TABLES).first() is not None
+    def glance(self) -> Glance:
+        return Glance(*self.connection.execute(GLANCE).one())
 
     def lock(self, captured: CapturedTable, table: Table) -> None:
         # A trigger can be dropped only while nobody reads the table. Take the strongest lock at

@@ -6,6 +6,7 @@ from hashlib import md5
 
 from sqlalchemy import Connection, text
 
+from afterwork.store.journal.capture import LAST_RESTORE
 from afterwork.store.journal.continuity import CatalogMark, CatalogState, Marks
 
 EVENTS = ("insert", "update", "delete", "truncate")
@@ -110,6 +111,9 @@ CHANGED_TABLES = text(
 )
 """The captured tables that have changed since their last inspection. A row without a number says that a transaction has
 committed without the triggers that follow what it touches."""
+
+GLANCE = text(f"SELECT EXISTS ({CHANGED_TABLES.text}), {LAST_RESTORE}")
+"""The query for whether any captured table has changed, and for the last restore that was seen."""
 
 
 def trigger_name(home: str, table_id: int, event: str, *, row: bool = False) -> str:

@@ -189,6 +189,10 @@ class PostgreSQL(Database):
                 connection.invalidate()  # the pool would log that it can't be rolled back
         super().discard(connection)
 
+    def identity(self, connection: Connection) -> str:
+        number = text("SELECT oid::text FROM pg_database WHERE datname = current_database()")
+        return str(connection.execute(number).scalar_one())
+
     def was_told_of_crash(self, connection: Connection) -> bool:
         return self._ends.by_crash(connection)
 

@@ -5,10 +5,10 @@ from itertools import groupby
 
 from sqlalchemy import Table, text
 
-from afterwork.store.journal.capture import Capture, CapturedTable, CapturePlan
+from afterwork.store.journal.capture import Capture, CapturedTable, CapturePlan, Glance
 from afterwork.store.journal.continuity import CatalogState
 from afterwork.store.journal.values import quoted
-from afterwork.store.sqlite.capture_marks import HAS_CHANGED, catalog_states, settle, trigger_name
+from afterwork.store.sqlite.capture_marks import GLANCE, catalog_states, settle, trigger_name
 from afterwork.store.sqlite.capture_source import EVENTS, TriggerSource
 from afterwork.store.sqlite.column import column_forms
 from afterwork.store.sqlite.unique_keys import UniqueKey, UniqueTerm, unique_of
@@ -54,8 +54,8 @@ class SQLiteCapture(Capture):
     def catalog_states(self) -> Mapping[int, CatalogState]:
         return catalog_states(self.connection, list(EVENTS))
 
-    def has_changed(self) -> bool:
-        return self.connection.execute(HAS_CHANGED).first() is not None
+    def glance(self) -> Glance:
+        return Glance(*self.connection.execute(GLANCE).one())
 
     def lock(self, captured: CapturedTable, table: Table) -> None:
         """Do nothing: SQLite has a single writer."""

@@ -3,7 +3,8 @@
 A table whose rows were changed without firing triggers was recreated together with its triggers: that is how many
 changes of a table are made, even with triggers of the same text. SQLite has no number that distinguishes them from the
 earlier ones. But its list of tables and triggers keeps their order, even through VACUUM. So a table and a trigger are
-created at the end of each installation and of each look, and anything listed behind them was created later.
+created at the end of each installation and of each look, and anything listed behind them was created later. A file that
+is made of a dump has the same list. But one row of Afterwork's has a number that no dump has.
 """
 
 from collections.abc import Mapping, Sequence
@@ -12,6 +13,7 @@ from typing import Any
 
 from sqlalchemy import Connection, text
 
+from afterwork.store.journal.capture import LAST_RESTORE
 from afterwork.store.journal.continuity import CatalogMark, CatalogState
 
 LAST = "afterwork_last"
@@ -22,17 +24,27 @@ _LISTED = text(
     "SELECT lower(type) AS type, name, rowid AS place, sql FROM sqlite_master"
     " WHERE type = 'table' OR type = 'trigger' AND name LIKE 'afterwork!_%' ESCAPE '!'"
 )
+FIRST_PLACE = 1 << 40
+
+_PLACE = "(SELECT rowid FROM afterwork_installation WHERE name = 'installation')"
+"""The number of a row that VACUUM and copies of the file keep. A dump lacks it: rows that are restored count from 1."""
+
 _VERSION = "(SELECT CAST(schema_version AS TEXT) FROM pragma_schema_version)"
 """A number that changes with each change of any table or trigger."""
 
-HAS_CHANGED = text(
-    f"SELECT 1 FROM afterwork_tracked_table WHERE installed IS NOT NULL AND fingerprint IS NOT {_VERSION}"
+GLANCE = text(
+    "SELECT EXISTS (SELECT 1 FROM afterwork_tracked_table"
+    f" WHERE installed IS NOT NULL AND (fingerprint IS NOT {_VERSION} OR {_PLACE} < {FIRST_PLACE})), {LAST_RESTORE}"
 )
-"""The query for whether any table or trigger has changed since the last inspection."""
+"""The query for whether any table or trigger has changed since the last inspection, and for the last restore."""
 
 
 def settle(connection: Connection) -> None:
-    """Recreate the table and the trigger that mark the end of the list."""
+    """Recreate the table and the trigger that mark the end of the list. Give a restored file a place of its own."""
+    connection.exec_driver_sql(
+        f"UPDATE afterwork_installation SET rowid = {FIRST_PLACE} + abs(random() % {FIRST_PLACE})"
+        f" WHERE name = 'installation' AND rowid < {FIRST_PLACE}"
+    )
     connection.exec_driver_sql(f"DROP TABLE IF EXISTS {LAST}")
     connection.exec_driver_sql(f"CREATE TABLE {LAST} (unused)")
     connection.exec_driver_sql(f"CREATE TRIGGER {LAST_TRIGGER} AFTER INSERT ON {LAST} BEGIN SELECT 1; END")
@@ -43,7 +55,7 @@ def trigger_name(table_id: int, event: str) -> str:
 
 
 def catalog_states(connection: Connection, events: Sequence[str]) -> Mapping[int, CatalogState]:
-    version = connection.exec_driver_sql(f"SELECT {_VERSION}").scalar_one()
+    version, place = connection.exec_driver_sql(f"SELECT {_VERSION}, {_PLACE}").one()
     rows = {(row.type, row.name.lower()): row for row in connection.execute(_LISTED)}
     tables, triggers = (_LastListed(rows.get(("table", LAST))), _LastListed(rows.get(("trigger", LAST_TRIGGER))))
     states = {}
@@ -51,7 +63,8 @@ def catalog_states(connection: Connection, events: Sequence[str]) -> Mapping[int
         table = rows.get(("table", name.rpartition(".")[2].lower()))
         names = [trigger_name(table_id, event) for event in events]
         trigger_rows = {trigger: rows.get(("trigger", trigger)) for trigger in names}
-        marks: dict[str, dict[str, CatalogMark]] = {"table": {}, "trigger": {}}
+        journal = CatalogMark(str(place), "")
+        marks: dict[str, dict[str, CatalogMark]] = {"journal": {"": journal}, "table": {}, "trigger": {}}
         if table is not None:
             marks["table"][""] = CatalogMark(tables.place(table), name)
         for trigger, row in trigger_rows.items():

@@ -1,9 +1,4 @@
-"""SQLite: a single writer at a time, and servers on one machine.
-
-A known recipe for SQLite has a listener that sends BEGIN, or BEGIN IMMEDIATE, whenever SQLAlchemy begins something. A
-server begins its transactions itself, each of the kind that it needs. With the recipe, it would hold an old state of
-the database, or the lock of the single writer, wherever it only reads. So it has an engine of its own.
-"""
+"""SQLite: a single writer at a time, and servers on one machine."""
 
 import sqlite3
 import time
@@ -13,11 +8,10 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from sqlalchemy import ColumnElement, Connection, Engine, Table, literal
-from sqlalchemy.engine.base import OptionEngine
 from sqlalchemy.engine.interfaces import DBAPICursor
 from sqlalchemy.exc import DBAPIError
 
-from afterwork.errors import StateHasChanged, UnsupportedDatabase
+from afterwork.errors import StateHasChanged
 from afterwork.model.utc_datetime import UtcDateTime
 from afterwork.settings import Settings
 from afterwork.store.database import Database
@@ -25,50 +19,19 @@ from afterwork.store.process import has_rebooted, machine, process_start
 from afterwork.store.server_rows import ServerRow
 from afterwork.store.sqlite.column import SQLiteColumns
 from afterwork.store.sqlite.file_fairness import FileFairness
+from afterwork.store.sqlite.open_file import OpenFile, current_file, note_files, opened_file
 from afterwork.store.sqlite.waker import FileWaker
 from afterwork.store.waker import Waker
 
-
-def without_begin(engine: Engine) -> Engine:
-    """Return an engine without listeners for the beginning of transactions. It is this one, or one with the same
-    connections and all other listeners. Raises `UnsupportedDatabase` if they listen to all engines."""
-    if not _begins(engine):
-        return engine
-    own = Engine(
-        engine.pool,
-        engine.dialect,
-        engine.url,
-        execution_options=dict(engine.get_execution_options()),
-        hide_parameters=engine.hide_parameters,
-    )
-    own._has_events = engine._has_events
-    _copy_listeners(_plain(engine).dispatch, own.dispatch)
-    if _begins(own):
-        raise UnsupportedDatabase(
-            'A listener to "begin" is attached to the class Engine, and begins transactions of servers, too. '
-            "Attach it to the application's own engine: event.listen(engine, ...)."
-        )
-    return own
-
-
-def _begins(engine: Engine) -> bool:
-    return len(list(engine.dispatch.begin)) > 0
-
-
-def _copy_listeners(source: Any, target: Any) -> None:
-    for name in set(source._event_names) - {"begin"}:
-        if listeners := getattr(source, name).listeners:  # without those of the class, which listen to all engines
-            getattr(target, name).for_modify(target).listeners.extend(listeners)
-
-
-def _plain(engine: Engine) -> Engine:
-    """Return the engine behind those with their own options."""
-    return _plain(engine._proxied) if isinstance(engine, OptionEngine) else engine
-
-
 BUSY = {"SQLITE_BUSY", "SQLITE_BUSY_SNAPSHOT", "SQLITE_BUSY_RECOVERY", "SQLITE_BUSY_TIMEOUT", "SQLITE_LOCKED"}
-UNREACHABLE = {"SQLITE_CANTOPEN", "SQLITE_IOERR", "SQLITE_NOTADB"}
+UNREACHABLE = {"SQLITE_CANTOPEN", "SQLITE_IOERR", "SQLITE_NOTADB", "SQLITE_READONLY_DBMOVED"}
 
+
+LOGS = "-wal", "-shm"
+"""The endings of the names of logs, which begin with that of their file."""
+
+FINISH_MILLISECONDS = 1000
+"""The time limit on waiting for those who already read the next file by the log of the earlier one."""
 
 RETRY_SECONDS = 0.001
 """The seconds between attempts to begin a transaction while another process writes."""
@@ -89,6 +52,48 @@ class SQLite(Database):
         super().__init__(engine, settings)
         self.columns = SQLiteColumns()
         self._fairness = FileFairness()
+        self._file: OpenFile | None = None
+        """The file that all connections have open. This is one database for life: another file is another one."""
+        self._logs: list[OpenFile] = []
+        """Its logs, which exist while a server is connected."""
+        if not self.shares_one_connection:
+            note_files(engine)
+
+    @contextmanager
+    def connecting(self) -> Iterator[None]:
+        if self._file is not None:
+            self._file.check()  # SQLite would make an empty file, or open another one
+        yield
+
+    def _own(self, connection: Connection) -> None:
+        if not self.shares_one_connection:
+            try:
+                self._check_opened(current_file(connection))
+            except BaseException:
+                self.discard(connection)
+                raise
+        super()._own(connection)
+
+    def _check_opened(self, file: OpenFile | None) -> None:
+        if self._file is None and file is not None:
+            self._file = file.called(self.engine.url.database)
+        elif self._file is not None:
+            self._file.check()
+
+    def check_in_place(self, connection: Connection) -> None:
+        if self._file is None or self._file.is_in_place:
+            return
+        if _finish(connection):
+            for log in self._logs:
+                log.delete()
+        self._file.check()
+
+    def keep_in_one_file(self, connection: Connection) -> None:
+        if not self.shares_one_connection:
+            _pragma(connection, "PRAGMA wal_checkpoint(PASSIVE)")
+
+    def answers(self, connection: Connection) -> bool:
+        return (self._file is None or self._file.is_in_place) and super().answers(connection)
 
     @contextmanager
     def transaction(self, connection: Connection, first: Sequence[str] = ()) -> Iterator[None]:
@@ -227,7 +232,10 @@ class SQLite(Database):
         return False if has_rebooted(row.host, row.machine) else None
 
     def waker(self, connection: Connection) -> Waker:
-        return FileWaker(connection, self.settings)
+        opened = opened_file(connection)
+        # SQLite finds logs by name, and would take them for those of the next file of this name.
+        self._logs = [] if opened is None else [log for name in LOGS if (log := OpenFile.at(opened.name + name))]
+        return FileWaker(connection, self.settings, self._file)
 
     def wake_all(self, connection: Connection) -> None:
         """Do nothing: any write has changed the file."""
@@ -253,6 +261,15 @@ class SQLite(Database):
             " WHERE NOT one.partial AND part.seqno = 0 AND part.name IS NOT NULL"
         )
         return set(connection.exec_driver_sql(first, (table.name,)).scalars())
+
+
+def _finish(connection: Connection) -> bool:
+    """Write the rest of its log into a file that has lost its name. Return False if others are in the way."""
+    try:
+        _pragma(connection, f"PRAGMA busy_timeout = {FINISH_MILLISECONDS}")
+        return bool(_pragma(connection, "PRAGMA wal_checkpoint(TRUNCATE)") == 0)
+    except sqlite3.Error:
+        return False
 
 
 def _pragma(connection: Connection, statement: str) -> Any:

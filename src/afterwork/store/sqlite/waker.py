@@ -11,9 +11,11 @@ from typing import Literal
 from sqlalchemy import Connection, text
 
 from afterwork.settings import Settings
+from afterwork.store.sqlite.open_file import OpenFile
 from afterwork.store.waker import WakePipe, Waker, empty, wait_for
 
-IN_MODIFY = 0x2
+IN_MODIFY, IN_ATTRIB, IN_MOVE_SELF = 0x2, 0x4, 0x800
+"""The watched events: writes, and the loss of a file's name, to another file or by a move."""
 
 FIRST_LOOK_SECONDS, MAX_LOOK_SECONDS, COMMIT_SECONDS = 0.0005, 0.02, 2.0
 """The first and longest pause between checks for a commit to a SQLite file, and the time limit."""
@@ -41,7 +43,7 @@ class FileWatch:
         if self._libc is not None and self._inotify >= 0:
             for file in files:
                 # A missing file can't be watched; whoever waits also polls the file itself now and then.
-                self._libc.inotify_add_watch(self._inotify, os.fsencode(file), IN_MODIFY)
+                self._libc.inotify_add_watch(self._inotify, os.fsencode(file), IN_MODIFY | IN_ATTRIB | IN_MOVE_SELF)
 
     def wait(self, seconds: float) -> Seen:
         """Wait for a write, or for `wake`, or until the time is over."""
@@ -74,8 +76,9 @@ class FileWaker(Waker):
     Where the system reports nothing, the file is polled, which takes a few microseconds each time.
     """
 
-    def __init__(self, connection: Connection, settings: Settings) -> None:
+    def __init__(self, connection: Connection, settings: Settings, file: OpenFile | None = None) -> None:
         super().__init__(settings)
+        self._file = file
         self._cursor = connection.connection.cursor()
         self._watch = FileWatch(self._files())
         self._version = self._data_version()
@@ -90,6 +93,8 @@ class FileWaker(Waker):
             match self._watch.wait(min(left, self._settings.file_poll.total_seconds())):
                 case "woken":
                     return False
+                case "written" | "quiet" if self._has_lost_name():
+                    return True
                 case "written":
                     woken = self._await_commit(min(left, COMMIT_SECONDS))
                     if woken is not None:
@@ -122,6 +127,9 @@ class FileWaker(Waker):
                 return False
             step = min(step * 1.5, MAX_LOOK_SECONDS)
         return True
+
+    def _has_lost_name(self) -> bool:
+        return self._file is not None and not self._file.is_in_place
 
     def _has_changed(self) -> bool:
         before, self._version = self._version, self._data_version()
