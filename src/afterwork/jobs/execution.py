@@ -1,9 +1,10 @@
 """Performing the claims of one transaction in its session, with what they need loaded, within their time limits."""
 
 import time
-from collections.abc import Mapping, Sequence
-from contextlib import AbstractContextManager, nullcontext
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import AbstractContextManager, contextmanager, nullcontext
 from dataclasses import dataclass, field
+from datetime import timedelta
 from typing import Any
 
 from sqlalchemy import Connection
@@ -18,6 +19,7 @@ from afterwork.jobs.run import Outcome, Rejected, Succeeded
 from afterwork.jobs.runner import Runner
 from afterwork.jobs.session import RunSession
 from afterwork.jobs.source import Claim
+from afterwork.jobs.time_limits import TimeLimits
 from afterwork.model.key import key_text
 from afterwork.model.method import Method
 from afterwork.model.work import MethodWork, Work, vars_lookup
@@ -39,9 +41,14 @@ class Execution:
     @classmethod
     def of(cls, runner: Runner, session: RunSession, claims: Sequence[Claim], give_up: GiveUp) -> "Execution":
         """Load what claims need."""
-        roots = runner.job_source.roots(session, claims)
-        variables = runner.job_source.variables(session.outer, claims)
+        with _hooks(runner, session, claims, give_up):
+            roots = runner.job_source.roots(session, claims)
+            variables = runner.job_source.variables(session.outer, claims)
         return cls(runner, session, claims, give_up, roots, variables)
+
+    def saving(self) -> AbstractContextManager[None]:
+        """Return the context manager that ends the hooks of saving the claims' changes if they take too long."""
+        return _hooks(self.runner, self.session, self.claims, self.give_up)
 
     def run_all(self) -> Settled:
         """Perform the claims one after the other. The first exception passes through; nothing may be saved then."""
@@ -120,3 +127,33 @@ class Execution:
             method = vars_lookup(kind[1], work.method.name)
             self._methods[kind] = method if isinstance(method, Method) and method.for_many is not None else None
         return self._methods[kind]
+
+
+@contextmanager
+def _hooks(runner: Runner, session: RunSession, claims: Sequence[Claim], give_up: GiveUp) -> Iterator[None]:
+    """Limit the time of the hooks of loading and saving for some claims. One alone ends with `TimedOut`; several are
+    undone, and run apart from then on."""
+    limits, began = runner.time_limits, time.perf_counter()
+    timeout = _hook_timeout(limits, claims)
+
+    def settle(connection: Connection, error: TimedOut) -> None:
+        if len(claims) > 1:
+            runner.apart.note(claims)
+            return
+        raised = runner.attempts.raised(connection, claims[0], error, began, give_up)
+        give_up(connection, claims[0]).fail(raised, error)
+
+    try:
+        with limits.over(session.outer, claims[0].run, timeout, settle):
+            yield
+    except TimedOut:
+        if len(claims) > 1:
+            runner.apart.note(claims)
+        raise
+
+
+def _hook_timeout(limits: TimeLimits, claims: Sequence[Claim]) -> timedelta | None:
+    """Return the longest time-out of the works of claims; None if one of them never times out."""
+    declared = {None if isinstance(claim.work, str) else claim.work.timeout for claim in claims}
+    timeouts = [limits.of_calculation(timeout) for timeout in declared]
+    return None if None in timeouts else max(filter(None, timeouts), default=None)

@@ -49,20 +49,21 @@ def run_batch(runner: Runner, connection: Connection, lane: str, priority: int |
             claimed = _claim(runner, connection, lane, priority, most)
             if claimed.claims and claimed.claims[0].external:
                 return claimed.claims[0]
-            batch.claims = list(takewhile(lambda claim: not claim.external, claimed.claims))
+            inside = list(takewhile(lambda claim: not claim.external, claimed.claims))
+            batch.claims = runner.apart.first(inside)
             _run(runner, connection, batch)
     except Exception as error:
         if not batch.claims or runner.database.has_lost(connection, error):
             raise
         if len(batch.claims) > 1:
             return _undone(runner, batch, error)
-        alone = _Alone(runner, connection, batch.claims[0])
-        return CommittedBatch(alone.went_wrong(error, began), more=True, full=False)
+        settled = _Alone(runner, connection, batch.claims[0]).went_wrong(error, began)
+        return CommittedBatch(settled, more=True, full=False)
     runner.report_runs(claimed.ended)
     if batch.settled:
         runner.report(batch.settled)
+    more = len(batch.settled) < len(inside) or claimed.goes_on or len(claimed.claims) == most
     full = len(batch.settled) == len(batch.claims)
-    more = not full or claimed.goes_on or len(claimed.claims) == most
     return CommittedBatch(batch.settled, more and bool(batch.settled or claimed.goes_on), full)
 
 
@@ -183,7 +184,8 @@ def _run(
             if perf_counter() >= until:
                 break
         batch.is_executed = True
-        session.flush()
+        with execution.saving():
+            session.flush()
         if len(batch.claims) > 1 and session.may_have_written_tickets:
             runner.job_source.check_unchanged(connection, batch.claims, runner.clock.now())
     runner.reached("ran", batch.claims)
@@ -206,6 +208,8 @@ def _next(execution: Execution, batch: OpenBatch, until: float) -> Settled:
 def _undone(runner: Runner, batch: OpenBatch, error: Exception) -> Undone | TakenApart:
     if isinstance(error, BatchDisturbed):
         return Undone(len(batch.settled), None, is_disturbed=True)
+    if batch.claims[0].key in runner.apart:
+        return TakenApart()
     is_contended = runner.database.is_contended(error)
     if is_contended:
         runner.events.emit(InTheWay(text_of(error)))

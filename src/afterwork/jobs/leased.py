@@ -85,7 +85,8 @@ class _LeasedRun:
         runner, connection, lease, claim = self.runner, self.connection, self.lease, self.claim
         with ended(OutsideSession(connection)) as session:
             with runner.database.reading_only(connection):
-                settled = Execution.of(runner, session, [claim], self._abandoned).run_all()
+                execution = Execution.of(runner, session, [claim], self._abandoned)
+                settled = execution.run_all()
                 session.put_back_settings()
             runner.reached("ran", [claim])
             with runner.database.transaction(connection):
@@ -93,7 +94,8 @@ class _LeasedRun:
                 if lost is None:
                     if progress.asked_to_stop(connection, [lease.ticket]):
                         raise Cancelled()
-                    with runner.database.unprepared(connection):  # what the run loaded can't be flushed twice
+                    # What the run loaded can't be flushed twice.
+                    with runner.database.unprepared(connection), execution.saving():
                         session.write()
                     self._finish(settled)
                 else:
@@ -113,8 +115,10 @@ class _LeasedRun:
                 settled = []
             else:
                 with ended(RunSession(connection)) as session:
-                    settled = Execution.of(runner, session, [claim], self._abandoned).run_all()
-                    session.flush()
+                    execution = Execution.of(runner, session, [claim], self._abandoned)
+                    settled = execution.run_all()
+                    with execution.saving():
+                        session.flush()
                 runner.reached("ran", [claim])
                 self._finish(settled)
         if settled:

@@ -14,6 +14,7 @@ from afterwork.errors import TimedOut
 from afterwork.events import Events, InTheWay, Point, Reached, Unwritable
 from afterwork.jobs.attempts import Attempts, GiveUp, Settled
 from afterwork.jobs.blocked import BlockedLooks
+from afterwork.jobs.claims_apart import ClaimsApart
 from afterwork.jobs.deferred import DeferredTickets
 from afterwork.jobs.history import RunHistory
 from afterwork.jobs.perform import RunContext, tell
@@ -69,6 +70,7 @@ class Runner:
     """Columns of this server's row: what it knows and serves."""
     deferred: DeferredTickets = field(default_factory=DeferredTickets)
     together: TakenTogether = field(default_factory=TakenTogether)
+    apart: ClaimsApart = field(default_factory=ClaimsApart)
 
     @cached_property
     def attempts(self) -> Attempts:
@@ -141,20 +143,19 @@ class Runner:
     ) -> None:
         """Run the view model's `on_exception` and write its changes, in the open transaction, if its code raised.
         `give_up` settles the claim if that hangs."""
-        if isinstance(claim.work, str) or error is None or not isinstance(outcome, Raised):
+        if isinstance(claim.work, str) or error is None or not (isinstance(outcome, Raised) and self.tells(claim)):
             return
 
         def settle(connection: Connection, hung: TimedOut) -> None:
             give_up(connection, claim).end(outcome.with_second(hung))
 
         limits = self.time_limits
-        with ended(RunSession(connection)) as session:
+        limit = limits.over(connection, claim.run, limits.of_hook(claim.work.timeout), settle)
+        with ended(RunSession(connection)) as session, telling_time(self.clock), limit:
             root = self.job_source.roots(session, [claim])[claim.key]
             if not isinstance(root, str):
                 variables = self.job_source.variables(connection, [claim]).get(claim.key, {})
-                limit = limits.over(connection, claim.run, limits.of_hook(claim.work.timeout), settle)
-                with telling_time(self.clock), limit:
-                    tell(claim.work, root, claim.run, self.context(session, variables), (error, outcome.text))
+                tell(claim.work, root, claim.run, self.context(session, variables), (error, outcome.text))
                 session.flush()
 
     def settle(self, connection: Connection, settled: Settled, left: Sequence[Claim] = ()) -> None:
@@ -171,11 +172,12 @@ class Runner:
 
     def report(self, settled: Settled) -> None:
         """Report the outcomes of runs, once they are committed."""
-        if self.deferred or self.together:
+        if self.deferred or self.together or self.apart:
             for claim, outcome in settled:
                 if not isinstance(outcome, Hindered):
                     self.deferred.forget(claim.key)
                     self.together.forget(claim.key)
+                    self.apart.forget(claim.key)
         self.reached("after commit", [claim for claim, _ in settled])
         self.report_runs([(claim.run, outcome) for claim, outcome in settled])
 

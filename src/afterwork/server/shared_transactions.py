@@ -94,7 +94,7 @@ class SharedTransactions:
         self._unfit.pop(lane, None)
 
     def _may_share(self, claim: Claim) -> bool:
-        return not claim.external and claim.run.work in self._proven
+        return not claim.external and claim.run.work in self._proven and claim.key not in self._runner.apart
 
     def _note(self, mixed: Mixed) -> None:
         for lane in mixed.obtained:

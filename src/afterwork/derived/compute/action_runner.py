@@ -151,19 +151,24 @@ class ActionRunner:
 
     def _perform(self, attempt: ActionAttempt) -> bool:
         with ended(RunSession(attempt.connection)) as session:
-            visibility = RootVisibility(session, self.roots.is_plain)
             attempt.recorder = self.recorder(session)
-            obj = self._load(attempt, session)
-            root_reads = self.root_reads_of(attempt.derivation)
-            root_reads.add(attempt.root_reads, attempt.key, attempt.connection, visibility=visibility)
-            if obj is None:
-                return False
-            limit = self._limit(attempt)
-            with telling_time(self.clock), attempt.recorder.recording(), limit:
-                _act(attempt, obj, RunContext(session), attempt.recorder)
-            session.flush()
+            with self._limit(attempt):
+                obj = self._seen(attempt, session)
+                if obj is None:
+                    return False
+                with telling_time(self.clock), attempt.recorder.recording():
+                    _act(attempt, obj, RunContext(session), attempt.recorder)
+                session.flush()
         self.matcher.reached("ran", attempt.derivation.name)
         return True
+
+    def _seen(self, attempt: ActionAttempt, session: RunSession) -> object | None:
+        """Return the object; None if it isn't seen. Either way, what shows that is read."""
+        visibility = RootVisibility(session, self.roots.is_plain)
+        obj = self._load(attempt, session)
+        root_reads = self.root_reads_of(attempt.derivation)
+        root_reads.add(attempt.root_reads, attempt.key, attempt.connection, visibility=visibility)
+        return obj
 
     def _limit(self, attempt: ActionAttempt) -> AbstractContextManager[object]:
         timeout = self.time_limits.of_calculation(attempt.declared.timeout)
@@ -239,11 +244,10 @@ class ActionRunner:
         limit = self.time_limits.over(
             attempt.connection, attempt.run, timeout, lambda connection, _: attempt.abandoned(connection, error)
         )
-        with ended(RunSession(attempt.connection)) as session:
+        with ended(RunSession(attempt.connection)) as session, limit:
             obj = self._load(attempt, session)
             if obj is not None:
-                with limit:
-                    tell(_work(attempt.declared), obj, attempt.run, RunContext(session), (error, text))
+                tell(_work(attempt.declared), obj, attempt.run, RunContext(session), (error, text))
                 session.flush()
 
     def _load(self, attempt: ActionAttempt, session: RunSession) -> object | None:

@@ -44,17 +44,19 @@ class TolerantCalculation:
     def groups(self, batch: ClaimedBatch) -> Iterator[ResultGroup]:
         """Calculate in as few groups as possible.
 
-        If something fails for the whole batch, each half is tried by itself. A cache that the database refuses is
-        tried again alone, since it may have failed because of what was loaded for others.
+        If something fails for the whole batch, each half is tried by itself, or each cache if that took too long. A
+        cache that the database refuses is tried again alone, since it may have failed because of what was loaded for
+        others.
         """
         try:
             group, refused = self.together(batch)
         except Exception as error:
             if len(batch.caches) == 1 or self.matcher.database.is_not_the_jobs(error):
                 raise
-            half = len(batch.caches) // 2
-            yield from self.groups(batch.only(batch.caches[:half]))
-            yield from self.groups(batch.only(batch.caches[half:]))
+            # What takes too long is not tried together again.
+            size = 1 if isinstance(error, TimedOut) else -(-len(batch.caches) // 2)
+            for start in range(0, len(batch.caches), size):
+                yield from self.groups(batch.only(batch.caches[start : start + size]))
             return
         yield group
         if refused is not None:

@@ -2,7 +2,7 @@
 
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager
 from contextvars import copy_context
 from dataclasses import dataclass
 from typing import Any
@@ -140,7 +140,7 @@ class PythonCalculator:
         """
         began = time.monotonic()
         roots = [parse(cache.root, self.classes) for cache in claimed]
-        with self._loaded(connection, roots) as loaded:
+        with self._loaded(connection, roots, limited(claimed)) as loaded:
             for cache, root in zip(claimed, roots, strict=True):
                 with ended(ReadSession(connection)) as session:
                     # In a context of its own, a function leaves nothing in context variables either.
@@ -161,7 +161,9 @@ class PythonCalculator:
             return CalculationResult(claimed, root, reads=reads, error=error)
 
     @contextmanager
-    def _loaded(self, connection: Connection, ids: Sequence[ExternalId]) -> Iterator["_RootsTogether | None"]:
+    def _loaded(
+        self, connection: Connection, ids: Sequence[ExternalId], limit: AbstractContextManager[object]
+    ) -> Iterator["_RootsTogether | None"]:
         """Load many roots together; each calculation works on copies, in a session of its own.
 
         A single root is loaded in its own session, and so are all if they can't be loaded together: None.
@@ -169,11 +171,17 @@ class PythonCalculator:
         with ended(LoadSession(connection)) as session:
             prototypes = Prototypes(session, self.batch_loader_of)
             visibility = RootVisibility(session, self.roots.is_plain)
-            if len(ids) > 1 and prototypes.load(lambda loader: self.roots.load(loader, ids).values()):
+            if len(ids) > 1 and self._are_loaded(prototypes, ids, limit):
                 asked = self.root_reads.asked_keys(connection, [root.key for root in ids])
                 yield _RootsTogether(prototypes, visibility, asked)
             else:
                 yield None
+
+    def _are_loaded(
+        self, prototypes: Prototypes, ids: Sequence[ExternalId], limit: AbstractContextManager[object]
+    ) -> bool:
+        with limit:
+            return prototypes.load(lambda loader: self.roots.load(loader, ids).values())
 
     def _calculate(
         self,

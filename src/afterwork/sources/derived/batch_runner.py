@@ -62,13 +62,14 @@ NEWEST_SHARE = 0.3
 @dataclass
 class Pace:
     """The average duration of each derivation's runs on this server, and their number. Runs are counted only for
-    derivations whose reads were unknown."""
+    derivations whose reads were unknown. `singly` counts caches to run one at a time, since a batch was abandoned."""
 
     seconds: dict[int, float] = field(default_factory=dict)
     tried: dict[int, int] = field(default_factory=dict)
+    singly: dict[int, int] = field(default_factory=dict)
 
     def batch_size(self, derivation: RegisteredDerivation) -> int:
-        if isinstance(derivation.declaration, ViewModelDerivation):
+        if isinstance(derivation.declaration, ViewModelDerivation) or self.singly.get(derivation.id):
             return 1
         average = self.seconds.get(derivation.id, FIRST_GUESS_SECONDS)
         return max(1, min(MAX_BATCH_SIZE, int(BATCH_SECONDS / max(average, BATCH_SECONDS / MAX_BATCH_SIZE))))
@@ -81,6 +82,7 @@ class Pace:
     def note(self, derivation: RegisteredDerivation, count: int, seconds: float) -> None:
         """Record that `count` calculations have run, in `seconds` altogether."""
         if count:
+            self.singly[derivation.id] = max(0, self.singly.get(derivation.id, 0) - count)
             self.tried[derivation.id] = self.tried.get(derivation.id, 0) + count
             average = self.seconds.get(derivation.id, seconds / count)
             self.seconds[derivation.id] = (1 - NEWEST_SHARE) * average + NEWEST_SHARE * seconds / count
@@ -158,11 +160,16 @@ class BatchRunner:
         timeout = self.time_limits.of_calculation(batch.derivation.declaration.timeout)
 
         def limited(caches: Sequence[ClaimedCache]) -> AbstractContextManager[object]:
-            run = self.run_of(batch.derivation, caches[0])
-            settle = partial(self._abandoned, batch, caches[0]) if len(caches) == 1 else None
-            return self.time_limits.over(connection, run, timeout, settle)
+            settle = partial(self._abandoned, batch, caches[0]) if len(caches) == 1 else partial(self._let_go, batch)
+            return self.time_limits.over(connection, self.run_of(batch.derivation, caches[0]), timeout, settle)
 
         return limited
+
+    def _let_go(self, batch: ClaimedBatch, connection: Connection, error: Exception) -> None:
+        """Let the caches of a batch whose thread was abandoned be claimed again, one at a time."""
+        self.pace.singly[batch.derivation.id] = len(batch.caches)
+        with self.matcher.database.transaction(connection):
+            self.matcher.due_queue.release(connection, [batch.claim])
 
     def _abandoned(self, batch: ClaimedBatch, claimed: ClaimedCache, connection: Connection, error: Exception) -> None:
         """Settle a cache whose thread was abandoned, on another connection, unless that is done."""

@@ -216,9 +216,8 @@ class Rounds(Source):
     def _search(self, connection: Connection, timed: TimedWork, row: TimerRow | None, due: datetime) -> "_RoundResult":
         """Find the objects of a round for the due time `due`."""
         variables = self._begun(timed, due)
-        with ended(RunSession(connection)) as session, CONTAINED:
-            with self._limit(connection, timed):
-                objects = self._objects(connection, timed, variables, session)
+        with ended(RunSession(connection)) as session, CONTAINED, self._limit(connection, timed):
+            objects = self._objects(connection, timed, variables, session)
             session.flush()
         return _RoundResult(row, objects, dump_variables(variables.changed()))
 
