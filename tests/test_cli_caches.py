@@ -103,6 +103,24 @@ def test_caches_shows_how_each_is(shop: Trade, afterwork: Afterwork) -> None:
     assert len(lines) == 2 + len(app.model.derivations)
 
 
+@ON_BOTH
+def test_caches_says_that_changes_wait_which_nobody_has_looked_at(shop: Trade, afterwork: Afterwork) -> None:
+    assert "wait" not in told(afterwork("caches"))
+
+    for line in (1, 2):
+        shop.sql(f"UPDATE line SET quantity = 7 WHERE id = {line}")
+
+    lines = told(afterwork("caches")).splitlines()
+    said = "2 changes wait to be looked at by a server, so at least 0 are stale."
+    assert f"Order.total: {said}" in lines
+    assert said in told(afterwork("caches", "Order.total"))
+    found = {one["name"]: one["waiting"]["number"] for one in json.loads(told(afterwork("caches", "--json")))}
+    assert found["Order.total"] == 2
+    assert {name for name, waiting in found.items() if not waiting}, "some read nothing of lines"
+    shop.run()
+    assert "wait" not in told(afterwork("caches"))
+
+
 def test_caches_are_shown_as_json(shop: Trade, afterwork: Afterwork) -> None:
     found = {one["name"]: one for one in json.loads(told(afterwork("caches", "--json")))}
 

@@ -49,6 +49,17 @@ def test_all_caches_are_shown_with_what_made_them_stale(the_trade: Trade, client
     assert told["Order.total"]["fresh"] == {"number": 2, "or_more": False}
 
 
+def test_changes_that_nobody_has_looked_at_are_shown(the_trade: Trade, client: TestClient) -> None:
+    assert "to be looked at" not in client.get("/caches").text
+
+    the_trade.sql("UPDATE line SET quantity = 5 WHERE id = 1")
+
+    assert "1 change waits to be looked at" in client.get("/caches").text
+    assert "1 change waits to be looked at" in client.get("/caches/Order.total").text
+    told = {one["name"]: one for one in client.get("/api/caches").json()}
+    assert told["Order.total"]["waiting"] == {"number": 1, "or_more": False}
+
+
 def test_the_objects_of_a_cache_are_listed_by_state(the_trade: Trade, client: TestClient) -> None:
     assert "Order!2" in client.get("/caches/Order.total").text
     assert "No object is in this state." in client.get("/caches/Order.total?state=failed").text

@@ -44,16 +44,26 @@ def caches(app: Afterwork, at: OpenedLate, name: str | None, state: State | None
     if name is None:
         summaries = insight.caches()
         return Shown(cache_lines(summaries, app.clock.now()), summaries)
-    listed = insight.caches_of(insight.cache(name).name, state, after)
-    return Shown(_list_lines(listed), listed)
+    summary = insight.cache(name)
+    listed = insight.caches_of(summary.name, state, after)
+    return Shown(_list_lines(listed, summary), listed)
 
 
 def cache_lines(caches: Sequence[CacheSummary], now: datetime) -> Iterator[str]:
     """Yield caches over all objects as text."""
     yield from table_lines(HEAD, [_cache_cells(cache, now) for cache in caches], "The model has no caches.")
     for cache in caches:
+        if cache.waiting.number:
+            yield f"{cache.name}: {waiting_text(cache)}"
+    for cache in caches:
         if cache.why_not_in_sets is not None:
             yield f"{cache.name} is not refreshed in sets, since {cache.why_not_in_sets}."
+
+
+def waiting_text(cache: CacheSummary) -> str:
+    """Return that changes wait, in words."""
+    changes = "1 change waits" if str(cache.waiting) == "1" else f"{cache.waiting} changes wait"
+    return f"{changes} to be looked at by a server, so at least {cache.stale} are stale."
 
 
 def _cache_cells(cache: CacheSummary, now: datetime) -> tuple[str, ...]:
@@ -72,10 +82,12 @@ def _progress(backfill: BackfillProgress, now: datetime) -> str:
     return f"{backfill.share:.0%}" + ("" if left is None else f", about {timedelta(seconds=left.seconds)} left")
 
 
-def _list_lines(listed: ListPage[CacheLine]) -> Iterator[str]:
+def _list_lines(listed: ListPage[CacheLine], summary: CacheSummary) -> Iterator[str]:
     yield from table_lines(LIST_HEAD, [_line_cells(line) for line in listed.items], "No objects.")
     if listed.next is not None:
         yield f"More: --after {shlex.quote(listed.next)}"
+    if summary.waiting.number:
+        yield waiting_text(summary)
 
 
 def _line_cells(line: CacheLine) -> tuple[str, ...]:

@@ -2,7 +2,7 @@
 
 from collections import Counter, defaultdict
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from typing import Any, Literal
 
@@ -12,10 +12,11 @@ from afterwork.derived.cause import read_cause
 from afterwork.derived.inversion.plans import refresh_plans
 from afterwork.insight.member_names import MemberNames
 from afterwork.insight.touches import SAMPLE_SIZE, CauseCount, count_touched, touching
+from afterwork.insight.waiting_changes import waiting_changes
 from afterwork.model.derivation import Derivation, MachineDerivation, MemberDerivation, ViewModelDerivation
 from afterwork.model.inspection import ModelInfo
 from afterwork.store import history
-from afterwork.store.bounded_count import BOUND, Count, counted
+from afterwork.store.bounded_count import BOUND, NONE, Count, counted
 from afterwork.store.caches.tables import cache as caches
 from afterwork.store.caches.tables import derivation as derivations
 from afterwork.store.caches.tables import due as dues
@@ -56,7 +57,8 @@ class CacheSummary:
     `failed` counts those whose last run failed. `runs` counts all runs ever, as far as servers have written them,
     and `mean` is their duration in seconds. `causes` is what made some of them stale, most frequent first. One that
     `is_in_sets` is kept right by its expression alone; `why_not_in_sets` is why another one with an expression is not.
-    One that `is_at_commit` is computed by the transactions of writers: only runs of servers are counted.
+    One that `is_at_commit` is computed by the transactions of writers: only runs of servers are counted. `waiting`
+    counts the changes of tables that it has read, at which no server has looked yet: some fresh ones may be stale.
     """
 
     name: str
@@ -73,6 +75,7 @@ class CacheSummary:
     is_in_sets: bool = False
     is_at_commit: bool = False
     why_not_in_sets: str | None = None
+    waiting: Count = NONE
 
     @property
     def way(self) -> str:
@@ -84,10 +87,11 @@ def summaries(connection: Connection, model: ModelInfo, now: datetime) -> list[C
     """Return all caches by name: those of the model, and others that the database still knows."""
     rows = {row.name: row for row in connection.execute(select(derivations))}
     naming, past, plans = MemberNames(model), runs_of_all_time(connection), _plans(connection, model)
+    waiting = waiting_changes(connection)
     return [
         _unknown(model.derivations[name])
         if row is None
-        else _summary(connection, naming, row, past[name], plans.get(name), now)
+        else _with_waiting(_summary(connection, naming, row, past[name], plans.get(name), now), waiting.get(row.id))
         for name in sorted(rows.keys() | model.derivations.keys())
         for row in [rows.get(name)]
     ]
@@ -99,7 +103,13 @@ def summary(connection: Connection, model: ModelInfo, name: str, now: datetime) 
     if row is None:
         return _unknown(model.derivation_named(name))
     past, plan = runs_of_all_time(connection)[name], _plans(connection, model).get(name)
-    return _summary(connection, MemberNames(model), row, past, plan, now)
+    found_by_reads = _summary(connection, MemberNames(model), row, past, plan, now)
+    return _with_waiting(found_by_reads, waiting_changes(connection).get(row.id))
+
+
+def _with_waiting(summary: CacheSummary, waiting: Count | None) -> CacheSummary:
+    """Return a cache with the changes that wait for it. One in sets knows its touches, and reads no journal."""
+    return summary if waiting is None or summary.is_in_sets else replace(summary, waiting=waiting)
 
 
 def _plans(connection: Connection, model: ModelInfo) -> Mapping[str, RefreshPlan | str]:
