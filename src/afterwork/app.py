@@ -6,8 +6,9 @@ from dataclasses import dataclass, replace
 from functools import cached_property, partial
 from pathlib import Path
 from typing import Any
+from weakref import ref
 
-from sqlalchemy import Connection, Engine
+from sqlalchemy import Connection, Engine, MetaData
 from sqlalchemy.orm import Session
 
 from afterwork.clock import Clock, SystemClock
@@ -23,6 +24,7 @@ from afterwork.derived.explain.transitions import PossibleTransitions
 from afterwork.errors import AnotherDatabase, BadJobsFile, RestoredBeneath
 from afterwork.events import Broken, Events, Listener, Reloaded
 from afterwork.insight import Insight
+from afterwork.installation import Grants, Installation, Removal
 from afterwork.interruption import interruptible
 from afterwork.jobs.run import Outcome, Run
 from afterwork.jobs.runner import Around, Runner, nothing_around
@@ -43,12 +45,14 @@ from afterwork.settings import Settings
 from afterwork.sources.derived.source import DerivedSource
 from afterwork.store import schema
 from afterwork.store.database import Database
-from afterwork.store.dialects import database_of, entries_of
+from afterwork.store.dialects import database_of
 from afterwork.store.kept_connections import KeptConnections
-from afterwork.store.postgresql import rights
 from afterwork.store.routing import routing_of
 
 SERVER_STARTED = "server_started"
+
+APPLICATIONS = "afterwork.applications"
+"""The entry of a metadata's `info` that has the applications of its model, as weak references."""
 
 
 @dataclass(frozen=True)
@@ -97,6 +101,13 @@ class Afterwork:
         self._servers: list[tuple[Engine, Server]] = []
         self._probers: dict[Engine, Prober] = {}
         self._connections = KeptConnections(self.database)
+        self._be_known()
+
+    def _be_known(self) -> None:
+        """Let those who have the tables of the model find its application, as Alembic has."""
+        metadata = getattr(getattr(self.base, "registry", self.base), "metadata", None)
+        if isinstance(metadata, MetaData):
+            metadata.info[APPLICATIONS] = [*map(ref, applications_of(metadata)), ref(self)]
 
     @cached_property
     def model(self) -> ModelInfo:
@@ -128,41 +139,43 @@ class Afterwork:
         return list(self._files[file].jobs)
 
     def install(
-        self, engine: Engine, *, grant_to: Sequence[str] = (), grant_to_writers: Sequence[str] = ()
+        self, engine: Engine | Connection, *, grant_to: Sequence[str] = (), grant_to_writers: Sequence[str] = ()
     ) -> list[str]:
         """Create or update Afterwork's tables, and its parts of the ticket table. Return a line for each step taken.
 
-        A second call does nothing. The application's own tables must exist. On PostgreSQL, the roles of `grant_to` are
-        given the rights that servers need, those of `grant_to_writers` the rights of those that ask for work. Raises
+        A second call does nothing. The application's own tables must exist. On a connection, everything happens in its
+        open transaction, and sees tables that are not committed yet. On PostgreSQL, the roles of `grant_to` are given
+        the rights that servers need, those of `grant_to_writers` the rights of those that ask for work. Raises
         `ModelError`, `UnsupportedDatabase`, `WrongSchema` for tables of a newer version, `BadRequest` for an unknown
         role or one on SQLite, and `NotGranted` for rights that only others can grant.
         """
-        database = self.database(engine)
-        rights.check_can_grant(database.dialect, [*grant_to, *grant_to_writers])
-        done = schema.install(database, self.model.contract)
-        to_install = entries_of(database.dialect).to_install
-        with closing(database.connect()) as connection, database.transaction(connection, to_install):
-            done += caches.install(database, connection, self._application, self.model, self.clock.now())
-        for role in grant_to:
-            done += self._grant(database, role, rights.of_servers(self.model))
-        for role in grant_to_writers:
-            done += self._grant(database, role, rights.of_writers(self.model))
-        return done
+        grants = Grants(grant_to, grant_to_writers)
+        if isinstance(engine, Connection):
+            return self._installation(engine.engine).install_within(engine, grants)
+        return self._installation(engine).install(grants)
 
-    def _grant(self, database: Database, role: str, needs: Iterable[rights.Need]) -> list[str]:
-        with closing(database.connect()) as connection, database.transaction(connection):
-            return list(rights.grant(connection, role, needs))
+    def _installation(self, engine: Engine) -> Installation:
+        return Installation(self.database(engine), self.model, self.clock)
 
-    @property
-    def _application(self) -> str:
-        """Return the name that tells this application from others on the same database: its ticket table's."""
-        return self.model.contract.table.fullname
+    def uninstall(self, engine: Engine | Connection, *, force: bool = False) -> list[str]:
+        """Remove everything that Afterwork has made in a database. Return a line for each step taken.
+
+        The application's own tables stay, that of tickets included, and whoever writes there notices nothing. On a
+        connection, everything happens in its open transaction. Raises `StillServed` while servers run, and
+        `StillNeeded` if other applications use Afterwork in the database, unless `force` says that it is all the same.
+        """
+        if isinstance(engine, Connection):
+            return self.removal(engine.engine).remove_within(engine, force=force)
+        return self.removal(engine).remove(force=force)
+
+    def removal(self, engine: Engine) -> Removal:
+        """Return what removes everything that Afterwork has made in a database."""
+        return Removal(self.database(engine), self.clock, self.model.contract.table.fullname)
 
     def repair(self, engine: Engine) -> list[str]:
         """Install what is missing, and let all caches run again. Return a line for each step taken. Use it after a
         restore, or after changes that were made while triggers were switched off. Raises what `install` raises."""
-        done = self.install(engine)
-        return done + caches.run_all_again(self.database(engine), self.clock.now())
+        return self.install(engine) + self._installation(engine).repair()
 
     def serve(self, engine: Engine) -> int:
         """Run jobs until SIGTERM or Ctrl-C, then let current runs end within `settings.grace`. A second signal ends the
@@ -361,3 +374,9 @@ class Afterwork:
 
     def _variables(self) -> dict[str, Any]:
         return {SERVER_STARTED: self.clock.now(), **self.variables}
+
+
+def applications_of(metadata: MetaData) -> list[Afterwork]:
+    """Return the applications that were made of a model's metadata, in the order in which they were made."""
+    references = metadata.info.get(APPLICATIONS, ())
+    return [app for reference in references if (app := reference()) is not None]

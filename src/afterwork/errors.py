@@ -401,6 +401,37 @@ class NotInPath(NotInstalled):
         )
 
 
+class NoApplication(AfterworkError):
+    """A migration doesn't know the application whose model Afterwork is to be installed for."""
+
+    def __init__(self, problem: str) -> None:
+        super().__init__(
+            f"{problem} Import the module with the application in env.py, give it there by "
+            'context.configure(afterwork=app), or name it in the revision: op.afterwork_install("shop:app").'
+        )
+
+
+class StillServed(AfterworkError):
+    """Afterwork can't be removed from a database while servers run on it."""
+
+    def __init__(self, database: str, servers: Sequence[str]) -> None:
+        super().__init__(
+            f"{database} is served by {len(servers)} servers: {', '.join(servers)}. Stop them first; "
+            "or remove everything nevertheless, with force=True or --force."
+        )
+
+
+class StillNeeded(AfterworkError):
+    """Afterwork can't be removed from a database that other applications use it in."""
+
+    def __init__(self, database: str, applications: Sequence[str]) -> None:
+        names = ", ".join(applications)
+        super().__init__(
+            f"Applications use Afterwork in {database}, with the ticket tables {names}. Ask those who run them; "
+            "or remove everything nevertheless, with force=True or --force."
+        )
+
+
 class NotGranted(AfterworkError):
     """The installing role lacks the right to grant what another role needs."""
 

@@ -26,6 +26,7 @@ from afterwork.errors import AfterworkError
 COMMANDS = (
     serving.serve,
     check.install,
+    check.uninstall,
     check.check,
     status.status,
     history.history,

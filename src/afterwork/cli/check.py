@@ -1,4 +1,4 @@
-"""Commands about an installation: install and check."""
+"""Commands about an installation: install, uninstall and check."""
 
 import sys
 from collections.abc import Iterator, Sequence
@@ -29,6 +29,16 @@ def install(app: Afterwork, at: OpenedLate, grant_to: tuple[str, ...], grant_to_
     """
     done = app.install(at.engine, grant_to=grant_to, grant_to_writers=grant_to_writer)
     return Shown(done or ["Everything is installed already."], {"done": done})
+
+
+@command(click.option("--force", is_flag=True, help="Also while servers run, or other applications use it here."))
+def uninstall(app: Afterwork, at: OpenedLate, force: bool) -> Shown:
+    """Remove all tables, triggers, functions and indexes of Afterwork. The application's own tables stay.
+
+    Pending tickets stay in their table, and nobody runs them. Stop the servers first.
+    """
+    done = app.uninstall(at.engine, force=force)
+    return Shown(done or ["There is nothing of Afterwork here."], {"done": done})
 
 
 @click.command()

@@ -125,3 +125,8 @@ class Insight(TicketInsight, CacheInsight, MachineInsight):
             return list(
                 checks.findings(CheckContext(self._database, self._model, connection, self._clock.now(), limits))
             )
+
+    def to_install(self, connection: Connection) -> Sequence[Finding]:
+        """Return what `app.install` would mend, as the transaction of a connection sees the database."""
+        context = CheckContext(self._database, self._model, connection, self._clock.now(), DEFAULT_LIMITS)
+        return checks.to_install(context)

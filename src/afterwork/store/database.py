@@ -120,6 +120,10 @@ class Database(ABC):
             raise
 
     @abstractmethod
+    def join(self, connection: Connection) -> Iterator[str]:
+        """Have the transaction of a connection that belongs to somebody else write. Yields a line for each step."""
+
+    @abstractmethod
     def execute_begin(self, connection: Connection, first: Sequence[str] = ()) -> None:
         """Begin a transaction that may write."""
 

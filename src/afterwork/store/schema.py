@@ -28,14 +28,24 @@ def install(database: Database, contract: Contract) -> list[str]:
     Afterwork, and `OutdatedTables` for those from before version 11.
     """
     with closing(database.connect()) as connection:
-        installed = version(connection)
-        if installed is None:
-            _refuse_outdated(database, connection)
-        elif installed > tables.SCHEMA_VERSION:
-            raise WrongSchema(str(database), installed, tables.SCHEMA_VERSION)
+        installed = _version_to_update(database, connection)
         before = list(database.prepare_file(connection))
         with database.transaction(connection):
             return before + list(_steps(database, connection, contract, installed))
+
+
+def install_within(database: Database, connection: Connection, contract: Contract) -> list[str]:
+    """Do as `install` does, in the open transaction of a connection."""
+    return list(_steps(database, connection, contract, _version_to_update(database, connection)))
+
+
+def _version_to_update(database: Database, connection: Connection) -> int | None:
+    installed = version(connection)
+    if installed is None:
+        _refuse_outdated(database, connection)
+    elif installed > tables.SCHEMA_VERSION:
+        raise WrongSchema(str(database), installed, tables.SCHEMA_VERSION)
+    return installed
 
 
 def check_installed(database: Database, connection: Connection) -> uuid.UUID:

@@ -29,7 +29,7 @@ from afterwork.store.journal.route_spec import (
     routes_by_table,
     save_routes,
 )
-from afterwork.store.journal.text_forms import forms_of
+from afterwork.store.journal.text_forms import Forms, forms_of
 from afterwork.store.journal.tracked_table import TrackedTable, TrackedTables
 
 LEFT = "they are captured no more"
@@ -135,7 +135,7 @@ class _Installing:
         """Save the routes that begin with these tables. Tables that are new get their numbers."""
         captured = {table: captured for table in tables if (captured := self._wanted(table)) is not None}
         tracked = TrackedTables(
-            TrackedTable(wanted.columns, wanted.valued, wanted.id, table, wanted.forms or {})
+            TrackedTable(wanted.columns, wanted.valued, wanted.id, table, self._present(table, wanted.forms or {}))
             for table, wanted in captured.items()
         )
         ids = {wanted.name: wanted.id for wanted in captured.values()}
@@ -156,6 +156,11 @@ class _Installing:
         known = self.known.get(table.fullname) or CapturedTable(self.numbers[table.fullname], table.fullname)
         forms = forms_of(self.capture.forms(table), self.capture.dialect.name)
         return known.wanted_by(self.application, table, forms, is_journaled=self.is_journaled)
+
+    def _present(self, table: Table, forms: Forms) -> Forms:
+        """Return the forms of the columns that the database has: a migration may have dropped others."""
+        present = set(self.capture.columns(table) or ())
+        return {name: form for name, form in forms.items() if name in present}
 
     def _number_of(self, table: Table) -> int:
         known = self.known.get(table.fullname)

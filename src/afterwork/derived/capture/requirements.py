@@ -25,7 +25,7 @@ from afterwork.store.caches.tables import derivation as derivations
 from afterwork.store.caches.tables import due as dues
 from afterwork.store.database import Database
 from afterwork.store.dialects import capture_on, commit_triggers_on, entries_of, manifest_store_of
-from afterwork.store.journal.capture import Glance, load
+from afterwork.store.journal.capture import Glance, capturable, load
 from afterwork.store.journal.continuity import Interruption
 from afterwork.store.journal.entries import Entries
 from afterwork.store.journal.last_change import forget_last_changes
@@ -61,10 +61,19 @@ def _at_commit(connection: Connection, model: ModelInfo) -> Iterator[str]:
     """Install the triggers of derived members that are computed at commit. Raises `NotAtCommit`."""
     plans = plans_at_commit(connection, model)
     for name, plan in plans.items():
-        if isinstance(plan, str):
+        if isinstance(plan, str) and _has_all_of(connection, model):
             raise NotAtCommit(name, plan)
-    wanted = [plan for plan in plans.values() if not isinstance(plan, str)]
+    wanted = [plan for plan in plans.values() if isinstance(plan, RefreshPlan)]
     yield from commit_triggers_on(connection).install(wanted)
+
+
+def _has_all_of(connection: Connection, model: ModelInfo) -> bool:
+    """Return whether a database has all tables and columns of a model: it may wait for migrations."""
+    capture = capture_on(connection)
+    return all(
+        {column.name for column in table.columns} <= set(capture.columns(table) or ())
+        for table in capturable(model.tables)
+    )
 
 
 def _forget_last_changes(connection: Connection, model: ModelInfo) -> None:

@@ -27,10 +27,18 @@ class CaptureNeeds:
 
 def capture_needs(connection: Connection, derivations: Collection[Derivation], tables: TrackedTables) -> CaptureNeeds:
     """Return what a model's derivations need of the triggers in a database."""
-    results = Inverter(tables, connection.dialect).invert(derivations).values()
+    results = Inverter(tables, connection.dialect, _missing_columns).invert(derivations).values()
     inversions = [result for result in results if isinstance(result, Inversion)]
     specs = dict.fromkeys(spec for inversion in inversions for spec in inversion.specs)
     return CaptureNeeds(list(specs), is_journaled=len(inversions) < len(derivations))
+
+
+def _missing_columns(inversion: Inversion) -> str | None:
+    """Return which columns an expression needs that the database doesn't have yet; None if it has all of them."""
+    needed = {(route.table, name) for route in inversion.routes for name in route.counting}
+    needed.add((inversion.table, inversion.declared.column.name))
+    missing = sorted(f"{table.table.fullname}.{name}" for table, name in needed if name not in table.forms)
+    return f"the database has no {', '.join(missing)}" if missing else None
 
 
 def refresh_plans(

@@ -8,7 +8,7 @@ from afterwork.insight.check.finding import DEFAULT_LIMITS, CheckContext, CheckL
 from afterwork.store import schema
 from afterwork.store.tables import SCHEMA_VERSION
 
-__all__ = ["DEFAULT_LIMITS", "CheckContext", "CheckLimits", "Finding", "findings"]
+__all__ = ["DEFAULT_LIMITS", "CheckContext", "CheckLimits", "Finding", "findings", "to_install"]
 
 Looks = Sequence[tuple[str, Callable[[CheckContext], Iterator[Finding]]]]
 """Checks, each with its topic."""
@@ -43,6 +43,14 @@ def findings(scene: CheckContext) -> Iterator[Finding]:
     if schema.version(scene.connection) == SCHEMA_VERSION and tables.has_tickets(scene):
         file = [] if is_postgresql else [("database", sqlite.look)]
         yield from _of(scene, [*file, *INSTALLED, *(INSTALLED_ON_POSTGRESQL if is_postgresql else ())])
+
+
+def to_install(scene: CheckContext) -> list[Finding]:
+    """Return the faults that installing again would mend, or will once a migration has brought what is missing."""
+    findings_of_both = list(tables.look(scene))
+    if schema.version(scene.connection) == SCHEMA_VERSION and tables.has_tickets(scene):
+        findings_of_both += changes.look_at_capture(scene)
+    return [finding for finding in findings_of_both if finding.is_fault and finding.advice != changes.NOT_CAPTURED]
 
 
 def _of(scene: CheckContext, looks: Looks) -> Iterator[Finding]:

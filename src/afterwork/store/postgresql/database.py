@@ -113,6 +113,11 @@ class PostgreSQL(Database):
             connection.begin()
         self._begin.execute(connection)
 
+    def join(self, connection: Connection) -> Iterator[str]:
+        if not connection.in_transaction():
+            connection.begin()
+        yield from ()
+
     def prepare(self, connection: Connection) -> None:
         driver: Any = connection.connection.dbapi_connection
         mend(driver)

@@ -100,6 +100,14 @@ class SQLite(Database):
         with self._fairness.taken(connection), super().transaction(connection, first):
             yield
 
+    def join(self, connection: Connection) -> Iterator[str]:
+        """Begin a transaction unless the driver is in one: it begins none for changes of tables alone."""
+        if not connection.in_transaction():
+            connection.begin()
+        if not self.is_in_transaction(connection):
+            yield from self._write_ahead(connection)
+            _pragma(connection, self.begin)
+
     def execute_begin(self, connection: Connection, first: Sequence[str] = ()) -> None:
         """Begin as soon as no other process writes. SQLite's own waiting polls ever more rarely."""
         self._open(connection)
@@ -244,9 +252,12 @@ class SQLite(Database):
         """Let readers and the single writer of the file avoid each other by a write-ahead log."""
         if not self.shares_one_connection:
             connection.commit()
-            if _pragma(connection, "PRAGMA journal_mode") != "wal":
-                _pragma(connection, "PRAGMA journal_mode = WAL")
-                yield "journal mode of the file set to WAL"
+            yield from self._write_ahead(connection)
+
+    def _write_ahead(self, connection: Connection) -> Iterator[str]:
+        if not self.shares_one_connection and _pragma(connection, "PRAGMA journal_mode") != "wal":
+            _pragma(connection, "PRAGMA journal_mode = WAL")
+            yield "journal mode of the file set to WAL"
 
     def index_names(self, connection: Connection, table: Table) -> set[str]:
         return set(

@@ -98,6 +98,10 @@ class TicketColumns:
         return self.moment, cast(literal(stored, Text), self.moment.type)
 
 
+INDEX_NAME = r"afterwork_{}_(place(_[0-9a-f]{{8}})?|root|ended|failed|pending|order)"
+"""The pattern of the names of indexes on a ticket table, whose name it takes. Older versions had some more."""
+
+
 def former_indexes(contract: Contract) -> Sequence[str]:
     """Return the names of indexes that older versions created and nothing uses any more."""
     return [f"afterwork_{contract.table.name.removeprefix('afterwork_')}_{name}" for name in ("pending", "order")]

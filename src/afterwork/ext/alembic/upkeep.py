@@ -1,0 +1,80 @@
+"""Upkeep: at the end of each revision that has changed tables, Afterwork's part is in line again."""
+
+import logging
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from sqlalchemy import Connection, inspect
+
+from afterwork.app import Afterwork
+from afterwork.ext.alembic.applications import application_of
+from afterwork.store.tables import installation
+
+if TYPE_CHECKING:
+    from alembic.runtime.migration import MigrationContext
+
+LOG = logging.getLogger("alembic.afterwork")
+"""Below Alembic's own logger, so that alembic.ini shows what is done."""
+
+MEMO = "afterwork.upkeep"
+
+
+@dataclass
+class Upkeep:
+    """Brings Afterwork's part in line when a revision that has changed tables ends."""
+
+    context: "MigrationContext"
+    is_due: bool = False
+
+    def __call__(self, **_: Any) -> None:
+        """Do what is due. Alembic calls this in the transaction of each revision, once the revision has run."""
+        if not self.is_due:
+            return
+        self.is_due = False
+        app = application_of(self.context)
+        connection = self.context.connection
+        if connection is None or not is_installed(connection):
+            return
+        if app is None:
+            LOG.warning("Afterwork may not capture all changes now. Run: afterwork install MODULE:APP --database URL")
+            return
+        bring_in_line(self.context, app)
+
+
+def upkeep_of(context: "MigrationContext") -> Upkeep:
+    """Return the upkeep of a run of migrations, which calls it at the end of each revision from now on."""
+    memo = context.impl.memo
+    if MEMO not in memo:
+        memo[MEMO] = Upkeep(context)
+        context.on_version_apply_callbacks = (*context.on_version_apply_callbacks, memo[MEMO])
+    upkeep: Upkeep = memo[MEMO]
+    return upkeep
+
+
+def is_installed(connection: Connection) -> bool:
+    return inspect(connection).has_table(installation.name)
+
+
+def bring_in_line(context: "MigrationContext", app: Afterwork) -> None:
+    """Install what the model needs, or leave it to a later revision that completes the ticket table."""
+    connection = context.connection
+    assert connection is not None
+    if missing := _missing_of_tickets(connection, app):
+        LOG.info("Afterwork is left to a later revision: the database has no %s yet", missing)
+        return
+    for line in app.install(connection):
+        LOG.info(line)
+
+
+def _missing_of_tickets(connection: Connection, app: Afterwork) -> str | None:
+    """Return the ticket table, or the columns that it lacks, in words; None if the database has all of it.
+
+    A migration adds columns to it; Afterwork would add one itself where there is none, and so be in its way.
+    """
+    table = app.model.contract.table
+    inspector = inspect(connection)
+    if not inspector.has_table(table.name, schema=table.schema):
+        return f"table {table.fullname}"
+    present = {column["name"] for column in inspector.get_columns(table.name, schema=table.schema)}
+    missing = [column.name for column in table.columns if column.name not in present]
+    return f"{table.fullname}.{', '.join(missing)}" if missing else None
