@@ -4,12 +4,14 @@
 """
 
 from dataclasses import dataclass
+from functools import cache, partial
 from typing import Any
 
 from sqlalchemy import Engine, ForeignKey, Index, Integer, String, func, select
 from sqlalchemy.orm import DeclarativeBase, Mapped, Session, mapped_column, relationship
 
 import afterwork as aw
+from tests.support.prepared import begin_with
 
 
 @dataclass(frozen=True)
@@ -24,6 +26,7 @@ class Release:
     """All other classes, which SQLAlchemy holds but weakly."""
 
 
+@cache
 def release(
     *,
     amount_name: str = "amount",
@@ -37,7 +40,7 @@ def release(
     counts_large_ones: bool = False,
     has_afterwork: bool = True,
 ) -> Release:
-    """Return a release. Each argument is what one migration changes."""
+    """Return a release, always the same one. Each argument is what one migration changes."""
 
     class Base(DeclarativeBase): ...
 
@@ -148,3 +151,17 @@ def check_all_is_right(release: Release, engine: Engine) -> None:
     verified = release.app.verify(engine)
     assert verified.differences == []
     assert not verified.is_behind
+
+
+def begin(engine: Engine, **changes: Any) -> Release:
+    """Have an empty database begin as a release leaves it that has been in use."""
+    first = release(**changes)
+    begin_with(engine, partial(_use, first), f"migrations-{'-'.join(changes)}")
+    return first
+
+
+def _use(first: Release, engine: Engine) -> None:
+    first.base.metadata.create_all(engine)
+    first.app.install(engine)
+    write(first, engine)
+    check_all_is_right(first, engine)

@@ -10,7 +10,7 @@ from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column
 import afterwork as aw
 from afterwork.errors import NoApplication
 from tests.migrations.environment import Migrations, body, faults, names_like_afterwork
-from tests.migrations.releases import release
+from tests.migrations.releases import begin, release
 
 INSTALL, UNINSTALL = "op.afterwork_install()", "op.afterwork_uninstall()"
 
@@ -35,9 +35,7 @@ def test_the_first_revision_installs_what_its_downgrade_removes(engine: Engine, 
 
 
 def test_after_an_installation_there_is_nothing_to_do(engine: Engine, tmp_path: Path) -> None:
-    only = release()
-    only.base.metadata.create_all(engine)
-    only.app.install(engine)
+    only = begin(engine)
     revision = Migrations(tmp_path, engine, only.base.metadata).revision()
 
     assert body(revision, "upgrade") == body(revision, "downgrade") == ["pass"]
@@ -60,9 +58,8 @@ def test_a_revision_installs_again_when_the_needs_of_the_model_have_changed(
     engine: Engine, tmp_path: Path, name: str
 ) -> None:
     before, after, is_needed = NEEDS[name]
-    old, new = release(**before), release(**after)
-    old.base.metadata.create_all(engine)
-    old.app.install(engine)
+    begin(engine, **before)
+    new = release(**after)
     revision = Migrations(tmp_path, engine, new.base.metadata).revision()
 
     assert [body(revision, function)[-1] == INSTALL for function in ("upgrade", "downgrade")] == [is_needed] * 2
