@@ -26,7 +26,7 @@ from afterwork.events import Broken, Events, Listener, Reloaded
 from afterwork.insight import Insight
 from afterwork.installation import Grants, Installation, Removal
 from afterwork.interruption import interruptible
-from afterwork.jobs.run import Outcome, Run
+from afterwork.jobs.run import Outcome, Run, apart
 from afterwork.jobs.runner import Around, Runner, nothing_around
 from afterwork.model.derivation import MachineDerivation
 from afterwork.model.expression import evaluate
@@ -249,7 +249,7 @@ class Afterwork:
         with interruptible() as interruptions, self._connections.connection(engine) as (database, connection):
             ended = []
             for ran in run_until_idle(self.runner(database, connection), connection):
-                ended += [Ended(run, outcome) for run, outcome in ran]
+                ended += [Ended(*alone) for run, outcome in ran for alone in apart(run, outcome)]
                 interruptions.check()
             return ended
 

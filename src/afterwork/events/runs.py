@@ -68,6 +68,19 @@ class Ran(_RunEvent):
 
 
 @dataclass(frozen=True)
+class RanTogether(LoggedEvent):
+    """Runs of one work on many objects, made by one statement, that ended well. The facts are those of each run."""
+
+    level = logging.DEBUG
+    message = "%(work)s on %(count)d objects done (run %(run)s)"
+
+    work: str
+    count: int
+    run: str
+    facts: Facts
+
+
+@dataclass(frozen=True)
 class Failed(_RunEvent):
     """A run that failed, or a ticket that could not be run. `error` is the text of the ticket's Error."""
 
@@ -226,7 +239,7 @@ class ConnectionLost(LoggedEvent):
 
 
 RunEvent = (
-    Reached | Ran | Failed | WasCancelled | Expired | PutOff | BackOffFailed | WrittenInPart | Unwritable
+    Reached | Ran | RanTogether | Failed | WasCancelled | Expired | PutOff | BackOffFailed | WrittenInPart | Unwritable
     | WasWithdrawn | Lost | Abandoned | TookOver | InTheWay | ManyFailed | ConnectionLost
 )  # fmt: skip
 """All events of runs."""

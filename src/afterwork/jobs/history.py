@@ -11,7 +11,7 @@ from datetime import UTC, datetime, timedelta
 
 from sqlalchemy import Connection
 
-from afterwork.events import Event, Facts, Failed, PutOff, Ran, SourceKind
+from afterwork.events import Event, Facts, Failed, PutOff, Ran, RanTogether, SourceKind
 from afterwork.settings import Settings
 from afterwork.store import history
 from afterwork.store.database import Database
@@ -50,29 +50,31 @@ class RunHistory:
     def note(self, event: Event) -> None:
         match event:
             case Ran(facts=facts):
-                self._note(event, "done", facts, None, facts.seconds >= self._slow)
+                self._note(event.work, "done", facts)
+                if facts.seconds >= self._slow:
+                    self._record(event, "done", facts)
+            case RanTogether(facts=facts, count=count):
+                self._note(event.work, "done", facts, count)
             case Failed(facts=facts, error=error):
-                self._note(event, "failed", facts, error, True)
+                self._note(event.work, "failed", facts)
+                self._record(event, "failed", facts, error)
             case PutOff(facts=facts, error=error):
-                self._note(event, "put off", facts, error, True)
+                self._note(event.work, "put off", facts)
+                self._record(event, "put off", facts, error)
             case _:
                 pass
 
-    def _note(
-        self, event: Ran | Failed | PutOff, outcome: RunOutcome, facts: Facts, error: str | None, worth_a_look: bool
-    ) -> None:
+    def _note(self, work: str, outcome: RunOutcome, facts: Facts, count: int = 1) -> None:
         with self._lock:
-            self.ended += 1
+            self.ended += count
             if facts.ended >= self._until:
                 self._begin_minute(facts.ended)
-            key = event.work, facts.source
+            key = work, facts.source
             sums = self._sums.get(key)
             if sums is None:
                 sums = self._sums[key] = Sums()
-            _add(sums, outcome, facts)
+            _add(sums, outcome, facts, count)
             self._changed.add(key)
-            if worth_a_look:
-                self._record(event, outcome, facts, error)
 
     def _begin_minute(self, moment: datetime) -> None:
         self._over |= {Cell(self._minute, Key(*key)): self._sums[key] for key in self._changed}
@@ -81,25 +83,28 @@ class RunHistory:
         self._minute = moment.replace(second=0, microsecond=0)
         self._until = self._minute + timedelta(minutes=1)
 
-    def _record(self, event: Ran | Failed | PutOff, outcome: RunOutcome, facts: Facts, error: str | None) -> None:
-        self._recorded[event.work, outcome] += 1
-        if self._recorded[event.work, outcome] <= RECORDS_PER_MINUTE and len(self._records) < MAX_RECORDS:
-            self._records.append(
-                RunRecord(
-                    event.run,
-                    facts.ticket,
-                    event.work,
-                    event.root_id,
-                    facts.source,
-                    0,
-                    facts.ended,
-                    facts.seconds,
-                    outcome,
-                    facts.attempt,
-                    error,
-                    facts.trace or None,
+    def _record(
+        self, event: Ran | Failed | PutOff, outcome: RunOutcome, facts: Facts, error: str | None = None
+    ) -> None:
+        with self._lock:
+            self._recorded[event.work, outcome] += 1
+            if self._recorded[event.work, outcome] <= RECORDS_PER_MINUTE and len(self._records) < MAX_RECORDS:
+                self._records.append(
+                    RunRecord(
+                        event.run,
+                        facts.ticket,
+                        event.work,
+                        event.root_id,
+                        facts.source,
+                        0,
+                        facts.ended,
+                        facts.seconds,
+                        outcome,
+                        facts.attempt,
+                        error,
+                        facts.trace or None,
+                    )
                 )
-            )
 
     def write(self, database: Database, connection: Connection, server: int) -> None:
         """Write what is new, in a transaction of its own. If that raises, keep it for the next time."""
@@ -127,20 +132,20 @@ class RunHistory:
             self._records = [*records, *self._records][:MAX_RECORDS]
 
 
-def _add(sums: Sums, outcome: RunOutcome, facts: Facts) -> None:
+def _add(sums: Sums, outcome: RunOutcome, facts: Facts, count: int) -> None:
     latency, seconds = facts.latency, facts.seconds
     if outcome == "done":
-        sums.done += 1
+        sums.done += count
         if latency is not None:
-            sums.latency.add(latency)
+            sums.latency.add(latency, count)
     elif outcome == "failed":
-        sums.failed += 1
+        sums.failed += count
     else:
-        sums.put_off += 1
-    sums.seconds += seconds
-    sums.took.add(seconds)
+        sums.put_off += count
+    sums.seconds += seconds * count
+    sums.took.add(seconds, count)
     if latency is not None and latency > seconds:
-        sums.wait += latency - seconds
+        sums.wait += (latency - seconds) * count
 
 
 def _copy(sums: Sums) -> Sums:

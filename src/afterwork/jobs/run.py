@@ -2,13 +2,15 @@
 
 import traceback
 import uuid
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from contextvars import ContextVar
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from functools import cached_property
 from typing import Any
+
+from sqlalchemy.orm import Mapper
 
 from afterwork.boundary import failure_of
 from afterwork.errors import Escaped, ManyCurrentRuns, NoCurrentRun
@@ -21,10 +23,12 @@ from afterwork.events import (
     Lost,
     PutOff,
     Ran,
+    RanTogether,
     SourceKind,
     WasCancelled,
     WasWithdrawn,
 )
+from afterwork.model.external_id import root_id
 from afterwork.model.key import key_text
 from afterwork.saving.current_work import CURRENT_WORK, CurrentWork
 from afterwork.store.progress import CANCELLED
@@ -112,6 +116,15 @@ class Succeeded:
 
 
 @dataclass(frozen=True)
+class SucceededTogether:
+    """One statement did the work for the objects with these keys. `seconds` is the time that each took on average."""
+
+    mapper: Mapper[Any]
+    keys: Sequence[tuple[Any, ...]]
+    seconds: float
+
+
+@dataclass(frozen=True)
 class Rejected:
     """The work was not begun (unknown work or root, false precondition), or was cancelled, so that nothing was saved.
     `reason` stands in Error."""
@@ -160,13 +173,26 @@ class Withdrawn:
 Outcome = Succeeded | Rejected | Raised | Hindered | Superseded | Withdrawn
 
 
-def event_of(run: Run, outcome: Outcome, ended: datetime) -> Event:
+def apart(run: Run, outcome: Outcome | SucceededTogether) -> Iterator[tuple[Run, Outcome]]:
+    """Yield the runs of single objects, each with its outcome."""
+    match outcome:
+        case SucceededTogether(mapper, keys, seconds):
+            namespace, name = run._source
+            for root in (root_id(mapper, key) for key in keys):
+                yield replace(run, _source=(namespace, f"{name} {root}"), root_id=root), Succeeded(seconds)
+        case _:
+            yield run, outcome
+
+
+def event_of(run: Run, outcome: Outcome | SucceededTogether, ended: datetime) -> Event:
     """Return the event that tells how a run has ended."""
     work, root_id, number = run.work, run.root_id, str(run.id)
     event: Event
     match outcome:
         case Succeeded(seconds):
             event = Ran(work, root_id, number, _facts(run, ended, seconds))
+        case SucceededTogether(keys=keys, seconds=seconds):
+            event = RanTogether(work, len(keys), number, _facts(run, ended, seconds))
         case Raised(text, again_after, seconds, trace) if again_after is not None:
             facts, pause = _facts(run, ended, seconds, trace), again_after.total_seconds()
             event = PutOff(work, root_id, number, text, run.attempt, pause, facts)

@@ -19,7 +19,7 @@ from afterwork.jobs.deferred import DeferredTickets
 from afterwork.jobs.history import RunHistory
 from afterwork.jobs.perform import RunContext, tell
 from afterwork.jobs.quarantine import Quarantine
-from afterwork.jobs.run import Hindered, Outcome, Raised, Rejected, Run, event_of, text_of
+from afterwork.jobs.run import Hindered, Outcome, Raised, Rejected, Run, SucceededTogether, event_of, text_of
 from afterwork.jobs.session import RunSession, ended
 from afterwork.jobs.source import Claim, Due, JobSource, Source, due_of
 from afterwork.jobs.taken_together import TakenTogether
@@ -181,7 +181,7 @@ class Runner:
         self.reached("after commit", [claim for claim, _ in settled])
         self.report_runs([(claim.run, outcome) for claim, outcome in settled])
 
-    def report_runs(self, ran: Sequence[tuple[Run, Outcome]]) -> None:
+    def report_runs(self, ran: Sequence[tuple[Run, Outcome | SucceededTogether]]) -> None:
         """Report the outcomes of runs that have just ended."""
         now = self.clock.now()
         self.events.emit(*(event_of(run, outcome, now) for run, outcome in ran))

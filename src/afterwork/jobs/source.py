@@ -15,7 +15,7 @@ from afterwork.clock import Clock
 from afterwork.events import Events
 from afterwork.jobs.blocked import BlockedLooks
 from afterwork.jobs.quarantine import Quarantine
-from afterwork.jobs.run import Outcome, Run
+from afterwork.jobs.run import Outcome, Run, SucceededTogether
 from afterwork.jobs.session import RunSession
 from afterwork.jobs.time_limits import TimeLimits
 from afterwork.model.inspection import ModelInfo
@@ -190,7 +190,7 @@ class JobSource(Protocol):
         """Delete some expired receipts. Return how many; 0 means that none is left."""
 
 
-RunOutcomes = list[tuple[Run, Outcome]]
+RunOutcomes = list[tuple[Run, Outcome | SucceededTogether]]
 
 
 @dataclass(frozen=True)

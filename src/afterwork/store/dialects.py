@@ -19,9 +19,9 @@ from afterwork.store.postgresql.caches import PostgreSQLCacheStatements, Postgre
 from afterwork.store.postgresql.capture import PostgreSQLCapture
 from afterwork.store.postgresql.commit_triggers import PostgreSQLCommitTriggers
 from afterwork.store.postgresql.entries import PostgreSQLEntries, PostgreSQLKeyWalk
-from afterwork.store.postgresql.last_change import postgresql_refresh
 from afterwork.store.postgresql.locking import PostgreSQLLocks
 from afterwork.store.postgresql.manifests import PostgreSQLManifestStore
+from afterwork.store.postgresql.refresh import postgresql_refresh
 from afterwork.store.postgresql.touch_values import PostgreSQLTouchValues
 from afterwork.store.sqlite.caches import SQLiteCacheStatements
 from afterwork.store.sqlite.capture import SQLiteCapture

@@ -56,8 +56,9 @@ class Histogram:
         last = max((place for place, count in enumerate(self.counts) if count), default=-1)
         return " ".join(map(str, self.counts[: last + 1]))
 
-    def add(self, seconds: float) -> None:
-        self.counts[bisect_left(BOUNDS, seconds)] += 1
+    def add(self, seconds: float, count: int = 1) -> None:
+        """Count a duration `count` times."""
+        self.counts[bisect_left(BOUNDS, seconds)] += count
 
     def __add__(self, other: "Histogram") -> "Histogram":
         return Histogram([a + b for a, b in zip_longest(self.counts, other.counts, fillvalue=0)])

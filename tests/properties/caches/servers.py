@@ -9,6 +9,7 @@ from sqlalchemy import URL, Connection, Engine, create_engine, event
 import afterwork as aw
 from afterwork.app import Ended
 from afterwork.events import Event, Reached
+from afterwork.jobs.run import apart
 from afterwork.jobs.runner import Runner
 from afterwork.server.until_idle import run_until_idle
 from afterwork.store.database import Database
@@ -58,7 +59,7 @@ class Resident(LongLived):
             connection.exec_driver_sql("SELECT pg_advisory_unlock_all()")  # the life of the last run's server
         ran = run_until_idle(self.runner(database, connection), connection)
         try:
-            return [Ended(run, outcome) for batch in ran for run, outcome in batch]
+            return [Ended(*alone) for batch in ran for together in batch for alone in apart(*together)]
         except BaseException:
             self.let_go()
             raise

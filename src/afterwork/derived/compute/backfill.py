@@ -6,30 +6,51 @@ crash where it was.
 
 import json
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
 
 from sqlalchemy import Connection, func, select, update
 
 from afterwork.derived.cause import Cause, read_cause
+from afterwork.derived.compute.refresher import Fill
 from afterwork.derived.matching.matcher import Matcher
 from afterwork.derived.queue.cache_rows import BackfillMark
 from afterwork.derived.queue.registered_derivation import RegisteredDerivation
 from afterwork.derived.queue.registry import after_all_runs
 from afterwork.derived.tracking.class_extent import unreachable_keys
+from afterwork.jobs.source import RunOutcomes
 from afterwork.store.caches.tables import cache as caches
 from afterwork.store.caches.tables import derivation as derivations
 from afterwork.store.caches.tables import due as dues
-from afterwork.store.dialects import key_walk_of, refresh_of
+from afterwork.store.dialects import key_walk_of
+from afterwork.store.journal.route_spec import forget_touches
 
 CHUNK_SIZE = 1000
 """Objects that one step adds."""
 
 
 @dataclass(frozen=True)
+class BackfillResult:
+    """The result of a step of a backfill: `is_made` unless there was nothing to do here, and the runs that it made."""
+
+    is_made: bool = False
+    ran: RunOutcomes = field(default_factory=list)
+
+
+@dataclass(frozen=True)
+class _DoneChunk:
+    """A part of all objects, the position where it ends, and the runs that it made. Without a position, it is the
+    end."""
+
+    count: int
+    position: str | None
+    ran: RunOutcomes = field(default_factory=list)
+
+
+@dataclass(frozen=True)
 class Backfill:
-    """Adds the caches of objects that existed before their derivation did."""
+    """Adds the caches of objects that existed before their derivation did, or computes their values in sets."""
 
     matcher: Matcher
 
@@ -48,8 +69,11 @@ class Backfill:
         self.matcher.registry.load(connection)
         connection.commit()
 
-    def step(self, connection: Connection, derivation: RegisteredDerivation, now: datetime) -> bool:
-        """Add the next chunk of one derivation. False if another server is at it, or the end is reached."""
+    def step(
+        self, connection: Connection, derivation: RegisteredDerivation, now: datetime, in_sets: Fill
+    ) -> BackfillResult:
+        """Do the next chunk of one derivation: `in_sets` if it is refreshed so. No progress is made if another server
+        is at it, or at the end."""
         c = derivations.c
         # With nobody just taking changes: inline recomputation counts on nobody claiming a cache meanwhile.
         with self.matcher.database.transaction(connection, self.matcher.entries.to_end):
@@ -59,33 +83,38 @@ class Backfill:
                 .with_for_update(skip_locked=True)
             ).one_or_none()
             if row is None:
-                return False
-            if derivation.plan is not None:
-                return self._touch(connection, derivation, row.backfill_position, row.backfill_done)
-            keys, last = key_walk_of(connection, derivation.table).chunk(row.backfill_position, CHUNK_SIZE)
-            progress: Mapping[str, object]
-            if keys:
-                mark = BackfillMark(row.backfill_began, read_cause(row.gap) or Cause("fill"), now)
-                added = self._add(connection, derivation, keys, mark)
-                progress = {"backfill_position": last, "backfill_done": row.backfill_done + added}
+                return BackfillResult()
+            if derivation.plan is None:
+                chunk = self._add_caches(connection, derivation, row, now)
             else:
-                self._drop_gone(connection, derivation, row.backfill_began)
-                progress = {"backfilled": True, "gap": None}
+                chunk = self._fill(connection, derivation, row.backfill_position, in_sets)
+            progress: Mapping[str, object] = {"backfilled": True, "gap": None}
+            if chunk.position is not None:
+                progress = {"backfill_position": chunk.position, "backfill_done": row.backfill_done + chunk.count}
             connection.execute(update(derivations).where(c.id == derivation.id).values(progress))
-        return bool(keys)
+        return BackfillResult(chunk.position is not None, chunk.ran)
 
-    def _touch(self, connection: Connection, derivation: RegisteredDerivation, position: str | None, done: int) -> bool:
-        """Touch the next objects of a derivation that is refreshed in sets."""
-        assert derivation.plan is not None
+    def _add_caches(
+        self, connection: Connection, derivation: RegisteredDerivation, row: Any, now: datetime
+    ) -> _DoneChunk:
+        """Add the caches of the next objects, to be run."""
+        keys, last = key_walk_of(connection, derivation.table).chunk(row.backfill_position, CHUNK_SIZE)
+        if not keys:
+            self._drop_gone(connection, derivation, row.backfill_began)
+            return _DoneChunk(0, None)
+        mark = BackfillMark(row.backfill_began, read_cause(row.gap) or Cause("fill"), now)
+        return _DoneChunk(self._add(connection, derivation, keys, mark), last)
+
+    def _fill(
+        self, connection: Connection, derivation: RegisteredDerivation, position: str | None, in_sets: Fill
+    ) -> _DoneChunk:
+        """Compute the next objects of a derivation that is refreshed in sets."""
         if position is None:
             self.matcher.cache_rows.forget_all(connection, derivation)  # what was set aside is tried again
-        refresh = refresh_of(derivation.plan, self.matcher.dialect.name)
-        chunk = refresh.touch_chunk(connection, _position(position), refresh.max_objects)
-        progress: Mapping[str, object] = {"backfilled": True, "gap": None}
-        if chunk.count:
-            progress = {"backfill_position": json.dumps(chunk.position), "backfill_done": done + chunk.count}
-        connection.execute(update(derivations).where(derivations.c.id == derivation.id).values(progress))
-        return bool(chunk.count)
+            forget_touches(connection, [derivation.name])  # all objects are computed after this
+        chunk = in_sets(connection, derivation, None if position is None else json.loads(position))
+        end = None if chunk.position is None else json.dumps(chunk.position)
+        return _DoneChunk(chunk.count, end, chunk.ran)
 
     def _begin(self, connection: Connection, derivation: RegisteredDerivation, now: datetime) -> None:
         c, checksum = derivations.c, derivation.checksum
@@ -132,7 +161,3 @@ class Backfill:
             numbers = {row.root: row.id for row in rows[start : start + CHUNK_SIZE]}
             existing = derivation.existing(connection, numbers)
             self.matcher.cache_rows.drop(connection, [numbers[root] for root in numbers if root not in existing])
-
-
-def _position(text: str | None) -> list[Any] | None:
-    return None if text is None else json.loads(text)

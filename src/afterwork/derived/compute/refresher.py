@@ -6,9 +6,8 @@ not, and is tried again when something changes that it has read.
 
 import time
 import uuid
-from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
-from typing import Any
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
 
 from sqlalchemy import Connection, Integer, bindparam, select
 from sqlalchemy.exc import DBAPIError
@@ -18,11 +17,12 @@ from afterwork.derived.cause import Cause, cause_text
 from afterwork.derived.matching.matcher import Matcher
 from afterwork.derived.queue.due_cache import DueMark
 from afterwork.derived.queue.registered_derivation import RegisteredDerivation
-from afterwork.jobs.run import NO_LANE, Run, Succeeded
+from afterwork.jobs.run import NO_LANE, Run, SucceededTogether
 from afterwork.jobs.source import RunOutcomes
 from afterwork.model.external_id import root_id
 from afterwork.model.priority import LOWEST_PRIORITY
 from afterwork.store.caches.tables import cache as caches
+from afterwork.store.caches.tables import derivation as derivations
 from afterwork.store.dialects import refresh_of
 from afterwork.store.direct import Direct
 from afterwork.store.journal.refresh import Key, Refreshed, SetRefresh, pending_touches
@@ -31,9 +31,16 @@ from afterwork.store.journal.route_spec import forget_touches
 TURNS = 20
 """The number of consecutive turns of which urgent members may take all but the last for themselves."""
 
+FILL_SECONDS = 0.1
+"""The approximate duration of a statement that fills, while others may wait for it."""
+
+MAX_FILL_SIZE = 50_000
+"""The maximum number of objects that one statement fills."""
+
 MAX_TRIES = 50
 """The maximum number of steps of one transaction that looks for the objects that must be set aside."""
 
+_UNFILLED = Direct(select(derivations.c.id).where(~derivations.c.backfilled, derivations.c.backfill_position.is_(None)))
 _ASIDE = Direct(select(caches.c.root).where(caches.c.derivation == bindparam("of", type_=Integer())))
 
 
@@ -45,6 +52,36 @@ class RefreshStep:
     ran: RunOutcomes
     more: bool
     is_blocked: bool = False
+
+
+@dataclass(frozen=True)
+class Filled:
+    """A part of all objects that was computed or touched: how many there are, and the last one's key as texts."""
+
+    count: int
+    position: Sequence[str] | None
+    ran: RunOutcomes = field(default_factory=list)
+
+
+Fill = Callable[[Connection, RegisteredDerivation, Sequence[str] | None], Filled]
+"""Computes or touches the next objects after a position in the order of keys, in the open transaction."""
+
+
+@dataclass
+class FillPace:
+    """The average duration of computing an object while filling, by derivation, in seconds."""
+
+    seconds: dict[int, float] = field(default_factory=dict)
+
+    def size(self, derivation: int, smallest: int) -> int:
+        """Return the number of objects that take about a tenth of a second."""
+        average = self.seconds.get(derivation)
+        return smallest if average is None else max(smallest, min(MAX_FILL_SIZE, int(FILL_SECONDS / average)))
+
+    def note(self, derivation: int, count: int, seconds: float) -> None:
+        """Record that computing some objects took so many seconds."""
+        if count:
+            self.seconds[derivation] = seconds / count
 
 
 @dataclass(frozen=True)
@@ -66,6 +103,7 @@ class Refresher:
     clock: Clock
     installation: uuid.UUID
     refreshes: Mapping[int, SetRefresh]
+    fill_pace: FillPace = field(default_factory=FillPace)
 
     @classmethod
     def of(cls, matcher: Matcher, clock: Clock, installation: uuid.UUID) -> "Refresher":
@@ -77,7 +115,27 @@ class Refresher:
     def is_touched(self, connection: Connection) -> bool:
         """Return whether any object of the derivations that this server refreshes is touched."""
         pending = pending_touches(connection)
-        return any(pending.count(connection, refresh.plan.routes) for _, refresh in self._mine)
+        return pending.are_any and any(
+            pending.count(connection, refresh.plan.routes) for _, refresh in self._mine(connection)
+        )
+
+    def fill(self, connection: Connection, derivation: RegisteredDerivation, position: Sequence[str] | None) -> Filled:
+        """Compute the next objects after a position in the order of keys, in the open transaction. If any can't be
+        computed, touch all of them instead, so that the next refresh finds these."""
+        database, refresh = self.matcher.database, self.refreshes[derivation.id]
+        size = self.fill_pace.size(derivation.id, refresh.max_objects)
+        began = time.perf_counter()
+        try:
+            with database.part(connection):
+                chunk = refresh.fill_chunk(connection, position, size, self.clock.now())
+        except DBAPIError as error:
+            if database.is_not_the_jobs(error):
+                raise
+            return self.touch(connection, derivation, position)
+        seconds = time.perf_counter() - began
+        self.fill_pace.note(derivation.id, chunk.count, seconds)
+        step = _TimedStep(chunk.done, seconds / max(1, chunk.count))
+        return Filled(chunk.count, chunk.position, self._settled(connection, derivation, step))
 
     def refresh(self, connection: Connection, turn: int = 0) -> RefreshStep:
         """Take touches and refresh the objects that they lead to, of each derivation at most one step.
@@ -94,6 +152,12 @@ class Refresher:
         with database.transaction(connection, self.matcher.entries.to_take):
             return self._carefully(connection)
 
+    def touch(self, connection: Connection, derivation: RegisteredDerivation, position: Sequence[str] | None) -> Filled:
+        """Touch the next objects after a position instead of computing them, in the open transaction."""
+        refresh = self.refreshes[derivation.id]
+        chunk = refresh.touch_chunk(connection, position, refresh.max_objects)
+        return Filled(chunk.count, chunk.position)
+
     def set_all_aside(self, connection: Connection) -> RefreshStep:
         """Take touches, and let the objects that they lead to run alone, each with a trace."""
         with self.matcher.database.transaction(connection, self.matcher.entries.to_take):
@@ -101,12 +165,14 @@ class Refresher:
                 self._set_aside(connection, derivation, refresh.set_aside(connection, refresh.max_objects))
         return RefreshStep([], more=True)
 
-    @property
-    def _mine(self) -> list[tuple[RegisteredDerivation, SetRefresh]]:
-        """The derivations that this server refreshes, the most urgent first."""
+    def _mine(self, connection: Connection) -> list[tuple[RegisteredDerivation, SetRefresh]]:
+        """Return the derivations that this server refreshes, the most urgent first. If the filling of one has not begun
+        yet, it will drop its touches."""
         mine, rank = self.matcher.registry.mine, self.matcher.registry.order.rank
         ranked = sorted((rank[number], refresh.plan.place, number) for number, refresh in self.refreshes.items())
-        return [(mine[number], self.refreshes[number]) for _, _, number in ranked if number in mine]
+        waiting = {row[0] for row in _UNFILLED.execute(connection)}
+        numbers = (number for _, _, number in ranked if number in mine and number not in waiting)
+        return [(mine[number], self.refreshes[number]) for number in numbers]
 
     def _urgency(self, derivation: RegisteredDerivation) -> int:
         return self.matcher.registry.order.rank[derivation.id][0]
@@ -115,7 +181,7 @@ class Refresher:
         runs: RunOutcomes = []
         more, urgent = False, LOWEST_PRIORITY
         pending = pending_touches(connection)
-        for derivation, refresh in self._mine:
+        for derivation, refresh in self._mine(connection):
             if self._urgency(derivation) > urgent and turn % TURNS:
                 break
             if count := pending.count(connection, refresh.plan.routes):
@@ -142,7 +208,7 @@ class Refresher:
 
     def _touched(self, connection: Connection) -> Iterator[tuple[RegisteredDerivation, SetRefresh]]:
         """Yield what has touches, all followed. Those of readers may be written while their feeders are refreshed."""
-        for derivation, refresh in self._mine:
+        for derivation, refresh in self._mine(connection):
             if pending_touches(connection).count(connection, refresh.plan.routes):
                 self._gather(connection, derivation, refresh)
                 yield derivation, refresh
@@ -158,9 +224,8 @@ class Refresher:
             forget_touches(connection, [derivation.name])
             self.matcher.registry.restart_backfill(connection, derivation)
 
-    def _bisected(
-        self, connection: Connection, derivation: RegisteredDerivation, refresh: SetRefresh
-    ) -> Iterator[tuple[Run, Any]]:
+    def _bisected(self, connection: Connection, derivation: RegisteredDerivation, refresh: SetRefresh) -> RunOutcomes:
+        runs: RunOutcomes = []
         limit = refresh.max_objects
         for _ in range(MAX_TRIES):
             try:
@@ -173,32 +238,30 @@ class Refresher:
                     self._set_aside(connection, derivation, refresh.set_aside(connection, 1))
                 limit = max(1, limit // 2)
             else:
-                yield from self._settled(connection, derivation, step)
+                runs += self._settled(connection, derivation, step)
                 if not step.done.left:
-                    return
+                    break
                 limit = min(refresh.max_objects, limit * 2)
+        return runs
 
-    def _settled(
-        self, connection: Connection, derivation: RegisteredDerivation, step: _TimedStep
-    ) -> Iterator[tuple[Run, Any]]:
-        """Settle what a step has left: objects without a fitting value, or all that there are. Yield the runs."""
+    def _settled(self, connection: Connection, derivation: RegisteredDerivation, step: _TimedStep) -> RunOutcomes:
+        """Settle what a step has left: objects without a fitting value, or all that there are. Return the runs."""
         done = step.done
         if done.whole:
             self.matcher.registry.restart_backfill(connection, derivation)
         if done.refused:
             self._set_aside(connection, derivation, done.refused)
-        refused, mapper = set(done.refused), derivation.declaration.root
-        roots = [root_id(mapper, key) for key in done.objects if key not in refused]
-        self._forget_aside(connection, derivation, roots)
-        now = self.clock.now()
-        for root in roots:
-            source = self.installation, f"{derivation.name} {root} {now}"
-            yield Run(source, derivation.name, root, NO_LANE, 1, source="cache"), Succeeded(step.seconds)
+        self._forget_aside(connection, derivation, done.computed)
+        if not done.computed:
+            return []
+        source = self.installation, f"{derivation.name} {self.clock.now()}"
+        run = Run(source, derivation.name, None, NO_LANE, 1, source="cache")
+        return [(run, SucceededTogether(derivation.declaration.root, done.computed, step.seconds))]
 
-    def _forget_aside(self, connection: Connection, derivation: RegisteredDerivation, roots: Sequence[str]) -> None:
+    def _forget_aside(self, connection: Connection, derivation: RegisteredDerivation, keys: Sequence[Key]) -> None:
         """Drop the caches of objects that were set aside and are right now."""
-        aside = _ASIDE.execute(connection, {"of": derivation.id})
-        back = {row[0] for row in aside}.intersection(roots)
+        aside = {row[0] for row in _ASIDE.execute(connection, {"of": derivation.id})}
+        back = aside.intersection(root_id(derivation.declaration.root, key) for key in keys) if aside else ()
         if back:
             rows = self.matcher.cache_rows
             rows.drop(connection, list(rows.numbers(connection, derivation, sorted(back)).values()))

@@ -100,6 +100,7 @@ class _Assembly:
         result_store = result_store_of(matcher, clock)
         commit_check = CommitCheck(matcher, result_store.read_keys, result_store.next_runs, clock)
         max_seconds = matcher.database.settings.at_once.total_seconds()
+        refresher = Refresher.of(matcher, clock, self.installation)
         return DerivedSource(
             matcher,
             InlineRecomputation(
@@ -115,7 +116,7 @@ class _Assembly:
             ContinuityProof(matcher.database, clock, context.events, matcher.is_current),
             quarantine,
             clock,
-            Refresher.of(matcher, clock, self.installation),
+            refresher,
         )
 
     def _batch_runner(

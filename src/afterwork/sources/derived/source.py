@@ -16,7 +16,7 @@ from sqlalchemy import Connection
 
 from afterwork.clock import Clock
 from afterwork.derived.capture.requirements import ContinuityProof
-from afterwork.derived.compute.backfill import Backfill
+from afterwork.derived.compute.backfill import Backfill, BackfillResult
 from afterwork.derived.compute.calculators import Calculators
 from afterwork.derived.compute.inline import InlineRecomputation, InlineStep
 from afterwork.derived.compute.next_runs import CommitCheck
@@ -198,11 +198,12 @@ class DerivedSource(Source):
                     self.schedule.ran(step)
                 case ReleaseStep(cycle):
                     self._release(connection, cycle)
-                case BackfillStep(derivation) if (
-                    self._add_chunk(connection, derivation) or self.schedule.skips_backfill()
-                ):
-                    pass
-                case _:
+                case BackfillStep(derivation):
+                    progress = self._backfill_step(connection, derivation)
+                    yield progress.ran
+                    if not (self._goes_on(connection, derivation, progress) or self.schedule.skips_backfill()):
+                        break
+                case None:
                     break
         self._forget_changes(connection)
 
@@ -289,8 +290,15 @@ class DerivedSource(Source):
                 self.matcher.levels.release_lowest(connection, cycle, self.clock.now())
         self.schedule.tried_release(is_released=may_release)
 
-    def _add_chunk(self, connection: Connection, derivation: RegisteredDerivation) -> bool:
-        """Add the next chunk of a backfill. Return False if another server is adding one."""
-        added = self.backfill.step(connection, derivation, self.clock.now())
+    def _backfill_step(self, connection: Connection, derivation: RegisteredDerivation) -> BackfillResult:
+        """Do the next chunk of a backfill. In quarantine, objects are only touched, since they must run alone."""
+        in_sets = self.refresher.touch if self.quarantine.tries_alone(CACHES) else self.refresher.fill
+        with self._noticing_loss(connection):
+            return self.matcher.database.again_if_outdated(
+                lambda: self.backfill.step(connection, derivation, self.clock.now(), in_sets)
+            )
+
+    def _goes_on(self, connection: Connection, derivation: RegisteredDerivation, progress: BackfillResult) -> bool:
+        """Return whether to go on after a step of a backfill: not while another server does the next one."""
         summary = self._summaries(connection).get(derivation.id)
-        return added or summary is None or summary.backfilled
+        return progress.is_made or summary is None or summary.backfilled

@@ -110,13 +110,26 @@ class Refreshed:
     whole: bool
     refused: Sequence[Key] = ()
 
+    @property
+    def computed(self) -> Sequence[Key]:
+        """Return the keys of the objects whose values are right now."""
+        refused = set(self.refused)
+        return [key for key in self.objects if key not in refused] if refused else self.objects
+
 
 @dataclass(frozen=True)
-class TouchedChunk:
-    """A part of all objects, which was touched: how many there are, and the key of the last one as texts."""
+class Chunk:
+    """A part of all objects: how many there are, and the key of the last one as texts. Without any, it is the end."""
 
     count: int
     position: Sequence[str] | None
+
+
+@dataclass(frozen=True)
+class FilledChunk(Chunk):
+    """A part of all objects that was computed, with the result. Those that are locked were touched."""
+
+    done: Refreshed
 
 
 class SetRefresh(ABC):
@@ -166,7 +179,13 @@ class SetRefresh(ABC):
         """Drop the touches of the first objects that the next step would compute, and return their keys."""
 
     @abstractmethod
-    def touch_chunk(self, connection: Connection, position: Sequence[str] | None, size: int) -> TouchedChunk:
+    def fill_chunk(
+        self, connection: Connection, position: Sequence[str] | None, size: int, now: datetime
+    ) -> FilledChunk:
+        """Compute the next objects after a position in the order of keys; None for the first ones."""
+
+    @abstractmethod
+    def touch_chunk(self, connection: Connection, position: Sequence[str] | None, size: int) -> Chunk:
         """Touch the next objects after a position in the order of keys; None for the first ones."""
 
 
@@ -186,6 +205,11 @@ class PendingTouches:
 
     counts: Mapping[int, int]
     are_all: bool
+
+    @property
+    def are_any(self) -> bool:
+        """Return whether there are any at all."""
+        return bool(self.counts)
 
     def count(self, connection: Connection, routes: Collection[int]) -> int:
         """Return about how many there are of these routes."""

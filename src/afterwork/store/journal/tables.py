@@ -149,6 +149,11 @@ route = Table(
 goes by, `counting` those whose change counts; both are JSON lists. The `role` is that of `RouteSpec`. With `at_commit`,
 its touches are followed in the transaction that makes them."""
 
+refreshing = Table(
+    "afterwork_refreshing", metadata, Column("route", Integer, primary_key=True), info={"only": "sqlite"}
+)
+"""The route for overwritten values that the open transaction is writing itself. No committed state has a row here."""
+
 _TouchValue = TouchValueType().with_variant(_SQLITE_VALUE, "sqlite")
 
 touch = Table(

@@ -19,7 +19,7 @@ from afterwork.compat.sqlalchemy_literals import as_literal_sql
 from afterwork.errors import NotAtCommit
 from afterwork.store.journal import tables as own
 from afterwork.store.journal.refresh import RefreshPlan, is_of
-from afterwork.store.postgresql.last_change import postgresql_refresh
+from afterwork.store.postgresql.last_change import refresh_parts
 
 FEW = 10
 """Up to this number of touches, the plan of a statement is made for a few rows."""
@@ -54,7 +54,7 @@ class CommitFunction:
         self.plan = plan
         self.schema = schema
         self.wake = wake
-        self._refresh = postgresql_refresh(plan)
+        self._parts = refresh_parts(plan)
 
     def body(self) -> str:
         """Return the whole body. Raises `NotAtCommit` for a value that can't be written into it."""
@@ -124,9 +124,9 @@ END """
         """Return the statement that writes what differs, and returns whether a value is null that must not be."""
         taken = self._taken(limit)
         roots = self._roots(taken)
-        new = self._refresh.new(self._objects(roots, self.plan.table.alias("target")).cte("picked"))
-        changed = self._refresh.changed(new)
-        beside = self._refresh.beside(taken, roots, changed, func.now())
+        new = self._parts.new(self._objects(roots, self.plan.table.alias("target")).cte("picked"))
+        changed = self._parts.changed(new)
+        beside = [*self._parts.beside(roots, changed, func.now()), *self._parts.forgotten(taken)]
         is_refused = false() if self.plan.member.nullable else new.c.value.is_(None)
         any_refused = select(func.bool_or(is_refused)).select_from(new).scalar_subquery()
         return select(func.coalesce(any_refused, false())).add_cte(changed, *beside)
@@ -141,7 +141,7 @@ END """
         """Return the part with the keys of the objects that touches lead to."""
         is_any = select(func.bool_or(taken.c.whole)).scalar_subquery()
         every = select(*(part.label(f"k{n}") for n, part in enumerate(self.plan.key))).where(is_any)
-        return self._refresh.roots(taken, every)
+        return self._parts.roots(taken, every)
 
     def _objects(self, roots: CTE, target: Any) -> Select[Any]:
         """Return the query for the keys of the objects that are there."""

@@ -8,11 +8,11 @@ from sqlalchemy import CTE, ColumnElement, FromClause, Select, and_, cast, func,
 
 from afterwork.store.journal.last_change import NO_CHANGE, NO_ROUTE, forgotten, key_text, noted, route_of
 from afterwork.store.journal.refresh import RefreshPlan, Way
-from afterwork.store.postgresql.refresh import PostgreSQLRefresh
+from afterwork.store.postgresql.refresh_parts import RefreshParts
 
 
-class PostgreSQLKeepingRefresh(PostgreSQLRefresh):
-    """Refreshes one derived member and notes its last changes."""
+class KeepingParts(RefreshParts):
+    """The parts for a derived member whose last changes are noted."""
 
     def roots(self, taken: CTE, *more: Select[Any], but: int | None = None) -> CTE:
         """Return the part with the keys of the objects, each once, and the first route that leads there."""
@@ -45,13 +45,21 @@ class PostgreSQLKeepingRefresh(PostgreSQLRefresh):
     def written(self) -> Sequence[ColumnElement[Any]]:
         return [self.plan.bare.c[part.name].label(name) for part, name in zip(self.plan.key, self._names, strict=True)]
 
-    def beside(self, taken: CTE, roots: CTE, changed: CTE, now: ColumnElement[Any]) -> Sequence[CTE]:
-        """Return the parts that note last changes, and forget those of objects that are gone."""
+    @property
+    def unrouted(self) -> Sequence[ColumnElement[Any]]:
+        return (NO_ROUTE.label("via"),)
+
+    def beside(self, roots: CTE, changed: CTE, now: ColumnElement[Any]) -> Sequence[CTE]:
+        """Return the part that notes last changes."""
         plan = self.plan
         on = and_(*(changed.c[name] == roots.c[name] for name in self._names))
         key = key_text([roots.c[name] for name in self._names], "postgresql")
         rows = select(route_of(plan.own), key, now, roots.c.via).join_from(changed, roots, on)
-        return [noted(rows, "postgresql").cte("noted"), forgotten(plan.own, self._gone(taken)).cte("forgotten")]
+        return [noted(rows, "postgresql").cte("noted")]
+
+    def forgotten(self, taken: CTE) -> Sequence[CTE]:
+        """Return the part that forgets the last changes of objects that are gone."""
+        return [forgotten(self.plan.own, self._gone(taken)).cte("forgotten")]
 
     def _gone(self, taken: CTE) -> Select[Any]:
         """Return the query for the keys of objects whose own rows have changed and are not there."""
@@ -67,6 +75,6 @@ class PostgreSQLKeepingRefresh(PostgreSQLRefresh):
         return [f"k{n}" for n, _ in enumerate(self.plan.key)]
 
 
-def postgresql_refresh(plan: RefreshPlan) -> PostgreSQLRefresh:
-    """Return the refresh of a plan."""
-    return PostgreSQLKeepingRefresh(plan) if plan.keeps_last_change else PostgreSQLRefresh(plan)
+def refresh_parts(plan: RefreshPlan) -> RefreshParts:
+    """Return the parts of the statements for a plan."""
+    return KeepingParts(plan) if plan.keeps_last_change else RefreshParts(plan)

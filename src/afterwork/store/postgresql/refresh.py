@@ -7,38 +7,29 @@ here without its changes is computed again.
 from collections.abc import Sequence
 from datetime import datetime
 from functools import cached_property
-from typing import Any
+from typing import Any, Literal
 
 from sqlalchemy import (
     CTE,
-    Column,
     ColumnElement,
     Connection,
     Executable,
-    Float,
-    Insert,
+    FromClause,
     Integer,
-    Numeric,
     Select,
-    String,
     Text,
     and_,
     any_,
     bindparam,
     cast,
-    collate,
     delete,
     false,
     func,
-    insert,
-    literal,
     literal_column,
     select,
     text,
     true,
     tuple_,
-    union,
-    update,
 )
 
 from afterwork.model.key import is_one_of
@@ -47,12 +38,16 @@ from afterwork.store.direct import Direct
 from afterwork.store.journal import tables as own
 from afterwork.store.journal.refresh import (
     MAX_TOUCHES,
+    Chunk,
+    FilledChunk,
     Key,
     Refreshed,
+    RefreshPlan,
     SetRefresh,
-    TouchedChunk,
     is_of,
 )
+from afterwork.store.postgresql.last_change import refresh_parts
+from afterwork.store.postgresql.refresh_parts import RefreshParts, as_kept, differs
 from afterwork.store.postgresql.touch_source import REFRESHING
 
 FEW = 100
@@ -67,35 +62,49 @@ _SETTINGS = Direct(
 )
 
 
+_NOW: ColumnElement[Any] = bindparam("now", type_=UtcDateTime())
+
+
 class PostgreSQLRefresh(SetRefresh):
     """Refreshes one derived member in a PostgreSQL database."""
 
     max_objects = 5_000
+    as_kept = staticmethod(as_kept)
+    differs = staticmethod(differs)
 
-    @staticmethod
-    def as_kept(value: ColumnElement[Any], member: Column[Any]) -> ColumnElement[Any]:
-        is_rounded = isinstance(member.type, Numeric) and member.type.scale is not None
-        return cast(value, member.type) if is_rounded else value
+    def __init__(self, plan: RefreshPlan, parts: RefreshParts) -> None:
+        super().__init__(plan)
+        self.parts = parts
 
     def as_read(self, value: ColumnElement[Any]) -> ColumnElement[Any]:
         kind = self.plan.member.type
         return cast(value, kind) if isinstance(kind, Integer) else value  # the sum of sums of integers is numeric
 
-    @staticmethod
-    def differs(stored: ColumnElement[Any], value: ColumnElement[Any], member: Column[Any]) -> ColumnElement[bool]:
-        match member.type:
-            case Numeric(scale=None) | Float():  # 1.5 and 1.50 are equal, as are zero and minus zero
-                return cast(stored, Text).is_distinct_from(cast(value, Text))
-            case String():
-                return collate(stored, "C").is_distinct_from(collate(value, "C"))
-            case _:
-                return stored.is_distinct_from(value)
-
     def step(self, connection: Connection, touches: int, limit: int, now: datetime) -> Refreshed:
         is_few = touches <= FEW
-        settings = {"value": "off" if is_few else "on", "route": str(self.plan.overwritten)}
-        _SETTINGS.execute(connection, settings)
-        rows = (self._step_of_few if is_few else self._step_of_many).execute(connection, self.parameters(limit, now))
+        self._prepare(connection, "off" if is_few else "on")
+        statement = self._step_of_few if is_few else self._step_of_many
+        return self._refreshed(statement.execute(connection, self.parts.parameters(limit, now)))
+
+    def fill_chunk(
+        self, connection: Connection, position: Sequence[str] | None, size: int, now: datetime
+    ) -> FilledChunk:
+        find_end, fill = self._fill_first if position is None else self._fill_next
+        bounds = {f"after{n}": part for n, part in enumerate(position or ())}
+        ends = find_end.execute(connection, {**bounds, "size": size})
+        if not ends:
+            return FilledChunk(0, None, Refreshed((), 0, 0, False))
+        ((count, *last),) = ends
+        self._prepare(connection, "off")
+        bounds |= {f"last{n}": part for n, part in enumerate(last)}
+        rows = fill.execute(connection, {**bounds, **self.parts.parameters(size, now)})
+        return FilledChunk(count, last, self._refreshed(rows))
+
+    def _prepare(self, connection: Connection, joins: Literal["on", "off"]) -> None:
+        """Let the planner use joins of whole tables or not, and tell triggers who writes."""
+        _SETTINGS.execute(connection, {"value": joins, "route": str(self.plan.overwritten)})
+
+    def _refreshed(self, rows: Sequence[Sequence[Any]]) -> Refreshed:
         width = len(self.plan.key)
         objects = [tuple(row[:width]) for row in rows if row[0] is not None]
         refused = [tuple(row[:width]) for row in rows if row[0] is not None and row[width]]
@@ -113,7 +122,7 @@ class PostgreSQLRefresh(SetRefresh):
             connection.execute(delete(own.touch).where(own.touch.c.route == self.plan.own, is_one_of(parts, keys)))
         return keys
 
-    def touch_chunk(self, connection: Connection, position: Sequence[str] | None, size: int) -> TouchedChunk:
+    def touch_chunk(self, connection: Connection, position: Sequence[str] | None, size: int) -> Chunk:
         key = self.plan.key
         chunk: Any = select(*(cast(part, Text).label(f"v{n}") for n, part in enumerate(key, 1)))
         chunk = chunk.add_columns(func.row_number().over(order_by=key).label("place"))
@@ -122,11 +131,11 @@ class PostgreSQLRefresh(SetRefresh):
             chunk = chunk.where(tuple_(*key) > tuple_(*last))
         part = chunk.order_by(*key).limit(size).cte("chunk")
         values = [part.c[f"v{n}"] for n, _ in enumerate(key, 1)]
-        touched = self._touched(values, self.marks(None))
+        touched = self.parts.touched(values, self.parts.marks(None))
         kept = touched.returning(own.touch.c.route).cte("touched")
         last_row = select(part.c.place, *values).add_cte(kept).order_by(part.c.place.desc()).limit(1)
         row = connection.execute(last_row).first()
-        return TouchedChunk(0, None) if row is None else TouchedChunk(row[0], list(row[1:]))
+        return Chunk(0, None) if row is None else Chunk(row[0], list(row[1:]))
 
     # The texts differ, since a server keeps the plan of each text.
 
@@ -142,31 +151,73 @@ class PostgreSQLRefresh(SetRefresh):
     def _step(self) -> Select[Any]:
         plan = self.plan
         taken = self._taken(sorted(plan.routes))
-        roots = self.roots(taken)
+        roots = self.parts.roots(taken)
         target = plan.table.alias("target")
         on = and_(*(target.c[part.key] == roots.c[f"k{n}"] for n, part in enumerate(plan.key)))
-        here = select(*(target.c[part.key] for part in plan.key), *self.carried(roots))
+        here = select(*(target.c[part.key] for part in plan.key), *self.parts.carried(roots))
         here = here.select_from(target.join(roots, on))
-        first = here.order_by(*(target.c[part.key] for part in plan.key)).limit(bindparam("limit", type_=Integer()))
-        picked = first.with_for_update(key_share=True, skip_locked=True, of=target).cte("picked")
-        new = self.new(picked)
-        changed = self.changed(new)
-        rest = self._rest(here.cte("here"), picked)
+        limit = bindparam("limit", type_=Integer())
         whole = select(func.bool_or(taken.c.whole)).scalar_subquery()
-        summary = select(_count(changed).label("written"), _count(rest).label("left"), whole.label("whole")).cte(
-            "summary"
+        changed, step = self._computing(here, here.order_by(*_key_of(plan, target)).limit(limit), target, whole)
+        return step.add_cte(*self.parts.beside(roots, changed, _NOW), *self.parts.forgotten(taken))
+
+    @cached_property
+    def _fill_first(self) -> tuple[Direct, Direct]:
+        return self._filling(())
+
+    @cached_property
+    def _fill_next(self) -> tuple[Direct, Direct]:
+        return self._filling(self._bounds("after"))
+
+    def _filling(self, after: Sequence[ColumnElement[Any]]) -> tuple[Direct, Direct]:
+        """Return the statements for the end of the chunk after a position, and for computing up to there."""
+        plan, key = self.plan, self.plan.key
+        chunk = select(*key).order_by(*key).limit(bindparam("size", type_=Integer()))
+        part = chunk.where(tuple_(*key) > tuple_(*after) if after else true()).subquery()
+        texts = (cast(column, Text) for column in part.c)
+        last = select(func.count().over(), *texts).order_by(*(column.desc() for column in part.c)).limit(1)
+        target = plan.table.alias("target")
+        columns = _key_of(plan, target)
+        ranges = [tuple_(*columns) <= tuple_(*self._bounds("last"))]
+        if after:
+            ranges.append(tuple_(*columns) > tuple_(*after))
+        here = select(*columns, *self.parts.unrouted).where(*ranges)
+        roots = select(*(column.label(f"k{n}") for n, column in enumerate(columns)), *self.parts.unrouted).where(
+            *ranges
         )
+        changed, fill = self._computing(here, here.order_by(*columns), target, false())
+        return Direct(last), Direct(fill.add_cte(*self.parts.beside(roots.cte("roots"), changed, _NOW)))
+
+    def _bounds(self, name: str) -> Sequence[ColumnElement[Any]]:
+        """Return parameters for a key that come as texts."""
+        return [cast(bindparam(f"{name}{n}", type_=Text()), kind) for n, kind in enumerate(self.plan.key_types)]
+
+    def _computing(
+        self, here: Select[Any], first: Select[Any], target: FromClause, whole: ColumnElement[Any]
+    ) -> tuple[CTE, Select[Any]]:
+        """Return the part that writes values, and the query that computes the `first` objects of those that are `here`.
+
+        Locked ones and all others are touched.
+        """
+        plan = self.plan
+        picked = first.with_for_update(key_share=True, skip_locked=True, of=target).cte("picked")
+        new = self.parts.new(picked)
+        changed = self.parts.changed(new)
+        rest = self.parts.rest(here.cte("here"), picked)
+        counts = select(_count(changed).label("written"), _count(rest).label("left"), whole.label("whole"))
+        summary = counts.cte("summary")
         is_refused = false() if plan.member.nullable else new.c.value.is_(None)
         keys = (new.c[f"k{n}"] for n, _ in enumerate(plan.key))
-        step = select(*keys, is_refused, *summary.c).select_from(summary.outerjoin(new, true()))
-        return step.add_cte(*self.beside(taken, roots, changed, bindparam("now", type_=UtcDateTime())))
+        return changed, select(*keys, is_refused, *summary.c).select_from(summary.outerjoin(new, true()))
 
     @cached_property
     def _gather(self) -> Executable:
         plan = self.plan
         taken = delete(own.touch).where(is_of(plan.routes - {plan.own}), ~own.touch.c.whole)
-        roots = self.roots(taken.returning(*own.touch.c).cte("taken"), but=plan.own)
-        return self._touched([cast(roots.c[f"k{n}"], Text) for n, _ in enumerate(plan.key)], self.marks(roots))
+        roots = self.parts.roots(taken.returning(*own.touch.c).cte("taken"), but=plan.own)
+        return self.parts.touched(
+            [cast(roots.c[f"k{n}"], Text) for n, _ in enumerate(plan.key)], self.parts.marks(roots)
+        )
 
     @cached_property
     def _first_objects(self) -> Executable:
@@ -184,78 +235,15 @@ class PostgreSQLRefresh(SetRefresh):
         )
         return taken.returning(*own.touch.c).cte("taken")
 
-    def roots(self, taken: CTE, *more: Select[Any], but: int | None = None) -> CTE:
-        """Return the part with the keys of the objects that touches lead to, and more of them."""
-        selects = list(more)
-        for way in self.plan.ways:
-            if way.route == but:
-                continue
-            touches = taken.alias(f"touches_{way.route}")
-            query = way.roots(touches).where(touches.c.route == way.route)
-            selects.append(query.with_only_columns(*(c.label(f"k{n}") for n, c in enumerate(query.selected_columns))))
-        return union(*selects).cte("roots")
 
-    def new(self, picked: CTE) -> CTE:
-        """Return the part with the values of the picked objects."""
-        plan = self.plan
-        keys = [part.label(f"k{n}") for n, part in enumerate(plan.key)]
-        on = and_(*(part == picked.c[part.key] for part in plan.key))
-        value: Any = plan.value
-        return (
-            select(*keys, self.as_kept(value, plan.member).label("value"))
-            .join_from(plan.table, picked, on)
-            .cte("computed")
-        )
-
-    def changed(self, new: CTE) -> CTE:
-        """Return the part that writes new values where they differ from the stored ones."""
-        plan = self.plan
-        stored = plan.bare.c[plan.member.name]
-        differs = self.differs(stored, new.c.value, plan.member)
-        same = (plan.bare.c[part.name] == new.c[f"k{n}"] for n, part in enumerate(plan.key))
-        fits = [] if plan.member.nullable else [new.c.value.is_not(None)]
-        written = update(plan.bare).where(*same, differs, *fits).values({plan.member.name: new.c.value})
-        return written.returning(*self.written()).cte("changed")
-
-    def _rest(self, here: CTE, picked: CTE) -> CTE:
-        """Return the part that touches those objects again that were not picked."""
-        plan = self.plan
-        # NOT IN is hashed. For NOT EXISTS, the planner, which expects few, may compare each object with each.
-        keys = select(*(picked.c[part.key] for part in plan.key))
-        is_picked = tuple_(*(here.c[part.key] for part in plan.key)).in_(keys)
-        values = [cast(here.c[part.key], Text) for part in plan.key]
-        rest = self._touched(values, self.marks(here), ~is_picked)
-        return rest.returning(own.touch.c.route).cte("rest")
-
-    def _touched(
-        self, key: Sequence[ColumnElement[Any]], marks: Sequence[ColumnElement[Any]], *where: ColumnElement[bool]
-    ) -> Insert:
-        """Return the statement that touches objects with these keys as texts."""
-        names = ["route", *(f"v{n}" for n, _ in enumerate(key, 1)), *("via" for _ in marks)]
-        return insert(own.touch).from_select(names, select(literal(self.plan.own), *key, *marks).where(*where))
-
-    # What follows is for those that keep more than the value.
-
-    def parameters(self, limit: int, now: datetime) -> dict[str, Any]:
-        """Return the parameters of a step."""
-        return {"limit": limit}
-
-    def carried(self, roots: CTE) -> Sequence[ColumnElement[Any]]:
-        """Return the columns of the roots that stay with the objects, beside their keys."""
-        return ()
-
-    def marks(self, objects: CTE | None) -> Sequence[ColumnElement[Any]]:
-        """Return the `via` of objects that are touched again; () if it is not kept. Without any, all are in turn."""
-        return ()
-
-    def written(self) -> Sequence[ColumnElement[Any]]:
-        """Return the columns that writing a value returns."""
-        return (literal_column("1").label("one"),)
-
-    def beside(self, taken: CTE, roots: CTE, changed: CTE, now: ColumnElement[Any]) -> Sequence[CTE]:
-        """Return the parts that write something beside the values."""
-        return ()
+def _key_of(plan: RefreshPlan, target: FromClause) -> Sequence[ColumnElement[Any]]:
+    return [target.c[part.key] for part in plan.key]
 
 
 def _count(part: CTE) -> ColumnElement[int]:
     return select(func.count()).select_from(part).scalar_subquery()
+
+
+def postgresql_refresh(plan: RefreshPlan) -> PostgreSQLRefresh:
+    """Return the refresh of a plan."""
+    return PostgreSQLRefresh(plan, refresh_parts(plan))

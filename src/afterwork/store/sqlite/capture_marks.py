@@ -61,7 +61,8 @@ def catalog_states(connection: Connection, events: Sequence[str]) -> Mapping[int
     states = {}
     for table_id, name in connection.execute(_CAPTURED):
         table = rows.get(("table", name.rpartition(".")[2].lower()))
-        names = [trigger_name(table_id, event) for event in events]
+        more = {name for kind, name in rows if kind == "trigger" and name.startswith(trigger_name(table_id, ""))}
+        names = sorted({trigger_name(table_id, event) for event in events} | more)
         trigger_rows = {trigger: rows.get(("trigger", trigger)) for trigger in names}
         journal = CatalogMark(str(place), "")
         marks: dict[str, dict[str, CatalogMark]] = {"journal": {"": journal}, "table": {}, "trigger": {}}

@@ -36,6 +36,8 @@ EVENTS: Mapping[str, str] = {
     "move": "AFTER UPDATE",
     "delete": "AFTER DELETE",
 }
+MORE_EVENTS: Mapping[str, str] = {**EVENTS, "replace": "AFTER UPDATE"}
+"""With the one that only tables have in which an update may replace another row than by the key."""
 
 
 @dataclass(frozen=True)
@@ -57,15 +59,14 @@ class TriggerSource:
         A trigger never fires within itself. So a column that a trigger writes, within the capture of another one, has a
         trigger of its own.
         """
-        apart = self._touches.at_commit
         triggers = {trigger_name(self.captured.id, event): self._trigger(event) for event in EVENTS}
-        if not apart:
-            return triggers
-        for name, columns in [
-            (trigger_name(self.captured.id, "update"), [name for name in self.all_columns if name not in apart]),
-            *((trigger_name(self.captured.id, f"update_{number}"), [name]) for number, name in enumerate(apart)),
-        ]:
-            triggers[name] = self._trigger("update", name, f" OF {', '.join(map(quoted, columns))}")
+        if self._unique_beside_key:
+            triggers[trigger_name(self.captured.id, "replace")] = self._trigger("replace")
+        if apart := self._touches.at_commit:
+            others = [name for name in self.all_columns if name not in apart]
+            for event, columns in [("update", others), *((f"update_{n}", [name]) for n, name in enumerate(apart))]:
+                name = trigger_name(self.captured.id, event)
+                triggers[name] = self._trigger("update", name, f" OF {', '.join(map(quoted, columns))}")
         return triggers
 
     def _trigger(self, event: str, name: str = "", of: str = "") -> str:
@@ -75,6 +76,7 @@ class TriggerSource:
             "insert": self._insert,
             "updating": self._updating,
             "update": self._update,
+            "replace": self._replace,
             "move": self._move,
             "delete": self._delete,
         }[event]()
@@ -82,7 +84,7 @@ class TriggerSource:
         statements = needed or ["SELECT 1"]
         body = "".join(f"\n    {statement};" for statement in statements)
         return (
-            f"CREATE TRIGGER {name or trigger_name(self.captured.id, event)} {EVENTS[event]}{of} ON {self._table}"
+            f"CREATE TRIGGER {name or trigger_name(self.captured.id, event)} {MORE_EVENTS[event]}{of} ON {self._table}"
             f" FOR EACH ROW{when} BEGIN{body}\nEND"
         )
 
@@ -106,10 +108,14 @@ class TriggerSource:
         if not self._key:
             return "0", []
         columns = self.columns if self.captured.is_journaled else self._touches.counting
-        changed = self._differ([*columns, *self._in_unique])
         written = self._write("U", self._changed(), "OLD", "NEW", f" WHERE {self._changed()} <> 0")
-        statements = [*self._replaced(self._is_moved), *written, *self._touches.of_update()]
-        return f"({changed}) AND NOT ({self._differ(self._key)})", statements
+        statements = [*written, *self._touches.of_update(self._key)]
+        return f"({self._differ(columns)}) AND NOT ({self._differ(self._key)})", statements
+
+    def _replace(self) -> tuple[str, list[str]]:
+        """Return the trigger for a row that keeps its key, and may have replaced another one."""
+        changed = self._differ(self._unique_beside_key)
+        return f"({changed}) AND NOT ({self._differ(self._key)})", self._replaced(self._is_moved)
 
     def _move(self) -> tuple[str, list[str]]:
         """Return the trigger for a changed key, or for a table without one, whose rows can't be identified."""
@@ -177,6 +183,11 @@ class TriggerSource:
         if any(unique.condition for unique in self.unique) or None in names:
             return list(self.all_columns)
         return [name for name in names if name is not None]
+
+    @property
+    def _unique_beside_key(self) -> list[str]:
+        """Return the columns by which rows may conflict that keep their keys; [] if rows have none."""
+        return [name for name in self._in_unique if name not in self._key] if self._key else []
 
     @property
     def _row(self) -> str:

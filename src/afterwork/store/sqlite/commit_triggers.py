@@ -20,7 +20,7 @@ from afterwork.store.journal.commit_triggers import CommitTriggers
 from afterwork.store.journal.last_change import COLUMNS, forgotten, key_text, route_of
 from afterwork.store.journal.refresh import RefreshPlan, Way
 from afterwork.store.journal.tables import last_change, touch
-from afterwork.store.sqlite.refresh import SQLiteRefresh
+from afterwork.store.sqlite.kept_values import as_kept, differs, fits
 
 # fmt: off
 HARMLESS = frozenset({
@@ -79,19 +79,18 @@ class _CommitTrigger:
     def __init__(self, plan: RefreshPlan, way: Way) -> None:
         self.plan = plan
         self.way = way
-        self._refresh = SQLiteRefresh(plan)
 
     def sql(self) -> str:
         plan = self.plan
         new = self._new.subquery("afterwork_new")
-        value = self._refresh.as_kept(new.c.value, plan.member)
-        fits = self._refresh.fits(new.c.value)
-        differs = self._refresh.differs(plan.bare.c[plan.member.name], value, plan.member)
+        value = as_kept(new.c.value, plan.member)
+        is_fitting = fits(new.c.value, plan.member)
+        is_other = differs(plan.bare.c[plan.member.name], value, plan.member)
         same = (plan.bare.c[part.name] == new.c[f"k{n}"] for n, part in enumerate(plan.key))
-        is_written = (*same, differs, fits)
+        is_written = (*same, is_other, is_fitting)
         change = plan.bare.update().where(*is_written).values({plan.member.name: value})
         # A value of another type is not written. Servers see to its object.
-        misfit: Select[Any] = select(literal_column("1")).select_from(new).where(~fits)
+        misfit: Select[Any] = select(literal_column("1")).select_from(new).where(~is_fitting)
         is_noted = literal_column("afterwork_touch.rowid") == literal_column("NEW.rowid")
         done = touch.delete().where(is_noted, ~misfit.exists())
         statements = (*self._beside(new, is_written), change, done)

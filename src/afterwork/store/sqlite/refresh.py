@@ -4,37 +4,29 @@ There is one writer at a time, so nobody changes anything between them.
 """
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from functools import cached_property
 from typing import Any
 
 from sqlalchemy import (
-    Boolean,
     Column,
     ColumnElement,
     Connection,
-    Float,
     Insert,
     Integer,
     MetaData,
-    Numeric,
     Select,
-    String,
     Table,
     and_,
     bindparam,
-    case,
-    collate,
     delete,
     func,
     insert,
     literal,
     literal_column,
-    or_,
     select,
     tuple_,
-    type_coerce,
     union,
     update,
 )
@@ -44,17 +36,16 @@ from afterwork.store.direct import Direct
 from afterwork.store.journal import tables as own
 from afterwork.store.journal.refresh import (
     MAX_TOUCHES,
+    Chunk,
+    FilledChunk,
     Key,
     Refreshed,
     RefreshPlan,
     SetRefresh,
-    TouchedChunk,
     Way,
     is_of,
 )
-
-DIGITS = 10
-"""The digits behind the point that SQLAlchemy reads of a decimal without a scale."""
+from afterwork.store.sqlite.kept_values import as_kept, differs, fits
 
 _ROW: ColumnElement[int] = literal_column("afterwork_touch.rowid")
 
@@ -74,25 +65,8 @@ class SQLiteRefresh(SetRefresh):
     """
 
     max_objects = 1_000
-
-    @staticmethod
-    def as_kept(value: ColumnElement[Any], member: Column[Any]) -> ColumnElement[Any]:
-        """Return a value as it would be stored if Python had read it: decimals are rounded twice, halves away from
-        zero."""
-        kind = member.type
-        if not isinstance(kind, Numeric) or isinstance(kind, Float) or not kind.asdecimal:
-            return value
-        digits = func.round(value, DIGITS)
-        if kind.scale is None:
-            return digits
-        # What the first rounding has made a half may lie just below it in binary.
-        nudge = case((digits < 0, -1), else_=1) * (1e-11 + func.abs(digits) * 4e-16)
-        return func.round(digits + nudge, kind.scale)
-
-    @staticmethod
-    def differs(stored: ColumnElement[Any], value: ColumnElement[Any], member: Column[Any]) -> ColumnElement[bool]:
-        is_text = isinstance(member.type, String)
-        return stored.is_distinct_from(collate(value, "BINARY") if is_text else value)
+    as_kept = staticmethod(as_kept)
+    differs = staticmethod(differs)
 
     def __init__(self, plan: RefreshPlan) -> None:
         super().__init__(plan)
@@ -101,17 +75,23 @@ class SQLiteRefresh(SetRefresh):
 
     def step(self, connection: Connection, touches: int, limit: int, now: datetime) -> Refreshed:
         whole = self._follow(connection).whole
-        connection.exec_driver_sql(f"CREATE TEMPORARY TABLE IF NOT EXISTS {self.new.name} ({self._columns})")
+        self._create_new(connection)
         self._compute.execute(connection, {"limit": limit})
-        ((before,),) = self._last.execute(connection)
         self.note(connection, limit, now)
-        written = self._write.change(connection, {})
-        rows = self._computed.execute(connection)
-        for statement in (self._drop_first, self._forget_own, self._clear):
-            statement.execute(connection, {"limit": limit, "before": before})
+        done = self._write_new(connection)
+        self._drop_first.execute(connection, {"limit": limit})
         ((left,),) = self._left.execute(connection)
-        objects = [tuple(row[:-1]) for row in rows]
-        return Refreshed(objects, written, left, whole, [tuple(row[:-1]) for row in rows if not row[-1]])
+        return replace(done, left=left, whole=whole)
+
+    def fill_chunk(
+        self, connection: Connection, position: Sequence[str] | None, size: int, now: datetime
+    ) -> FilledChunk:
+        self._create_new(connection)
+        after = {f"after{n}": part for n, part in enumerate(position or ())}
+        (self._compute_next if position else self._compute_first).execute(connection, {"size": size, **after})
+        self.note(connection, 0, now)
+        done = self._write_new(connection)
+        return FilledChunk(len(done.objects), list(done.objects[-1]) if done.objects else None, done)
 
     def gather(self, connection: Connection) -> None:
         while self._follow(connection).count:
@@ -122,25 +102,36 @@ class SQLiteRefresh(SetRefresh):
         self._drop_first.execute(connection, {"limit": limit})
         return [tuple(row) for row in rows]
 
-    def touch_chunk(self, connection: Connection, position: Sequence[str] | None, size: int) -> TouchedChunk:
+    def touch_chunk(self, connection: Connection, position: Sequence[str] | None, size: int) -> Chunk:
         key = self.plan.key
         chunk = select(*key).order_by(*key).limit(size)
-        if position is not None:
-            chunk = chunk.where(tuple_(*key) > tuple_(*(literal(part, NullType()) for part in position)))
-        part = chunk.subquery()
+        after = {f"after{n}": value for n, value in enumerate(position or ())}
+        part = (chunk.where(_is_after(key)) if position else chunk).subquery()
         latest = [value.desc() for value in part.c]
-        last = connection.execute(select(*part.c, func.count().over()).order_by(*latest).limit(1)).first()
+        last = connection.execute(select(*part.c, func.count().over()).order_by(*latest).limit(1), after).first()
         if last is None:
-            return TouchedChunk(0, None)
+            return Chunk(0, None)
         *position, count = last
         names = ["route", *(f"v{n}" for n, _ in enumerate(key, 1))]
         rows = select(literal(self.plan.own), *part.c, *self.marks)
-        connection.execute(note_once([*names, *("via" for _ in self.marks)], rows))
-        return TouchedChunk(count, position)
+        connection.execute(note_once([*names, *("via" for _ in self.marks)], rows), after)
+        return Chunk(count, position)
 
     @property
     def _columns(self) -> str:
         return ", ".join(column.name for column in self.new.c)
+
+    def _create_new(self, connection: Connection) -> None:
+        connection.exec_driver_sql(f"CREATE TEMPORARY TABLE IF NOT EXISTS {self.new.name} ({self._columns})")
+
+    def _write_new(self, connection: Connection) -> Refreshed:
+        """Write the new values that differ. The triggers don't take it for somebody else's doing."""
+        self._begin_writing.execute(connection)
+        written = self._write.change(connection, {})
+        objects, refused = self._computed.execute(connection), self._refused.execute(connection)
+        for statement in (self._end_writing, self._clear):
+            statement.execute(connection)
+        return Refreshed(list(map(tuple, objects)), written, 0, False, list(map(tuple, refused)))
 
     def _follow(self, connection: Connection) -> "_Followed":
         """Touch the objects that the first other touches lead to, instead of these."""
@@ -203,6 +194,22 @@ class SQLiteRefresh(SetRefresh):
         return Direct(insert(self.new).from_select([column.name for column in self.new.c], values))
 
     @cached_property
+    def _compute_first(self) -> Direct:
+        return Direct(self._chunk())
+
+    @cached_property
+    def _compute_next(self) -> Direct:
+        return Direct(self._chunk(_is_after(self.plan.key)))
+
+    def _chunk(self, *where: ColumnElement[bool]) -> Insert:
+        """Return the statement that computes the first objects that meet a condition, in the order of keys."""
+        key = self.plan.key
+        value: Any = self.plan.value
+        values = select(*key, value).select_from(self.plan.table).where(*where)
+        chunk = values.order_by(*key).limit(bindparam("size", type_=Integer()))
+        return insert(self.new).from_select([column.name for column in self.new.c], chunk)
+
+    @cached_property
     def _write(self) -> Direct:
         value = self.as_kept(self.new.c.value, self.plan.member)
         return Direct(update(self.plan.bare).where(*self.is_written).values({self.plan.member.name: value}))
@@ -217,19 +224,19 @@ class SQLiteRefresh(SetRefresh):
 
     @cached_property
     def _computed(self) -> Direct:
-        return Direct(select(*(self.new.c[f"k{n}"] for n, _ in enumerate(self.plan.key)), self._fits))
+        return Direct(self._new_keys.order_by(literal_column(f"{self.new.name}.rowid")))
+
+    @cached_property
+    def _refused(self) -> Direct:
+        return Direct(self._new_keys.where(~self._fits))
+
+    @property
+    def _new_keys(self) -> Select[Any]:
+        return select(*(self.new.c[f"k{n}"] for n, _ in enumerate(self.plan.key)))
 
     @cached_property
     def _fits(self) -> ColumnElement[bool]:
-        return self.fits(self.new.c.value)
-
-    def fits(self, value: ColumnElement[Any]) -> ColumnElement[bool]:
-        """Return the condition that a value is of the member's type: SQLite keeps any value in any column."""
-        member = self.plan.member
-        fits: ColumnElement[bool] = func.typeof(value).in_(_names_of(member))
-        if isinstance(member.type, Boolean):
-            fits = and_(fits, or_(value.is_(None), type_coerce(value, Integer).in_([0, 1])))
-        return fits
+        return fits(self.new.c.value, self.plan.member)
 
     @cached_property
     def _first_objects(self) -> Direct:
@@ -247,14 +254,12 @@ class SQLiteRefresh(SetRefresh):
         return Direct(delete(own.touch).where(_ROW.in_(select(self.first.c.place))))
 
     @cached_property
-    def _forget_own(self) -> Direct:
-        """The statement that drops the touches by which this transaction has overwritten values."""
-        mine = own.touch.c.route == self.plan.overwritten, bindparam("before", type_=Integer()) < _ROW
-        return Direct(delete(own.touch).where(*mine))
+    def _begin_writing(self) -> Direct:
+        return Direct(insert(own.refreshing).values(route=self.plan.overwritten))
 
     @cached_property
-    def _last(self) -> Direct:
-        return Direct(select(func.coalesce(func.max(_ROW), 0)).select_from(own.touch))
+    def _end_writing(self) -> Direct:
+        return Direct(delete(own.refreshing))
 
     @cached_property
     def _clear(self) -> Direct:
@@ -266,17 +271,11 @@ class SQLiteRefresh(SetRefresh):
         return Direct(select(func.count()).select_from(any_left))
 
 
+def _is_after(key: Sequence[Column[Any]]) -> ColumnElement[bool]:
+    """Return the condition that a key comes after a position, whose parts come as they are."""
+    return tuple_(*key) > tuple_(*(bindparam(f"after{n}", type_=NullType()) for n, _ in enumerate(key)))
+
+
 def note_once(names: Sequence[str], touches: Select[Any]) -> Insert:
     """Return the statement that notes touches that are not noted yet."""
     return insert(own.touch).prefix_with("OR IGNORE").from_select(names, touches)
-
-
-def _names_of(member: Column[Any]) -> list[str]:
-    nothing = ["null"] if member.nullable else []
-    match member.type:
-        case Boolean() | Integer():
-            return ["integer", *nothing]
-        case Numeric() | Float():
-            return ["integer", "real", *nothing]
-        case _:
-            return ["text", *nothing]

@@ -1,6 +1,6 @@
 """The statements by which the triggers on SQLite note what a change touches."""
 
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 
 from afterwork.store.journal.route_spec import NumberedRoute
@@ -28,16 +28,18 @@ class TouchStatements:
         """Yield the statements for a row that has come or gone."""
         yield from _noting(_Touch(route, prefix) for route in self._plain)
 
-    def of_update(self) -> Iterator[str]:
+    def of_update(self, key: Collection[str]) -> Iterator[str]:
         """Yield the statements for a row that has changed and kept its key."""
         # What is overwritten is put right first. The trigger won't fire for that, and readers must find it done.
         for is_plain in (False, True):
-            yield from _noting(touch for route in self._of(is_plain) for touch in self._of_change(route))
+            routes = (route for route in self._of(is_plain) if not set(route.spec.counting).issubset(key))
+            yield from _noting(touch for route in routes for touch in self._of_change(route))
 
     def _of_change(self, route: NumberedRoute) -> Iterator["_Touch"]:
         differs = f" WHERE ({self.differ(route.spec.counting)})"
         if route.spec.role == "overwritten":
-            yield _Touch(route, "NEW", differs)
+            own = f"SELECT 1 FROM afterwork_refreshing WHERE route = {route.number}"
+            yield _Touch(route, "NEW", f"{differs} AND NOT EXISTS ({own})")
         else:
             yield _Touch(route, "OLD", differs)
             # A way that has not changed is noted once.
