@@ -29,7 +29,7 @@ from sqlalchemy import (
 )
 from sqlalchemy.dialects.postgresql import CIDR, CITEXT, DATERANGE, DOMAIN, INET, INT4RANGE, MONEY, NUMRANGE, Range
 
-from tests.capture.column_types import Guid, Reversed
+from tests.capture.column_types import Cents, DayAsText, Guid, Numbered, Plate, PlateAsText, Reversed
 
 
 @dataclass(frozen=True)
@@ -51,6 +51,10 @@ ON_BOTH: dict[str, Key] = {
     "unique_id": Key(Uuid(), lambda n: uuid.UUID(int=n)),
     "unique_id_as_text": Key(Uuid(native_uuid=False), lambda n: uuid.UUID(int=n)),
     "guid": Key(Guid(), lambda n: uuid.UUID(int=n)),
+    "day_as_text": Key(DayAsText(20), lambda n: date(2026, 1, n)),
+    "cents": Key(Cents(), lambda n: Decimal(n) / 4),
+    "numbered": Key(Numbered(20), lambda n: n),
+    "plate": Key(PlateAsText(20), lambda n: Plate("S", n)),
     "day": Key(Date(), lambda n: date(2026, 1, n)),
     "moment": Key(DateTime(), lambda n: datetime(2026, 1, n, 12, 30, 0, n)),
     "time": Key(Time(), lambda n: time(n, 30, 0, 5)),

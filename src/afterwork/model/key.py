@@ -6,6 +6,7 @@ import json
 import re
 import uuid
 from collections.abc import Callable, Collection, Mapping, Sequence
+from contextlib import suppress
 from decimal import MAX_EMAX, MIN_EMIN, Context, Decimal
 from ipaddress import ip_address, ip_interface, ip_network
 from typing import Any
@@ -112,17 +113,28 @@ def _plain_decoder(column: ColumnElement[Any]) -> Decoder:
 
 
 def _decorated_decoder(kind: TypeDecorator[Any], read: Decoder) -> Decoder:
-    """Decode to the values of a decorated type, which it makes of what it would write itself."""
+    """Decode to the values of a decorated type, whose class only the type itself knows.
+
+    A text may be what the type makes of a stored value, or be of a value that it would write and load again.
+    """
     write, load = kind.bind_processor(ANY_DATABASE), kind.result_processor(ANY_DATABASE, None)
 
+    def stored(value: Any) -> Any:
+        return value if write is None else write(value)
+
+    def loaded(value: Any) -> Any:
+        return value if load is None else load(value)
+
+    ways: list[Decoder] = [lambda text: loaded(stored(read(text))), lambda text: loaded(read(text))]
+    ways += [lambda text, of=of: loaded(stored(of(text))) for of in DECODERS.values()]  # type: ignore[misc]
+
     def decorated(text: str) -> Any:
-        value = read(text)
-        try:
-            bound = value if write is None else write(value)
-            loaded = bound if load is None else load(bound)
-        except Exception:  # of the application's own type
-            return value
-        return loaded if encode_key_part(loaded) == text else value
+        for way in ways:
+            with suppress(Exception):  # of the application's own type
+                value = way(text)
+                if encode_key_part(value) == text:
+                    return value
+        return read(text)
 
     return decorated
 
