@@ -154,6 +154,15 @@ class Afterwork:
             return self._installation(engine.engine).install_within(engine, grants)
         return self._installation(engine).install(grants)
 
+    def install_script(
+        self, engine: Engine, *, grant_to: Sequence[str] = (), grant_to_writers: Sequence[str] = ()
+    ) -> str:
+        """Return the SQL that `install` would run now, as a script for a database's administrator; "" for none.
+
+        It is found out by an installation that is rolled back, so it needs the same rights, and raises the same.
+        """
+        return self._installation(engine).script(Grants(grant_to, grant_to_writers))
+
     def _installation(self, engine: Engine) -> Installation:
         return Installation(self.database(engine), self.model, self.clock)
 

@@ -16,7 +16,11 @@ from afterwork.store.database import Database
 from afterwork.store.dialects import entries_of
 from afterwork.store.journal.capture import captured_tables
 from afterwork.store.postgresql import rights
+from afterwork.store.recorded_sql import recorded
 from afterwork.store.tables import SCHEMA_VERSION
+
+NOTING_MARKS = "UPDATE afterwork_tracked_table SET marks="
+"""The beginning of the statements that a script lacks: they have numbers of the catalog. Servers write them."""
 
 
 @dataclass(frozen=True)
@@ -57,6 +61,17 @@ class Installation:
         for statement in entries_of(self.database.dialect).to_install:
             connection.exec_driver_sql(statement)
         return done + self._capture(connection) + self._granted(connection, grants)
+
+    def script(self, grants: Grants) -> str:
+        """Return the SQL of an installation as a script. Everything is done to find it out, and undone."""
+        with closing(self.database.connect()) as connection:
+            self.database.execute_begin(connection)
+            try:
+                with recorded(connection, [NOTING_MARKS]) as statements:
+                    done = self.install_within(connection, grants)
+            finally:
+                self.database.give_up(connection)
+        return "\n\n".join([self.database.begin_script, *statements, "COMMIT;"]) if done else ""
 
     def repair(self) -> list[str]:
         """Let all caches run again. Return a line for each step taken."""

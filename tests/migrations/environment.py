@@ -84,6 +84,10 @@ class Migrations:
         assert isinstance(made, Script)
         return made
 
+    def check(self) -> None:
+        """Raise an error if a revision would do anything."""
+        command.check(self._ready())
+
     def upgrade(self, to: str = "head") -> None:
         command.upgrade(self._ready(), to)
 

@@ -21,12 +21,18 @@ NO_DATABASE = "No database was given, so none was checked. Add --database URL."
     click.option(
         "--grant-to-writer", multiple=True, metavar="ROLE", help="Grant a role what it needs to save tickets."
     ),
+    click.option("--sql", is_flag=True, help="Do nothing, and print the SQL for somebody to run."),
 )
-def install(app: Afterwork, at: OpenedLate, grant_to: tuple[str, ...], grant_to_writer: tuple[str, ...]) -> Shown:
+def install(
+    app: Afterwork, at: OpenedLate, grant_to: tuple[str, ...], grant_to_writer: tuple[str, ...], sql: bool
+) -> Shown:
     """Create or update Afterwork's tables, and its triggers and indexes on the ticket table. Idempotent.
 
     On PostgreSQL, --grant-to grants a role that owns nothing what a server needs; it may be given several times.
     """
+    if sql:
+        script = app.install_script(at.engine, grant_to=grant_to, grant_to_writers=grant_to_writer)
+        return Shown([script or "-- Everything is installed already."], {"sql": script})
     done = app.install(at.engine, grant_to=grant_to, grant_to_writers=grant_to_writer)
     return Shown(done or ["Everything is installed already."], {"done": done})
 

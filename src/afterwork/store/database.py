@@ -226,6 +226,9 @@ class Database(ABC):
     begin: str
     """The statement that begins a transaction which may write."""
 
+    begin_script: str
+    """The beginning of a script that installs."""
+
     has_one_writer: bool
     """True if a transaction that writes keeps all others from writing."""
 

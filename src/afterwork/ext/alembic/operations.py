@@ -74,7 +74,8 @@ class NothingOp(MigrateOperation):
 
 TO_INSTALL = """\
 -- Afterwork's triggers depend on the tables of this database, which nobody looks at here. After this script, run:
---     afterwork install MODULE:APP --database URL"""
+--     afterwork install MODULE:APP --database URL
+-- With --sql, it prints the SQL instead."""
 
 TO_UNINSTALL = """\
 -- Run before this script, once no server runs any more:

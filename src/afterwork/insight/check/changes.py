@@ -119,8 +119,9 @@ def _problems(captured: CapturedTable, plan: CapturePlan | None, shown: CatalogS
         yield fault, INSTALL_AGAIN
     if faults:
         return
-    for reason in reasons(captured.marks or {}, shown.marks):
-        yield reason, SEEN_TO
+    if captured.marks is not None:  # otherwise no server has looked since a script installed it
+        for reason in reasons(captured.marks, shown.marks):
+            yield reason, SEEN_TO
     if not plan.is_enough:
         yield "is captured as an older model or another version of Afterwork had it", INSTALL_AGAIN
 

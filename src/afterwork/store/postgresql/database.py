@@ -90,6 +90,7 @@ class PostgreSQL(Database):
     dialect = "postgresql"
     has_one_writer = False
     begin = "BEGIN READ WRITE"
+    begin_script = "BEGIN;"
     # After waiting for a lock, a transaction must see what was committed by then, whatever the database's default is.
     begin_with_lock = "BEGIN ISOLATION LEVEL READ COMMITTED READ WRITE"
     _begin = Direct(text(begin))

@@ -47,6 +47,7 @@ class SQLite(Database):
     has_one_writer = True
     # A transaction that reads first and writes later can be refused at once, whatever the time-out (traps, 13).
     begin = "BEGIN IMMEDIATE"
+    begin_script = "PRAGMA journal_mode = WAL;\n\nBEGIN IMMEDIATE;"
 
     def __init__(self, engine: Engine, settings: Settings) -> None:
         super().__init__(engine, settings)
