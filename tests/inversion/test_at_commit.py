@@ -283,6 +283,10 @@ class Other(DeclarativeBase): ...
 class SysAsyncTicket(aw.AsyncTicket, Other): ...
 
 
+KEEP: list[type] = []
+"""The classes of models, which SQLAlchemy alone would let go of."""
+
+
 def model(expression: Callable[[Any], Any] | None) -> Any:
     """A model with a derived member at commit that has this expression."""
 
@@ -303,6 +307,7 @@ def model(expression: Callable[[Any], Any] | None) -> Any:
         if expression is not None:
             _size = compute_size.expression(expression)
 
+    KEEP.append(SysAsyncTicket)
     return Fresh
 
 
