@@ -23,7 +23,7 @@ from afterwork.derived.explain.readers import Reader
 from afterwork.derived.explain.transitions import PossibleTransitions
 from afterwork.errors import AnotherDatabase, BadJobsFile, RestoredBeneath
 from afterwork.events import Broken, Events, Listener, Reloaded
-from afterwork.insight import Insight
+from afterwork.insight import Finding, Insight
 from afterwork.installation import Grants, Installation, Removal
 from afterwork.interruption import interruptible
 from afterwork.jobs.run import Outcome, Run, apart
@@ -45,7 +45,7 @@ from afterwork.settings import Settings
 from afterwork.sources.derived.source import DerivedSource
 from afterwork.store import schema
 from afterwork.store.database import Database
-from afterwork.store.dialects import database_of
+from afterwork.store.dialects import database_behind, database_of
 from afterwork.store.kept_connections import KeptConnections
 from afterwork.store.routing import routing_of
 
@@ -151,8 +151,8 @@ class Afterwork:
         """
         grants = Grants(grant_to, grant_to_writers)
         if isinstance(engine, Connection):
-            return self._installation(engine.engine).install_within(engine, grants)
-        return self._installation(engine).install(grants)
+            return self._installation(database_behind(engine, self.settings)).install_within(engine, grants)
+        return self._installation(self.database(engine)).install(grants)
 
     def install_script(
         self, engine: Engine, *, grant_to: Sequence[str] = (), grant_to_writers: Sequence[str] = ()
@@ -161,10 +161,14 @@ class Afterwork:
 
         It is found out by an installation that is rolled back, so it needs the same rights, and raises the same.
         """
-        return self._installation(engine).script(Grants(grant_to, grant_to_writers))
+        return self._installation(self.database(engine)).script(Grants(grant_to, grant_to_writers))
 
-    def _installation(self, engine: Engine) -> Installation:
-        return Installation(self.database(engine), self.model, self.clock)
+    def to_install(self, connection: Connection) -> Sequence[Finding]:
+        """Return what `install` would mend, as the transaction of a connection sees the database."""
+        return Insight(database_behind(connection, self.settings), self.model, self.clock).to_install(connection)
+
+    def _installation(self, database: Database) -> Installation:
+        return Installation(database, self.model, self.clock)
 
     def uninstall(self, engine: Engine | Connection, *, force: bool = False) -> list[str]:
         """Remove everything that Afterwork has made in a database. Return a line for each step taken.
@@ -173,18 +177,16 @@ class Afterwork:
         connection, everything happens in its open transaction. Raises `StillServed` while servers run, and
         `StillNeeded` if other applications use Afterwork in the database, unless `force` says that it is all the same.
         """
+        application = self.model.contract.table.fullname
         if isinstance(engine, Connection):
-            return self.removal(engine.engine).remove_within(engine, force=force)
-        return self.removal(engine).remove(force=force)
-
-    def removal(self, engine: Engine) -> Removal:
-        """Return what removes everything that Afterwork has made in a database."""
-        return Removal(self.database(engine), self.clock, self.model.contract.table.fullname)
+            removal = Removal(database_behind(engine, self.settings), self.clock, application)
+            return removal.remove_within(engine, force=force)
+        return Removal(self.database(engine), self.clock, application).remove(force=force)
 
     def repair(self, engine: Engine) -> list[str]:
         """Install what is missing, and let all caches run again. Return a line for each step taken. Use it after a
         restore, or after changes that were made while triggers were switched off. Raises what `install` raises."""
-        return self.install(engine) + self._installation(engine).repair()
+        return self.install(engine) + self._installation(self.database(engine)).repair()
 
     def serve(self, engine: Engine) -> int:
         """Run jobs until SIGTERM or Ctrl-C, then let current runs end within `settings.grace`. A second signal ends the

@@ -57,6 +57,22 @@ def database_of(engine: Engine, settings: Settings) -> Database:
             )
 
 
+def database_behind(connection: Connection, settings: Settings) -> Database:
+    """Return the database of somebody else's connection, for what is done there.
+
+    Any driver serves, also one below an async connection. Raises `UnsupportedDatabase`.
+    """
+    match connection.dialect.name:
+        case "sqlite":
+            return SQLite(connection.engine, settings)
+        case "postgresql":
+            from afterwork.store.postgresql.database import PostgreSQL
+
+            return PostgreSQL(connection.engine, settings)
+        case name:
+            raise UnsupportedDatabase(f"Afterwork runs on SQLite and PostgreSQL, not on {name}.")
+
+
 def capture_on(connection: Connection) -> Capture:
     return SQLiteCapture(connection) if connection.dialect.name == "sqlite" else PostgreSQLCapture(connection)
 

@@ -50,7 +50,7 @@ def add_installation(context: "AutogenContext", upgrade: ops.UpgradeOps) -> Prio
 
 def _is_needed(app: Afterwork, connection: Connection, upgrade: ops.UpgradeOps) -> bool:
     """Return whether the installation is not what the model needs, or will not be after these operations."""
-    if app.insight(connection.engine).to_install(connection):
+    if app.to_install(connection):
         return True
     tables = {_name(table) for table in _needed_tables(app)}
     if is_installed(connection):

@@ -5,6 +5,7 @@ from typing import Any
 from alembic.autogenerate.render import renderers
 from alembic.operations import Operations
 from alembic.operations.ops import MigrateOperation
+from sqlalchemy import Connection
 
 from afterwork.app import Afterwork
 from afterwork.clock import SystemClock
@@ -12,7 +13,7 @@ from afterwork.ext.alembic.applications import application_of, needed_applicatio
 from afterwork.ext.alembic.upkeep import LOG, bring_in_line
 from afterwork.installation import Removal
 from afterwork.settings import Settings
-from afterwork.store.dialects import database_of
+from afterwork.store.dialects import database_behind
 
 
 class InstallOp(MigrateOperation):
@@ -112,11 +113,11 @@ def _uninstall(operations: Operations, operation: UninstallOp) -> None:
         context.impl.static_output(TO_UNINSTALL)
         return
     connection: Any = context.connection
-    for line in _removal(connection, application_of(context)).remove_within(connection, force=operation.force):
+    for line in _uninstalled(connection, application_of(context), operation.force):
         LOG.info(line)
 
 
-def _removal(connection: Any, app: Afterwork | None) -> Removal:
+def _uninstalled(connection: Connection, app: Afterwork | None, force: bool) -> list[str]:
     if app is not None:
-        return app.removal(connection.engine)
-    return Removal(database_of(connection.engine, Settings()), SystemClock())
+        return app.uninstall(connection, force=force)
+    return Removal(database_behind(connection, Settings()), SystemClock()).remove_within(connection, force=force)

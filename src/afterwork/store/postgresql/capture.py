@@ -16,6 +16,7 @@ from afterwork.store.journal.capture import Capture, CapturedTable, CapturePlan,
 from afterwork.store.journal.continuity import CatalogState
 from afterwork.store.journal.text_forms import OTHER
 from afterwork.store.journal.values import full_name, quoted
+from afterwork.store.literal_sql import execute_literally
 from afterwork.store.postgresql.capture_marks import (
     CAUTIOUS,
     GLANCE,
@@ -57,7 +58,7 @@ _HOME = text(
 )
 
 _COMPRESSED = text(
-    "SELECT FROM pg_attribute WHERE attrelid = to_regclass('afterwork_journal')"
+    "SELECT 1 FROM pg_attribute WHERE attrelid = to_regclass('afterwork_journal')"
     " AND attname IN ('old', 'new') AND attstorage <> 'e'"
 )
 
@@ -163,7 +164,8 @@ class PostgreSQLCapture(Capture):
             )
             yield "journal keeps values as they are"
         if self.connection.execute(_HAS_TYPE_OF, {"function": type_of(self.schema, "anyelement")}).scalar() is None:
-            self._run(type_of_function(self.schema))
+            for statement in type_of_function(self.schema):
+                self._run(statement)
             yield f"function {TYPE_OF} created"
 
     def close(self) -> Iterator[str]:
@@ -271,7 +273,7 @@ class PostgreSQLCapture(Capture):
         return bool(self.connection.execute(_CASCADES, {"relations": relations}).scalar())
 
     def _run(self, statement: str) -> None:
-        self.connection.exec_driver_sql(statement.replace("%", "%%"))
+        execute_literally(self.connection, statement)
 
 
 def needs_settings(captured: CapturedTable, table: Table) -> bool:

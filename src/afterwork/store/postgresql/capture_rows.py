@@ -39,13 +39,13 @@ def type_of(schema: str, value: str) -> str:
     return f"{schema}.{TYPE_OF}({value})"
 
 
-def type_of_function(schema: str) -> str:
+def type_of_function(schema: str) -> tuple[str, str]:
     """Return the statements that create the function of `type_of`, for all whose tables are captured. `pg_typeof` by
     itself is called at each execution, since nobody has promised that it is immutable."""
     name = type_of(schema, "pg_catalog.anyelement")
     body = "BEGIN RETURN pg_catalog.pg_typeof($1)::pg_catalog.oid; END"
     how = f"RETURNS pg_catalog.oid LANGUAGE plpgsql IMMUTABLE PARALLEL SAFE AS '{body}'"
-    return f"CREATE FUNCTION {name} {how}; GRANT EXECUTE ON FUNCTION {name} TO PUBLIC"
+    return f"CREATE FUNCTION {name} {how}", f"GRANT EXECUTE ON FUNCTION {name} TO PUBLIC"
 
 
 @dataclass(frozen=True)

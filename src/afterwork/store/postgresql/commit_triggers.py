@@ -13,6 +13,7 @@ from afterwork.store.journal.commit_triggers import CommitTriggers
 from afterwork.store.journal.refresh import RefreshPlan
 from afterwork.store.journal.tables import touch
 from afterwork.store.journal.values import quoted
+from afterwork.store.literal_sql import execute_literally
 from afterwork.store.postgresql.capture import dollar_quoted
 from afterwork.store.postgresql.commit_source import CommitFunction, first_body
 from afterwork.store.postgresql.sleep import wake_statement
@@ -36,7 +37,7 @@ FROM pg_trigger g JOIN pg_proc p ON p.oid = g.tgfoid
 WHERE g.tgrelid = to_regclass('afterwork_committing') AND NOT g.tgisinternal
 """)
 
-_IS_COMMITTING = text("SELECT FROM afterwork_committing WHERE tx = pg_current_xact_id_if_assigned()")
+_IS_COMMITTING = text("SELECT 1 FROM afterwork_committing WHERE tx = pg_current_xact_id_if_assigned()")
 
 _LIVE = text("SELECT DISTINCT id FROM afterwork_route WHERE at_commit")
 
@@ -145,7 +146,7 @@ END """
         return {row.trigger: row for row in self.connection.execute(_PRESENT)}
 
     def _run(self, statement: str) -> None:
-        self.connection.exec_driver_sql(statement.replace("%", "%%"))
+        execute_literally(self.connection, statement)
         vars(self).pop("_present", None)
 
 

@@ -14,7 +14,6 @@ from afterwork.store.direct import Direct
 # for each read key, whatever the planner believes of the length of arrays: to look through all manifests for each of
 # thousands of changes would take minutes.
 READERS = f"""
-DROP FUNCTION IF EXISTS afterwork_readers;
 CREATE FUNCTION afterwork_readers(read_keys bigint[], txs xid8[], changes int[], rereads bool[],
     writtens bool[])
 RETURNS TABLE (cache bigint, derivation int, root text, computed timestamptz, digest bigint, runs int, took float8,
@@ -55,6 +54,7 @@ class PostgreSQLManifestStore(ManifestStore):
     def prepare(self, connection: Connection) -> Iterator[str]:
         source = connection.execute(_SOURCE).scalar()
         if source is None or source.strip() not in READERS:
+            connection.exec_driver_sql("DROP FUNCTION IF EXISTS afterwork_readers")
             connection.exec_driver_sql(READERS)
             yield "function afterwork_readers created"
 

@@ -16,6 +16,7 @@ from afterwork.model.derivation import Derivation, MachineDerivation, MemberDeri
 from afterwork.model.inspection import ModelInfo
 from afterwork.model.machine.declaration import declared_machines
 from afterwork.store import tables as own
+from afterwork.store.literal_sql import execute_literally
 
 ALL = ("SELECT", "INSERT", "UPDATE", "DELETE")
 CHANGE = ("INSERT", "UPDATE", "DELETE")
@@ -94,7 +95,7 @@ def grant(connection: Connection, role: str, needs: Iterable[Need]) -> Iterator[
     for lack in missing(connection, role, wanted):
         try:
             with connection.begin_nested():
-                connection.exec_driver_sql(lack.grant.replace("%", "%%"))
+                execute_literally(connection, lack.grant)
         except DBAPIError:
             continue  # reported below, with all others
         yield f"{lack.what} granted to {lack.role}"
@@ -151,7 +152,7 @@ def _schemas_of_types(needs: Iterable[Need]) -> list[str]:
     return sorted({schema for kind in elements if (schema := getattr(kind, "schema", None)) is not None})
 
 
-_ROLE = text("SELECT FROM pg_roles WHERE rolname = :role")
+_ROLE = text("SELECT 1 FROM pg_roles WHERE rolname = :role")
 
 # A name without a schema is resolved by the search path, but regardless of the current role's rights: to_regclass
 # ignores schemas that it may not use.

@@ -9,6 +9,8 @@ from collections.abc import Iterator
 from sqlalchemy import Connection, text
 
 from afterwork.model.contract import Contract
+from afterwork.store.journal.values import full_name
+from afterwork.store.literal_sql import execute_literally
 
 SPACE = "to_regclass('afterwork_installation')::oid::int4"
 
@@ -54,11 +56,14 @@ AS_OWNER = "SECURITY DEFINER SET search_path = pg_catalog, pg_temp"
 """The rights of trigger functions: writers need none on Afterwork's tables, and nobody else can write there. The path
 keeps a writer's own functions and operators from being used."""
 
-_WAKE_FUNCTION = f"""
+_WAKE_FUNCTIONS = (
+    f"""
 CREATE OR REPLACE FUNCTION afterwork_wake() RETURNS trigger LANGUAGE plpgsql {AS_OWNER} AS $$
 BEGIN{{wake}}    RETURN NULL;
-END $$;
-REVOKE ALL ON FUNCTION afterwork_wake() FROM PUBLIC;
+END $$
+""",
+    "REVOKE ALL ON FUNCTION afterwork_wake() FROM PUBLIC",
+    f"""
 CREATE OR REPLACE FUNCTION afterwork_wake_again() RETURNS trigger LANGUAGE plpgsql {AS_OWNER} AS $$
 DECLARE
     now_has jsonb := to_jsonb(NEW);
@@ -72,9 +77,10 @@ BEGIN
         END LOOP;
     END IF;
     RETURN NULL;
-END $$;
-REVOKE ALL ON FUNCTION afterwork_wake_again() FROM PUBLIC
-"""
+END $$
+""",
+    "REVOKE ALL ON FUNCTION afterwork_wake_again() FROM PUBLIC",
+)
 """The second one is for a pending ticket that was set back or changed. Its arguments are the columns Done, Error, and
 those by which it is found. It reads them by name, as JSON values, so a migration may change their types or names
 without making writers fail."""
@@ -90,7 +96,7 @@ _IS_ENABLED = text(
 
 def has_wake_trigger(connection: Connection, contract: Contract) -> bool:
     """Return whether sleeping servers are notified of new tickets, whoever writes them."""
-    return bool(connection.execute(_IS_ENABLED, {"table": _quoted(connection, contract)}).scalar())
+    return bool(connection.execute(_IS_ENABLED, {"table": full_name(contract.table)}).scalar())
 
 
 def add_wake_trigger(connection: Connection, contract: Contract) -> Iterator[str]:
@@ -98,28 +104,25 @@ def add_wake_trigger(connection: Connection, contract: Contract) -> Iterator[str
     writes that end a ticket wake nobody."""
     if has_wake_trigger(connection, contract):
         return
-    table = _quoted(connection, contract)
+    table = full_name(contract.table)
     # No list of columns and no condition, which would break migrations that change the columns' types.
     watched = (
         *(contract.done, contract.error, contract.execute_earliest, contract.view_model, contract.root_id),
         *(contract.lane, contract.priority),
     )
     names = (attribute.column.name for attribute in watched if attribute is not None)
-    columns = ", ".join("'" + name.replace("'", "''").replace("%", "%%") + "'" for name in names)
+    columns = ", ".join("'" + name.replace("'", "''") + "'" for name in names)
+    wake = wake_statement(connection)
     for statement in (
-        _WAKE_FUNCTION.format(wake=wake_statement(connection)).replace("%", "%%"),
+        *(function.format(wake=wake) for function in _WAKE_FUNCTIONS),
         f"DROP TRIGGER IF EXISTS afterwork_wake ON {table}",
         f"DROP TRIGGER IF EXISTS afterwork_wake_again ON {table}",
         f"CREATE TRIGGER afterwork_wake AFTER INSERT ON {table} FOR EACH STATEMENT EXECUTE FUNCTION afterwork_wake()",
         f"CREATE TRIGGER afterwork_wake_again AFTER UPDATE ON {table} FOR EACH ROW"
         f" EXECUTE FUNCTION afterwork_wake_again({columns})",
     ):
-        connection.exec_driver_sql(statement)
+        execute_literally(connection, statement)
     yield f"trigger afterwork_wake on {contract.table.fullname} created"
-
-
-def _quoted(connection: Connection, contract: Contract) -> str:
-    return connection.dialect.identifier_preparer.format_table(contract.table)
 
 
 def wake_statement(connection: Connection) -> str:

@@ -57,11 +57,11 @@ class SQLite(Database):
         """The file that all connections have open. This is one database for life: another file is another one."""
         self._logs: list[OpenFile] = []
         """Its logs, which exist while a server is connected."""
-        if not self.shares_one_connection:
-            note_files(engine)
 
     @contextmanager
     def connecting(self) -> Iterator[None]:
+        if not self.shares_one_connection:
+            note_files(self.engine)
         if self._file is not None:
             self._file.check()  # SQLite would make an empty file, or open another one
         yield
@@ -105,7 +105,8 @@ class SQLite(Database):
         """Begin a transaction unless the driver is in one: it begins none for changes of tables alone."""
         if not connection.in_transaction():
             connection.begin()
-        if not self.is_in_transaction(connection):
+        driver: Any = connection.connection.driver_connection  # also that below an async one
+        if not driver.in_transaction:
             yield from self._write_ahead(connection)
             _pragma(connection, self.begin)
 
@@ -288,7 +289,8 @@ def _pragma(connection: Connection, statement: str) -> Any:
     """Execute a PRAGMA and return its value, by the driver alone: to SQLAlchemy each statement begins a transaction."""
     cursor = connection.connection.cursor()
     try:
-        row = cursor.execute(statement).fetchone()
+        cursor.execute(statement)
+        row = cursor.fetchone()
     finally:
         cursor.close()
     return None if row is None else row[0]
