@@ -14,6 +14,7 @@ from alembic.config import Config
 from alembic.runtime.plugins import Plugin
 from alembic.script import Script
 from sqlalchemy import Engine, MetaData, text
+from sqlalchemy.ext.asyncio import AsyncEngine
 
 import afterwork as aw
 
@@ -54,7 +55,7 @@ class Migrations:
     """The migrations of one database. `metadata` is that of the release that runs them."""
 
     folder: Path
-    engine: Engine
+    engine: Engine | AsyncEngine
     metadata: MetaData
     options: dict[str, Any] = field(default_factory=dict)
 
