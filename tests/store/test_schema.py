@@ -28,7 +28,7 @@ def test_installing_says_what_it_did_and_does_nothing_twice(engine: Engine, app:
     done = app.install(engine)
 
     assert {"table afterwork_lease created", "index afterwork_sys_async_ticket_place created"} < set(done)
-    assert "schema version 13 set" in done
+    assert "schema version 14 set" in done
     if engine.dialect.name == "sqlite":
         assert "journal mode of the file set to WAL" in done
     else:
@@ -78,11 +78,11 @@ def test_an_older_schema_is_refused_until_it_is_updated(the_shop: Shop, start: s
     with the_shop.engine.begin() as connection:
         connection.execute(text("UPDATE afterwork_installation SET value = '0' WHERE name = 'schema_version'"))
     with pytest.raises(
-        WrongSchema, match=r"has version 0 of Afterwork's tables, this program needs 13\. Update it with"
+        WrongSchema, match=r"has version 0 of Afterwork's tables, this program needs 14\. Update it with"
     ):
         STARTS[start](the_shop.app, the_shop.engine)
 
-    assert the_shop.app.install(the_shop.engine) == ["schema version 13 set"]
+    assert the_shop.app.install(the_shop.engine) == ["schema version 14 set"]
     the_shop.run()
 
 
@@ -229,6 +229,6 @@ def test_a_column_that_an_older_version_had_not_is_added(the_shop: Shop) -> None
 
     assert the_shop.app.install(the_shop.engine) == [
         "column afterwork_derivation.code_changes added",
-        "schema version 13 set",
+        "schema version 14 set",
     ]
     assert the_shop.app.install(the_shop.engine) == []
