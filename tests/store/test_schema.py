@@ -11,6 +11,7 @@ import afterwork as aw
 from afterwork.errors import NotInstalled, OutdatedTables, UnsupportedDatabase, WrongSchema
 from afterwork.insight import TicketFilter
 from afterwork.store.bounded_count import Count
+from afterwork.store.tables import SCHEMA_VERSION
 from afterwork.store.tickets.filter import STATES
 from tests.conftest import Shop
 from tests.support import shop
@@ -28,7 +29,7 @@ def test_installing_says_what_it_did_and_does_nothing_twice(engine: Engine, app:
     done = app.install(engine)
 
     assert {"table afterwork_lease created", "index afterwork_sys_async_ticket_place created"} < set(done)
-    assert "schema version 14 set" in done
+    assert f"schema version {SCHEMA_VERSION} set" in done
     if engine.dialect.name == "sqlite":
         assert "journal mode of the file set to WAL" in done
     else:
@@ -78,25 +79,27 @@ def test_an_older_schema_is_refused_until_it_is_updated(the_shop: Shop, start: s
     with the_shop.engine.begin() as connection:
         connection.execute(text("UPDATE afterwork_installation SET value = '0' WHERE name = 'schema_version'"))
     with pytest.raises(
-        WrongSchema, match=r"has version 0 of Afterwork's tables, this program needs 14\. Update it with"
+        WrongSchema, match=rf"has version 0 of Afterwork's tables, this program needs {SCHEMA_VERSION}\. Update it with"
     ):
         STARTS[start](the_shop.app, the_shop.engine)
 
-    assert the_shop.app.install(the_shop.engine) == ["schema version 14 set"]
+    assert the_shop.app.install(the_shop.engine) == [f"schema version {SCHEMA_VERSION} set"]
     the_shop.run()
 
 
 def test_a_newer_schema_is_refused_and_left_alone(the_shop: Shop) -> None:
+    newer = str(SCHEMA_VERSION + 1)
     with the_shop.engine.begin() as connection:
-        connection.execute(text("UPDATE afterwork_installation SET value = '14' WHERE name = 'schema_version'"))
+        newest = text("UPDATE afterwork_installation SET value = :newer WHERE name = 'schema_version'")
+        connection.execute(newest, {"newer": newer})
     for start in (the_shop.app.install, the_shop.app.run_until_idle):
-        with pytest.raises(WrongSchema, match=r"has version 14 .* needs 13\. Upgrade the package afterwork"):
+        with pytest.raises(WrongSchema, match=rf"has version {newer} .* needs {SCHEMA_VERSION}\. Upgrade the package"):
             start(the_shop.engine)
     with the_shop.engine.connect() as connection:
         found = connection.execute(
             text("SELECT value FROM afterwork_installation WHERE name = 'schema_version'")
         ).scalar()
-    assert found == "14"
+    assert found == newer
 
 
 def test_tables_under_former_names_are_refused_and_left_alone(engine: Engine, app: aw.Afterwork) -> None:
@@ -229,6 +232,6 @@ def test_a_column_that_an_older_version_had_not_is_added(the_shop: Shop) -> None
 
     assert the_shop.app.install(the_shop.engine) == [
         "column afterwork_derivation.code_changes added",
-        "schema version 14 set",
+        f"schema version {SCHEMA_VERSION} set",
     ]
     assert the_shop.app.install(the_shop.engine) == []
