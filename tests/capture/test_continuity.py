@@ -229,6 +229,27 @@ def test_the_name_of_a_value_is_a_value(engine: Engine) -> None:
 
 
 @ONLY_POSTGRESQL
+@pytest.mark.parametrize("column", ["price", "price[]", "price_of_today"])
+def test_the_fields_of_a_type_are_in_its_values(engine: Engine, column: str) -> None:
+    place = opened(engine)
+    place.sql(
+        "CREATE TYPE price AS (amount int, currency text)",
+        "CREATE DOMAIN price_of_today AS price",
+        f"ALTER TABLE orders ADD price {column}",
+    )
+    place.sql('UPDATE afterwork_tracked_table SET columns = \'["id", "customer_id", "amount", "price"]\' WHERE id = 2')
+    place.run()
+    place.seen.clear()
+
+    place.sql("CREATE TYPE other AS (amount int)", "ALTER TYPE other ADD ATTRIBUTE currency text CASCADE")
+    assert (place.run(), place.missed) == ([], [])
+    fields = "ADD ATTRIBUTE since date", 'RENAME ATTRIBUTE since TO "from"', 'DROP ATTRIBUTE "from"'
+    for statement in fields if column == "price" else ("RENAME ATTRIBUTE currency TO unit",):
+        place.sql(f"ALTER TYPE price {statement} CASCADE")
+        assert (statement, place.run()) == (statement, ["Customer.total Customer!1"])
+
+
+@ONLY_POSTGRESQL
 def test_a_part_that_is_a_foreign_table_is_told_of(engine: Engine) -> None:
     place, host = opened(engine), engine.url.query.get("host", engine.url.host)
     try:

@@ -4,12 +4,13 @@ The model can't find some rows by their own keys, since it would write those in 
 """
 
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence, Set
-from contextlib import nullcontext
+from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Any
 
 from sqlalchemy import Column, ColumnElement, Connection, Dialect, Select, literal_column, select
+from sqlalchemy.exc import InternalError, OperationalError
 from sqlalchemy.orm import Mapper
 
 from afterwork.derived.tracking.mapping_clauses import discriminator_columns, key_positions, lookup_columns
@@ -71,10 +72,27 @@ class ClassExtent:
         """Return those of these primary keys that have an object now."""
         if not keys:
             return set()
-        query = self.keys.where(is_one_of(list(self.mapper.primary_key), keys))
         dialect = connection.dialect
-        existing = {self._journal_key(tuple(row), dialect) for row in connection.execute(query)}
+        existing = {self._journal_key(key, dialect) for key in self._load(connection, list(keys))}
         return {key for key in keys if self._journal_key(key, dialect) in existing}
+
+    def _load(self, connection: Connection, keys: Sequence[Identity]) -> list[Identity]:
+        """Return the keys of existing objects. By a key that the database refuses to compare, there is none."""
+
+        def load() -> list[Identity]:
+            query = self.keys.where(is_one_of(list(self.mapper.primary_key), keys))
+            return [tuple(row) for row in connection.execute(query)]
+
+        table = self.tracked_tables.of(self.mapper.local_table)
+        if table is not None and table.has_certain_key:
+            return load()
+        try:
+            with _attempt(connection):
+                return load()
+        except Exception as error:
+            if not _is_about_values(connection, error):
+                raise
+            return [] if len(keys) == 1 else [loaded for key in keys for loaded in self._load(connection, [key])]
 
     def _journal_key(self, key: Identity, dialect: Dialect) -> object:
         """Return a primary key in the journal's form, which is the same however the key was written."""
@@ -146,8 +164,8 @@ def _reachable(connection: Connection, table: TrackedTable, unsure: Mapping[Jour
         return set()
     try:
         return _load_keys(connection, table, unsure.values())
-    except Exception:  # of the database, the driver or a type, about some value
-        if connection.invalidated:
+    except Exception as error:
+        if not _is_about_values(connection, error):
             raise
         if len(unsure) == 1:
             return set()
@@ -157,9 +175,22 @@ def _reachable(connection: Connection, table: TrackedTable, unsure: Mapping[Jour
 def _load_keys(connection: Connection, table: TrackedTable, keys: Collection[Identity]) -> set[str]:
     query = select(_journal_key(table, connection.dialect)).select_from(table.table)
     query = query.where(is_one_of(table.key, list(keys)))
-    # On PostgreSQL an error would end the transaction.
-    with connection.begin_nested() if connection.dialect.name == "postgresql" else nullcontext():
+    with _attempt(connection):
         return {str(text_in(key)) for key in connection.execute(query).scalars()}
+
+
+def _attempt(connection: Connection) -> AbstractContextManager[object]:
+    """Undo the block alone if it raises. On PostgreSQL, an error would end the transaction."""
+    return connection.begin_nested() if connection.dialect.name == "postgresql" else nullcontext()
+
+
+def _is_about_values(connection: Connection, error: Exception) -> bool:
+    """Return whether an error of the database, the driver or a type is about some value.
+
+    Otherwise it is about others who are in the way, or a lost connection.
+    """
+    is_about_more = connection.dialect.name == "postgresql" and isinstance(error, OperationalError | InternalError)
+    return not (connection.invalidated or is_about_more)
 
 
 def _journal_key(table: TrackedTable, dialect: Dialect) -> ColumnElement[Any]:

@@ -16,6 +16,7 @@ Kind = Literal[
     "unlogged",
     "column",
     "label",
+    "field",
     "rewrite",
     "touch",
     "setting",
@@ -80,6 +81,7 @@ _WORDS: Mapping[Kind, _Words] = {
     "unlogged": _Words(other="{} is unlogged, so a crash of the database may have emptied it"),
     "column": _Words("column {} was made again or has another type", "column {} is gone", "column {} is there again"),
     "label": _Words(other="a value of the type {} has another name"),
+    "field": _Words("a field of the type {} is another one", come="the type {} has one more field"),
     "function": _Words(other="what writes its changes down was replaced", gone="nothing writes its changes down"),
     "trigger": _Words(other="trigger {} was switched off or on, or made again", gone="trigger {} is missing"),
 }  # fmt: skip

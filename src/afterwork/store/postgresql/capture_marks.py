@@ -82,6 +82,11 @@ RECURSIVE home AS (
     UNION ALL SELECT DISTINCT a.table_id, 'label', e.oid::text, e.enumlabel::text, t.typname::text
         FROM attribute a JOIN pg_type t ON t.oid = a.atttypid
         JOIN pg_enum e ON e.enumtypid IN (t.oid, t.typelem, t.typbasetype)
+    UNION ALL SELECT DISTINCT a.table_id, 'field', concat_ws(' ', f.attrelid, f.attnum),
+        concat_ws(' ', f.attname, f.atttypid, f.atttypmod, f.attisdropped), c.typname::text
+        FROM attribute a JOIN pg_type t ON t.oid = a.atttypid
+        JOIN pg_type c ON c.oid IN (t.oid, t.typelem, t.typbasetype) AND c.typrelid <> 0
+        JOIN pg_attribute f ON f.attrelid = c.typrelid AND f.attnum > 0
     UNION ALL SELECT table_id, 'function', proname, concat_ws(' ', oid, written), '' FROM function
     UNION ALL SELECT r.table_id, 'trigger', concat_ws(' ', g.tgrelid, g.tgname),
         concat_ws(' ', g.oid, g.xmin, g.tgenabled), concat(g.tgname, ' of ', r.title)
