@@ -565,6 +565,16 @@ class ThreadEnded(AfterworkError):
         super().__init__("The thread ended in C, as by pthread_exit: in a library that the work calls.")
 
 
+class StaysSilent(AfterworkError):
+    """A run goes on though its transaction is over, so that nothing of it can be saved."""
+
+    def __init__(self) -> None:
+        super().__init__(
+            "A run has kept a transaction open and silent for longer than inside_limit. The transaction was ended, and "
+            "the run goes on without noticing. Give it a timeout, or make it external."
+        )
+
+
 class GivenUp(Refused):
     """The work has ended its process, connection, worker or database again and again, so it is no longer tried."""
 

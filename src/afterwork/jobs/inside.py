@@ -49,6 +49,8 @@ def run_batch(runner: Runner, connection: Connection, lane: str, priority: int |
             claimed = _claim(runner, connection, lane, priority, most)
             if claimed.claims and claimed.claims[0].external:
                 return claimed.claims[0]
+            if claimed.claims and runner.quarantine.is_needed(lane):
+                return TakenApart()  # something died while this waited for its turn
             inside = list(takewhile(lambda claim: not claim.external, claimed.claims))
             batch.claims = runner.apart.first(inside)
             _run(runner, connection, batch)

@@ -182,7 +182,7 @@ class Loop:
     def _give(self, turn: Assignment) -> None:
         own = turn.kind if isinstance(turn.kind, OwnWork) else LANES
         (source,) = (source for source in self._sources if source.own == own)
-        self.workers.start(partial(self._work, source, turn), partial(self._ended, turn))
+        self.workers.start(partial(self._work, source, turn), partial(self._ended, turn), lambda: turn.lanes)
 
     def _report_held(self) -> None:
         for turn in self.scheduler.newly_held_up():

@@ -9,7 +9,7 @@ import time
 from sqlalchemy import Connection
 
 from afterwork.derived.tracking.hidden_state import untracked
-from afterwork.errors import ThreadEnded
+from afterwork.errors import StaysSilent, ThreadEnded
 from afterwork.events import Broken, ConnectionLost, InTheWay, WorkerLost
 from afterwork.jobs.quarantine import CACHES, Loss
 from afterwork.jobs.run import text_of
@@ -20,7 +20,7 @@ from afterwork.server.link import ServerConnection
 from afterwork.server.workers import LostThread, Workers
 from afterwork.store import leases, suspects
 from afterwork.store.caches.tables import due as dues
-from afterwork.store.suspects import EVERYWHERE, Death, is_cache
+from afterwork.store.suspects import EVERYWHERE, Cause, Death, is_cache
 
 CRASH_SECONDS = 0.2
 """The time after which a crash of the database, which ended one connection, has reached the others."""
@@ -54,9 +54,10 @@ class Losses:
     def see(self, connection: Connection, workers: Workers) -> bool:
         """Blame what was lost, and put its scopes into quarantine. Return whether anything was lost."""
         for gone in workers.lost():
-            self._runner.events.emit(WorkerLost(gone.thread.name, gone.ended_by))
+            why = StaysSilent() if gone.is_overdue else gone.ended_by
+            self._runner.events.emit(WorkerLost(gone.thread.name, why))
             if gone.is_midway:
-                self._note_vanished(connection, gone, workers.generation)
+                self._note_vanished(connection, gone)
         blamed = False
         while self._lost:
             error, generation = self._lost[0]
@@ -64,18 +65,22 @@ class Losses:
             del self._lost[0]  # only now: if this fails, because the database is lost, too, it is seen again
         return blamed
 
-    def _note_vanished(self, connection: Connection, gone: LostThread, generation: int) -> None:
-        """Note what a thread was doing that ended in C, and so could not say it. Its transaction ends as well."""
-        error = ThreadEnded()
+    def _note_vanished(self, connection: Connection, gone: LostThread) -> None:
+        """Note what a thread was doing that can't say it: it ended in C, or hangs. Its transaction ends as well."""
+        error = StaysSilent() if gone.is_overdue else ThreadEnded()
+        cause: Cause = "silent" if gone.is_overdue else "worker"
+        scopes = gone.lanes if gone.is_overdue and gone.lanes else [EVERYWHERE]
+        for scope in scopes:
+            self._quarantine.begin(scope)  # before others can have what it holds
         held, claims = self._lanes.let_go(gone.thread)
         self._runner.time_limits.timeouts.forget(gone.thread)
         self._cut(gone.connection)
         caches, _ = claimed_caches(connection, dues.c.claim.in_(claims))
-        traced = [Loss(lease.lane, lease.ticket, error) for lease in held]
-        traced += [Loss(CACHES, cache, error) for cache in caches]
-        for loss in traced or [Loss(EVERYWHERE, None, error)]:
+        traced = [Loss(lease.lane, lease.ticket, error, cause) for lease in held]
+        traced += [Loss(CACHES, cache, error, cause) for cache in caches]
+        for loss in traced or [Loss(scope, None, error, cause) for scope in scopes]:
             self._quarantine.lost(loss)
-        self._lost.append((error, generation))
+        self._lost.append((error, gone.generation))
 
     def _cut(self, connection: Connection | None) -> None:
         database = self._runner.database

@@ -3,10 +3,11 @@
 import itertools
 import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Collection, Iterator
 from dataclasses import dataclass, field
 from functools import partial
 from queue import SimpleQueue
+from typing import Any
 
 from sqlalchemy import Connection
 
@@ -28,8 +29,15 @@ class Seat:
     """Rung with True when a task waits, with False to end the thread."""
     todo: Todo | None = None
     connection: Connection | None = None
+    driver: Any = None
+    """The driver's part of the connection, for other threads."""
     generation: int = 0
+    lanes: Callable[[], Collection[str]] = tuple
+    """Returns the lanes that its task works on."""
     lost_by: BaseException | None = None
+    overdue: object = None
+    """The sign by which its transaction was last found to be over, though its task goes on."""
+    overdue_since: float = 0.0
     is_disowned: bool = False
     """True once its task was abandoned: it is ended by others, and the thread ends itself when it comes back."""
 
@@ -42,12 +50,16 @@ class Seat:
 class LostThread:
     """A thread that ended unasked: in Python, by the exception `ended_by`, or in C, by `pthread_exit` or the like.
 
-    With `is_midway`, it was doing a task, on its `connection`."""
+    With `is_midway`, it was doing a task for some lanes, on its `connection`. One that `is_overdue` goes on, though its
+    transaction is over."""
 
     thread: threading.Thread
     ended_by: BaseException | None
     is_midway: bool
     connection: Connection | None
+    generation: int
+    lanes: Collection[str]
+    is_overdue: bool
 
 
 VANISHED_SECONDS = 0.25
@@ -78,12 +90,14 @@ class Workers:
         self.generation = 0
         """The current generation of connections. Those of earlier generations are known to be lost."""
 
-    def start(self, task: Task, ended: Callable[[], None]) -> None:
+    def start(self, task: Task, ended: Callable[[], None], lanes: Callable[[], Collection[str]] = tuple) -> None:
         """Give a task to a thread. Its exceptions are reported, not raised, with the generation of its connection.
-        `ended` is always called, even if the task could not begin for want of a connection."""
+        `ended` is always called, even if the task could not begin for want of a connection. `lanes` returns those that
+        it works on."""
         with self._idle:
             self._busy += 1
             seat = self._free.pop() if self._free else self._another()
+        seat.lanes, seat.overdue = lanes, None
         seat.do((task, ended))
 
     def _another(self) -> Seat:
@@ -113,13 +127,26 @@ class Workers:
             self._ask_system_at = time.monotonic() + VANISHED_SECONDS
             seats += self._vanished()
         for seat in [seat for seat in seats if not seat.is_disowned]:
-            lost = LostThread(seat.thread, seat.lost_by, seat.todo is not None, seat.connection)
+            is_overdue = seat.thread.is_alive() and not has_vanished(seat.thread)
+            seat.is_disowned = is_overdue
+            is_midway = seat.todo is not None
+            yield LostThread(
+                seat.thread, seat.lost_by, is_midway, seat.connection, seat.generation, seat.lanes(), is_overdue
+            )
             self._end(seat, given_up=True)
-            yield lost
 
     def _vanished(self) -> list[Seat]:
-        """Return the busy threads that no longer exist, although Python believes so."""
-        return [seat for seat in self._seats.copy() if seat.todo is not None and has_vanished(seat.thread)]
+        """Return the busy threads that no longer exist, although Python believes so, and those that are overdue."""
+        busy = [seat for seat in self._seats.copy() if seat.todo is not None]
+        return [seat for seat in busy if has_vanished(seat.thread) or self._is_overdue(seat)]
+
+    def _is_overdue(self, seat: Seat) -> bool:
+        """Return whether a thread has gone on for long without noticing that its transaction is over."""
+        sign = None if seat.driver is None else self._database.overdue(seat.driver)
+        if sign is None or sign != seat.overdue:
+            seat.overdue, seat.overdue_since = sign, time.monotonic()
+            return False
+        return time.monotonic() - seat.overdue_since >= self._database.settings.abandon_after.total_seconds()
 
     def wait(self, seconds: float, waiting: Callable[[float], bool]) -> bool:
         """Wait for something else, by a function that may end early. If a thread vanishes meanwhile, return at once."""
@@ -208,8 +235,9 @@ class Workers:
             self._disconnect(seat)
         if seat.connection is None or seat.connection.invalidated or seat.connection.closed:
             seat.connection = self._database.connect()
+        seat.driver = seat.connection.connection.dbapi_connection
         return seat.connection
 
     def _disconnect(self, seat: Seat) -> None:
-        connection, seat.connection = seat.connection, None
+        connection, seat.connection, seat.driver = seat.connection, None, None
         self._database.discard(connection)

@@ -51,6 +51,10 @@ class Holder:
     since: datetime | None
 
 
+SILENCE_FACTOR = 1.15
+"""The factor on `inside_limit` after which a silent transaction is ended: a time-out as long comes first."""
+
+
 class Database(ABC):
     """One database, through the application's engine. Connections are the server's own and in driver-level autocommit,
     so that each transaction begins where `transaction` says so, and is of the kind that it needs."""
@@ -269,6 +273,12 @@ class Database(ABC):
     @abstractmethod
     def cut(self, driver: Any) -> None:
         """End a driver's connection from another thread, along with its open transaction."""
+
+    @abstractmethod
+    def overdue(self, driver: Any) -> object | None:
+        """Return a sign, from another thread, that a silent transaction is over, or has been open for too long.
+
+        It is the same for as long as nothing happens on the driver's connection. None if there is none."""
 
     @abstractmethod
     def says_unreachable(self, error: DBAPIError) -> bool:

@@ -2,6 +2,7 @@
 
 import json
 import os
+import select
 import socket
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, contextmanager, suppress
@@ -17,7 +18,7 @@ from afterwork.errors import StateHasChanged
 from afterwork.model.contract import Contract
 from afterwork.model.utc_datetime import UtcDateTime
 from afterwork.settings import Settings
-from afterwork.store.database import NOT_LONG, Database, Holder
+from afterwork.store.database import NOT_LONG, SILENCE_FACTOR, Database, Holder
 from afterwork.store.direct import Direct, send_together
 from afterwork.store.postgresql import role_limits, sleep
 from afterwork.store.postgresql.any_bytes import allow_any_bytes
@@ -76,10 +77,10 @@ LANE_HOLDERS = text(
 )
 
 
-AGE = text("SELECT clock_timestamp() - pg_postmaster_start_time()")
+HUNG_UP: int = getattr(select, "POLLRDHUP", select.POLLHUP)
+"""The event of a socket whose other side is closed."""
 
-SILENCE_FACTOR = 1.15
-"""The factor on `inside_limit` after which PostgreSQL ends a silent transaction: a time-out as long comes first."""
+AGE = text("SELECT clock_timestamp() - pg_postmaster_start_time()")
 
 # A crash ends all connections, but not PostgreSQL itself. It resets all statistics.
 HAS_CRASHED = text("SELECT pg_postmaster_start_time() < :since AND stats_reset > :since FROM pg_stat_archiver")
@@ -187,6 +188,16 @@ class PostgreSQL(Database):
     def cut(self, driver: Any) -> None:
         with suppress(OSError, PsycopgError), socket.socket(fileno=os.dup(driver.pgconn.socket)) as own:
             own.shutdown(socket.SHUT_RDWR)  # both the thread that uses it and PostgreSQL see it end
+
+    def overdue(self, driver: Any) -> object | None:
+        try:
+            if driver.info.transaction_status != TransactionStatus.INTRANS:
+                return None
+            poller = select.poll()
+            poller.register(driver.pgconn.socket, HUNG_UP)
+        except (PsycopgError, OSError, ValueError):
+            return None  # its thread has noticed
+        return True if poller.poll(0) else None
 
     def discard(self, connection: Connection | None) -> None:
         if connection is not None and not connection.closed and not connection.invalidated:

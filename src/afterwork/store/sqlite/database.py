@@ -14,7 +14,7 @@ from sqlalchemy.exc import DBAPIError
 from afterwork.errors import StateHasChanged
 from afterwork.model.utc_datetime import UtcDateTime
 from afterwork.settings import Settings
-from afterwork.store.database import Database
+from afterwork.store.database import SILENCE_FACTOR, Database
 from afterwork.store.process import has_rebooted, machine, process_start
 from afterwork.store.server_rows import ServerRow
 from afterwork.store.sqlite.column import SQLiteColumns
@@ -176,6 +176,11 @@ class SQLite(Database):
             driver.rollback()
             driver.close()
         self._fairness.take_from(driver)
+
+    def overdue(self, driver: Any) -> object | None:
+        since = None if self.shares_one_connection else self._fairness.held_since(driver)
+        limit = SILENCE_FACTOR * self.settings.inside_limit.total_seconds()
+        return None if since is None or time.monotonic() - since < limit else (since, driver.total_changes)
 
     def says_unreachable(self, error: DBAPIError) -> bool:
         return _name(error) in UNREACHABLE

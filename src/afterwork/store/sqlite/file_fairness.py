@@ -45,6 +45,7 @@ class FileFairness:
         """Hold the file for one transaction."""
         driver = connection.connection.dbapi_connection
         self._lock.acquire()
+        self.begun()
         self._holder = driver
         try:
             self._make_room(driver)
@@ -63,6 +64,11 @@ class FileFairness:
             share = ROOM_FOR_WRITERS if ended < self._writers_until else ROOM
             self._not_before = max(self._not_before, self._began) + (ended - self._began) * (1 + share)
             self._lock.release()
+
+    def held_since(self, driver: object) -> float | None:
+        """Return the clock reading at which a driver's connection got the file; None if it hasn't the file."""
+        began = self._began
+        return began if self._holder is driver else None
 
     def begun(self) -> None:
         """Note that the transaction has got the file, for which it may have waited."""
