@@ -309,7 +309,7 @@ class Afterwork:
             return Verifier(source.matcher, source.calculators, source.result_store).verify(connection, sample)
 
     def _explainer(self, connection: Connection) -> Explainer:
-        database = self.database(connection.engine)
+        database = database_behind(connection, self.settings)
         schema.check_installed(database, connection)
         return Explainer(matcher_of(database, self.model, connection))
 

@@ -22,7 +22,7 @@ from afterwork.model.external_id import external_id
 from afterwork.model.inspection import inspect_model
 from afterwork.saving.later import session as session_of
 from afterwork.settings import Settings
-from afterwork.store.dialects import database_of
+from afterwork.store.dialects import database_behind
 
 
 def is_stale(obj: object, name: str) -> bool:
@@ -64,7 +64,7 @@ def _inquiry(obj: object, name: str) -> "tuple[_Inquiry, RegisteredDerivation]":
     connection = session.connection()
     model = inspect_model(instance_state(obj).mapper.registry)
     cache = model.derivation_of(obj, name)
-    matcher = matcher_of(database_of(connection.engine, Settings()), model, connection)
+    matcher = matcher_of(database_behind(connection, Settings()), model, connection)
     derivation = matcher.registry.of(cache)
     return _Inquiry(Staleness(connection, matcher, matcher.entries.waiting(connection))), derivation
 

@@ -58,11 +58,11 @@ class DerivationRegistry:
         return iter(self.by_id.values())
 
     def of(self, declaration: Derivation) -> RegisteredDerivation:
-        """Return a derivation as the database knows it. Raises `BadRequest` if it doesn't."""
+        """Return a derivation of the model. Raises `BadRequest` if its table isn't captured."""
         for registered in self:
             if registered.declaration is declaration:
                 return registered
-        raise BadRequest(f"The database does not know of {declaration.name} yet: no server has run since it is there.")
+        raise BadRequest(f"The table of {declaration.name} is not captured yet. Install again: app.install(engine)")
 
     def writing(self, table_id: int, columns: int) -> Iterator[RegisteredDerivation]:
         """Yield the derivations that write any of some columns of a tracked table."""
@@ -134,7 +134,7 @@ class DerivationRegistry:
         self.mine = {
             number: derivation
             for number, derivation in self.by_id.items()
-            if derivation.checksum == codes[number].checksum
+            if number in codes and derivation.checksum == codes[number].checksum
         }
         for number in before.keys() - self.mine.keys():
             self._on_left(before[number].name)
@@ -191,7 +191,7 @@ def register(connection: Connection, declared: Iterable[Derivation]) -> None:
 def _registered(
     connection: Connection, declared: Sequence[Derivation], tables: TrackedTables
 ) -> Mapping[int, RegisteredDerivation]:
-    numbers = {row.name: row.id for row in connection.execute(select(derivations.c.name, derivations.c.id))}
+    known = {row.name: row.id for row in connection.execute(select(derivations.c.name, derivations.c.id))}
     plans = refresh_plans(connection, declared, tables)
     return {
         number: RegisteredDerivation(
@@ -204,8 +204,9 @@ def _registered(
             plan if isinstance(plan := plans.get(derivation.name), RefreshPlan) else None,
             plan if isinstance(plan, str) else None,
         )
-        for derivation in declared
-        if (number := numbers.get(derivation.name)) is not None and (table := tables.of(derivation.table)) is not None
+        for place, derivation in enumerate(declared, 1)
+        # Until a server has registered it, a derivation has a number that no cache has: they are all still to run.
+        if (number := known.get(derivation.name, -place)) and (table := tables.of(derivation.table)) is not None
     }
 
 
