@@ -1,5 +1,6 @@
 """Afterwork does stuff later, in the database you already have."""
 
+from afterwork import aio as aio
 from afterwork.app import Afterwork, Ended
 from afterwork.clock import Clock, ManualClock, SystemClock
 from afterwork.derived.compute.fresh import fresh, is_stale
@@ -61,6 +62,7 @@ __all__ = [
     "ViewModel",
     "WhenStale",
     "action",
+    "aio",
     "can",
     "column",
     "current_run",

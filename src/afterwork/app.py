@@ -34,6 +34,7 @@ from afterwork.model.inspection import ModelInfo, inspect_model, registry_of
 from afterwork.model.jobs_file.load import JobsFile, load, load_again
 from afterwork.model.lane import Lane, lanes_by_name
 from afterwork.model.timeout import checked_timeout
+from afterwork.saving.awaiting import asking
 from afterwork.saving.later import session as session_of
 from afterwork.server.assembly import RunnerAssembly
 from afterwork.server.health import Health, Prober, Sign, of_database
@@ -264,6 +265,7 @@ class Afterwork:
                 interruptions.check()
             return ended
 
+    @asking("app.explain(…)")
     def explain(self, obj: object, name: str) -> Explanation:
         """Explain the state of a derived member, or of a view model that is a cache, of one object.
 
@@ -289,6 +291,7 @@ class Afterwork:
             steps=PossibleTransitions(recorder, explainer.words).of(machine, obj),
         )
 
+    @asking("app.impact(…)")
     def impact(self, obj: object, member: str) -> list[Reader]:
         """Return the caches that become stale if a member of an object changes, direct readers first.
 

@@ -117,6 +117,16 @@ class UnnamedObject(AfterworkError):
         self.root = root
 
 
+class NotAwaited(BadRequest):
+    """Something asks the database of an AsyncSession, and was called without being awaited."""
+
+    def __init__(self, call: str) -> None:
+        super().__init__(
+            f"{call} asks the database, which an AsyncSession does only where it is awaited. Await the function of the "
+            "same name in aw.aio, or aw.aio.call(obj, function, …), or call it by: await session.run_sync(lambda _: …)"
+        )
+
+
 class NoSession(AfterworkError):
     """An object is not in a session, so no transaction can take a ticket for it."""
 

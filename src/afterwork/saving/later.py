@@ -12,7 +12,6 @@ from enum import Enum
 from typing import Any
 
 from sqlalchemy import ColumnElement, inspect, or_, select
-from sqlalchemy.exc import MissingGreenlet, StatementError
 from sqlalchemy.orm import Session, object_session, undefer
 
 from afterwork.clock import now
@@ -27,6 +26,7 @@ from afterwork.model.ticket import ROOT, AsyncTicket, ticket_contract
 from afterwork.model.utc_datetime import aware
 from afterwork.model.viewmodel import ViewModel
 from afterwork.model.work import name_of_method
+from afterwork.saving.awaiting import asking
 from afterwork.saving.current_work import begun_tickets
 from afterwork.saving.ticket_rows import forget_not_saved
 from afterwork.store.dialects import locks_of
@@ -252,15 +252,8 @@ def _pending(session: Session, contract: Contract, request: Request) -> Any | No
     root_id = external_id_or_none(request.root)
     if root_id is None:
         return None
-    try:
+    with asking("aw.later(…, unique=True)"):
         return pending_ticket(session, contract, request.work, root_id)
-    except (MissingGreenlet, StatementError) as error:
-        if not isinstance(getattr(error, "orig", error), MissingGreenlet):
-            raise
-        raise BadRequest(
-            "aw.later(…, unique=True) asks the database. From an AsyncSession, call it as: "
-            "await session.run_sync(lambda _: aw.later(order.remind, unique=True))"
-        ) from None
 
 
 def _bring_forward(ticket: Any, contract: Contract, request: Request) -> None:

@@ -20,11 +20,13 @@ from afterwork.errors import BadRequest, CircularCaches
 from afterwork.model.derivation import MemberDerivation
 from afterwork.model.external_id import external_id
 from afterwork.model.inspection import inspect_model
+from afterwork.saving.awaiting import asking
 from afterwork.saving.later import session as session_of
 from afterwork.settings import Settings
 from afterwork.store.dialects import database_behind
 
 
+@asking("aw.is_stale(…)")
 def is_stale(obj: object, name: str) -> bool:
     """Return whether a derived member of an object, or a view model that is a cache, is out of date.
 
@@ -38,6 +40,7 @@ def is_stale(obj: object, name: str) -> bool:
     return inquiry.staleness.is_stale(derivation, external_id(obj))
 
 
+@asking("aw.fresh(…)")
 def fresh(obj: object, name: str) -> Any:
     """Return the value of a derived member that is right now.
 

@@ -6,6 +6,7 @@ from sqlalchemy import event as sqlalchemy_event
 from statemachine import StateChart
 
 from afterwork.model.machine.declaration import Machine
+from afterwork.saving.awaiting import asking
 from afterwork.saving.machine.object_view import check_source_state
 from afterwork.saving.machine.play import Play
 from afterwork.saving.machine.transition_log import forget_unsaved, write_down
@@ -27,10 +28,12 @@ class SessionPlayer:
 
     def send(self, machine: Machine, obj: Any, event: str, *args: Any, **kwargs: Any) -> Any:
         """Take an event. Raises `NotInThisState`."""
-        return Play(machine, obj).send(event, *args, **kwargs)
+        with asking(f"{machine.where}: the event {event}"):
+            return Play(machine, obj).send(event, *args, **kwargs)
 
     def can(self, machine: Machine, obj: Any, event: str) -> bool:
-        return Play(machine, obj).can(event)
+        with asking(f"{machine.where}: whether the event {event} can be taken"):
+            return Play(machine, obj).can(event)
 
     def go_on(self, machine: Machine, obj: Any) -> None:
         Play(machine, obj).go_on()

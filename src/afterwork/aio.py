@@ -1,0 +1,66 @@
+"""`aw.aio`: what asks the database, as awaitables for the objects of an AsyncSession.
+
+    total = await aw.aio.fresh(customer, "total")
+    await aw.aio.later(order.remind, unique=True)
+    await aw.aio.call(order, order.flow.ship)
+
+Each does what the function of the same name does, in the transaction of the object's session. Objects of an ordinary
+session are served as well, without waiting.
+"""
+
+from collections.abc import Callable
+from functools import partial
+from typing import TYPE_CHECKING, Any, ParamSpec, TypeVar
+
+from afterwork.derived.compute import fresh as answers
+from afterwork.derived.explain.explanation import Explanation
+from afterwork.derived.explain.readers import Reader
+from afterwork.model.method import BoundMethod
+from afterwork.model.ticket import AsyncTicket
+from afterwork.model.viewmodel import ViewModel
+from afterwork.saving import later as requests
+
+if TYPE_CHECKING:
+    from afterwork.app import Afterwork
+
+P = ParamSpec("P")
+T = TypeVar("T")
+
+
+async def call(obj: object, function: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> T:
+    """Call a function that may ask the database about an object, or change it, and return its result.
+
+    Raises `NoSession` if the object is in no session, and what the function raises.
+    """
+    from sqlalchemy.ext.asyncio import async_session  # it needs greenlet, which is there where it is used
+
+    session = async_session(requests.session(obj))
+    if session is None:
+        return function(*args, **kwargs)
+    return await session.run_sync(lambda _: function(*args, **kwargs))
+
+
+async def fresh(obj: object, name: str) -> Any:
+    """Return the value of a derived member that is right now, as `aw.fresh` does."""
+    return await call(obj, answers.fresh, obj, name)
+
+
+async def is_stale(obj: object, name: str) -> bool:
+    """Return whether a derived member of an object is out of date, as `aw.is_stale` does."""
+    return await call(obj, answers.is_stale, obj, name)
+
+
+async def explain(app: "Afterwork", obj: object, name: str) -> Explanation:
+    """Explain the state of a derived member of an object, as `app.explain` does."""
+    return await call(obj, app.explain, obj, name)
+
+
+async def impact(app: "Afterwork", obj: object, member: str) -> list[Reader]:
+    """Return the caches that become stale if a member of an object changes, as `app.impact` does."""
+    return await call(obj, app.impact, obj, member)
+
+
+async def later(work: BoundMethod[Any] | ViewModel[Any], **options: Any) -> AsyncTicket:
+    """Ask for a method or view model to run on its object, as `aw.later` does. `options` are those of it."""
+    obj = work.root if isinstance(work, ViewModel) else work.target
+    return await call(obj, partial(requests.later, work, **options))
