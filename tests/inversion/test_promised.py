@@ -138,7 +138,7 @@ def test_a_condition_that_no_route_follows_lets_a_value_be_calculated_in_vain_an
 
 
 def test_no_more_objects_are_taken_at_a_time_than_is_said() -> None:
-    assert (PostgreSQLRefresh.max_objects, SQLiteRefresh.max_objects) == (5_000, 1_000)
+    assert (PostgreSQLRefresh.max_objects, SQLiteRefresh.max_objects) == (5_000, 5_000)
 
 
 def test_verify_compares_the_expression_with_the_function(workshop: aw.Afterwork, engine: Engine) -> None:

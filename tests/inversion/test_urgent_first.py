@@ -13,6 +13,7 @@ from afterwork.derived.compute.refresher import Refresher
 from afterwork.sources.derived import source
 from afterwork.store.postgresql.refresh import PostgreSQLRefresh
 from afterwork.store.sqlite.refresh import SQLiteRefresh
+from tests.inversion.scene import Market
 from tests.support.prepared import installed
 
 
@@ -149,3 +150,16 @@ def _after_each_step(monkeypatch: pytest.MonkeyPatch, act: Callable[[], None], t
         return step
 
     monkeypatch.setattr(Refresher, "refresh", refresh_and_act)
+
+
+def test_a_value_is_computed_once_though_what_it_is_made_of_needs_several_sets(
+    market: Market, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    market.fill(customers=3, orders=3, lines=2)
+    in_sets_of(monkeypatch, 2)
+    market.sql("UPDATE line SET price = price + 1")
+
+    ran = market.run()
+    assert len(ran) == len(set(ran))
+    assert sum(name.startswith("Order.total") for name in ran) == 3 * 3
+    assert "Region.turnover Region!1" in ran

@@ -31,8 +31,11 @@ from afterwork.store.journal.route_spec import forget_touches
 TURNS = 20
 """The number of consecutive turns of which urgent members may take all but the last for themselves."""
 
-FILL_SECONDS = 0.1
-"""The approximate duration of a statement that fills, while others may wait for it."""
+SET_SECONDS = 0.1
+"""The approximate duration of a statement that computes a set, while others may wait for it."""
+
+MIN_SIZE = 20
+"""The minimum number of objects of a set, however long they take."""
 
 MAX_FILL_SIZE = 50_000
 """The maximum number of objects that one statement fills."""
@@ -68,20 +71,20 @@ Fill = Callable[[Connection, RegisteredDerivation, Sequence[str] | None], Filled
 
 
 @dataclass
-class FillPace:
-    """The average duration of computing an object while filling, by derivation, in seconds."""
+class SetPace:
+    """The average duration of computing an object, by derivation, in seconds, as far as it is known."""
 
     seconds: dict[int, float] = field(default_factory=dict)
 
-    def size(self, derivation: int, smallest: int) -> int:
-        """Return the number of objects that take about a tenth of a second."""
+    def size(self, derivation: int, first: int, most: int) -> int:
+        """Return the number of objects that take about `SET_SECONDS`, `first` if that is unknown; at most `most`."""
         average = self.seconds.get(derivation)
-        return smallest if average is None else max(smallest, min(MAX_FILL_SIZE, int(FILL_SECONDS / average)))
+        return min(most, first if average is None else max(MIN_SIZE, int(SET_SECONDS / average)))
 
-    def note(self, derivation: int, count: int, seconds: float) -> None:
-        """Record that computing some objects took so many seconds."""
-        if count:
-            self.seconds[derivation] = seconds / count
+    def note(self, derivation: int, size: int, count: int, seconds: float) -> None:
+        """Record that `count` objects took so many seconds. Few tell little, if they are done at once."""
+        if count >= size or seconds > SET_SECONDS:
+            self.seconds[derivation] = seconds / max(1, count)
 
 
 @dataclass(frozen=True)
@@ -103,7 +106,8 @@ class Refresher:
     clock: Clock
     installation: uuid.UUID
     refreshes: Mapping[int, SetRefresh]
-    fill_pace: FillPace = field(default_factory=FillPace)
+    pace: SetPace = field(default_factory=SetPace)
+    fill_pace: SetPace = field(default_factory=SetPace)
 
     @classmethod
     def of(cls, matcher: Matcher, clock: Clock, installation: uuid.UUID) -> "Refresher":
@@ -123,7 +127,7 @@ class Refresher:
         """Compute the next objects after a position in the order of keys, in the open transaction. If any can't be
         computed, touch all of them instead, so that the next refresh finds these."""
         database, refresh = self.matcher.database, self.refreshes[derivation.id]
-        size = self.fill_pace.size(derivation.id, refresh.max_objects)
+        size = self.fill_pace.size(derivation.id, refresh.first_objects, MAX_FILL_SIZE)
         began = time.perf_counter()
         try:
             with database.part(connection):
@@ -133,7 +137,7 @@ class Refresher:
                 raise
             return self.touch(connection, derivation, position)
         seconds = time.perf_counter() - began
-        self.fill_pace.note(derivation.id, chunk.count, seconds)
+        self.fill_pace.note(derivation.id, size, chunk.count, seconds)
         step = _TimedStep(chunk.done, seconds / max(1, chunk.count))
         return Filled(chunk.count, chunk.position, self._settled(connection, derivation, step))
 
@@ -179,25 +183,34 @@ class Refresher:
 
     def _together(self, connection: Connection, turn: int) -> RefreshStep:
         runs: RunOutcomes = []
-        more, urgent = False, LOWEST_PRIORITY
+        more, urgent, unfinished = False, LOWEST_PRIORITY, set[int]()
+        is_strict = turn % TURNS != 0
         pending = pending_touches(connection)
         for derivation, refresh in self._mine(connection):
-            if self._urgency(derivation) > urgent and turn % TURNS:
+            if self._urgency(derivation) > urgent and is_strict:
                 break
-            if count := pending.count(connection, refresh.plan.routes):
-                step = self._step(connection, refresh, count, refresh.max_objects)
+            if is_strict and unfinished.intersection(self.matcher.registry.order.feeders[derivation.id]):
+                unfinished.add(derivation.id)  # the rest of its feeders would compute it again
+            elif count := pending.count(connection, refresh.plan.routes):
+                size = self.pace.size(derivation.id, refresh.first_objects, refresh.max_objects)
+                step = self._step(connection, derivation, refresh, count, size)
                 runs += self._settled(connection, derivation, step)
                 more = more or bool(step.done.left)
-                if step.done.left and len(step.done.objects) >= refresh.max_objects:
+                if step.done.left and len(step.done.objects) >= size:
                     urgent = min(urgent, self._urgency(derivation))
+                    unfinished.add(derivation.id)
                 if step.done.written:  # which may be what those to come read
                     pending = pending_touches(connection)
         return RefreshStep(runs, more, is_blocked=more and not runs)
 
-    def _step(self, connection: Connection, refresh: SetRefresh, touches: int, limit: int) -> _TimedStep:
+    def _step(
+        self, connection: Connection, derivation: RegisteredDerivation, refresh: SetRefresh, touches: int, limit: int
+    ) -> _TimedStep:
         began = time.perf_counter()
         done = refresh.step(connection, touches, limit, self.clock.now())
-        return _TimedStep(done, (time.perf_counter() - began) / max(1, len(done.objects)))
+        seconds, count = time.perf_counter() - began, len(done.objects)
+        self.pace.note(derivation.id, limit, count, seconds)
+        return _TimedStep(done, seconds / max(1, count))
 
     def _carefully(self, connection: Connection) -> RefreshStep:
         """Refresh in ever smaller sets where something fails, and set aside the objects that fail alone."""
@@ -230,7 +243,7 @@ class Refresher:
         for _ in range(MAX_TRIES):
             try:
                 with self.matcher.database.part(connection):
-                    step = self._step(connection, refresh, limit, limit)
+                    step = self._step(connection, derivation, refresh, limit, limit)
             except DBAPIError as error:
                 if self.matcher.database.is_not_the_jobs(error):
                     raise

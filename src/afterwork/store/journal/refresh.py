@@ -135,6 +135,8 @@ class FilledChunk(Chunk):
 class SetRefresh(ABC):
     """Refreshes one derived member in one kind of database, in the open transaction, which alone takes touches."""
 
+    first_objects: ClassVar[int]
+    """The number of objects that one step should compute while nobody knows how long they take."""
     max_objects: ClassVar[int]
     """The maximum number of objects that one step should compute, since others wait for it."""
 

@@ -68,7 +68,8 @@ _NOW: ColumnElement[Any] = bindparam("now", type_=UtcDateTime())
 class PostgreSQLRefresh(SetRefresh):
     """Refreshes one derived member in a PostgreSQL database."""
 
-    max_objects = 5_000
+    # Each step follows all touches, so that few objects would cost as much as many.
+    first_objects, max_objects = 5_000, 5_000
     as_kept = staticmethod(as_kept)
     differs = staticmethod(differs)
 

@@ -64,7 +64,7 @@ class SQLiteRefresh(SetRefresh):
     What is computed goes into a temporary table first, so that each value is computed once.
     """
 
-    max_objects = 1_000
+    first_objects, max_objects = 1_000, 5_000
     as_kept = staticmethod(as_kept)
     differs = staticmethod(differs)
 
