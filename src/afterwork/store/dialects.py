@@ -40,7 +40,8 @@ def database_of(engine: Engine, settings: Settings) -> Database:
     if not isinstance(engine, Engine):
         raise UnsupportedDatabase(
             f"{type(engine).__name__} is no engine that a server can use. Give it one from sqlalchemy.create_engine, "
-            "also where the application itself uses an AsyncEngine."
+            "also where the application itself uses an AsyncEngine. What takes a Connection, as app.install does, is "
+            "called by: await connection.run_sync(app.install)"
         )
     match engine.dialect.name, engine.dialect.driver:
         case "sqlite", "pysqlite":
