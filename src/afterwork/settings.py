@@ -71,11 +71,11 @@ class Settings:
     notified, so None means: only where transactions can't be prepared at all (`max_prepared_transactions`)."""
 
     max_jobs: int | None = None
-    """After this many runs, a server started by `afterwork serve` restarts as a fresh program. It begins nothing more
-    then, and lets its runs end as when it is told to stop. None: never."""
+    """After this many runs, of all kinds, a server of `afterwork serve` restarts as a fresh program. It begins nothing
+    more then, and waits for its runs however long they take, like one that is drained. None: never."""
 
     max_memory: int | None = None
-    """The same as soon as the server uses more bytes of memory than this."""
+    """The same once the server uses more bytes of memory than this. Its runs have `grace` to end then."""
 
     prune_every: timedelta = timedelta(minutes=10)
     """The interval at which receipts whose DeleteTime has passed are deleted."""

@@ -30,6 +30,9 @@ class Base(DeclarativeBase):
     pass
 
 
+class SysAsyncTicket(aw.AsyncTicket, Base): ...
+
+
 class Letter(Base):
     """Counts how many of it go on at the same time; each waits until a test lets it go on."""
 

@@ -22,6 +22,7 @@ from tests.server.limits_scene import (
     Base,
     Letter,
     Office,
+    SysAsyncTicket,
     ask,
     connection,
     declared,
@@ -33,10 +34,6 @@ from tests.support.waiting import eventually
 from tests.support.world import World
 
 __all__ = ["connection", "office", "world"]
-
-
-class SysAsyncTicket(aw.AsyncTicket, Base):
-    pass
 
 
 # Limits.

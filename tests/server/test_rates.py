@@ -11,7 +11,7 @@ from sqlalchemy import Connection
 from afterwork.model.lane import Rate
 from afterwork.store import lane_rate
 from afterwork.store.dialects import database_of
-from tests.server.limits_scene import MINUTE, TRIES, Letter, Office, ask, connection, office, sent, world
+from tests.server.limits_scene import MINUTE, TRIES, Base, Letter, Office, ask, connection, office, sent, world
 from tests.support.waiting import eventually
 from tests.support.world import World
 
@@ -64,6 +64,19 @@ def test_a_lane_may_have_both(world: World, office: Office) -> None:
         assert world.app.insight(world.engine).lane("both").free_from is not None
 
     assert (office.most, office.visits) == (2, 3)
+
+
+def test_a_rate_holds_over_all_servers(world: World) -> None:
+    ask(world, "sms", 5)
+    other = World(world.engine, Base, clock=world.clock, settings=world.settings)
+    with world.app.serving(world.engine), other.app.serving(world.engine):
+        eventually(lambda: sent(world) == 2)
+        eventually(lambda: world.app.health(world.engine).ready and other.app.health(world.engine).ready)
+        ask(world, "sms", 3)
+
+    assert sent(world) == 2
+    world.clock.advance(MINUTE)
+    assert [len(world.run()), len(other.run())] == [2, 0]
 
 
 @given(

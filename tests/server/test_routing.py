@@ -1,6 +1,7 @@
 """Who runs what: servers that serve some lanes, servers that know some works, and servers that are to leave."""
 
 import json
+import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import timedelta
@@ -12,7 +13,7 @@ from sqlalchemy.orm import Session
 
 import afterwork as aw
 from afterwork.errors import BadDeclaration, NotThere
-from afterwork.events import ServerStopped, ServerStopping
+from afterwork.events import FellAsleep, Pruned, ServerStopped, ServerStopping
 from afterwork.store import leases, server_rows
 from afterwork.store.dialects import database_of
 from afterwork.store.leases import Lease
@@ -247,6 +248,51 @@ def test_a_server_that_has_had_enough_begins_anew(the_shop: Shop, setting: dict[
     why = next(one.why for one in other.seen if isinstance(one, ServerStopping))
     assert why.startswith("it has run " if "max_jobs" in setting else "it uses ")
     assert done(the_shop.engine), "it has run something before, however low the limit is"
+
+
+def test_a_server_waits_for_its_runs_before_it_begins_anew(the_shop: Shop) -> None:
+    """However long they take: else, a long external run would be begun anew at each restart."""
+    begun, gate = threading.Event(), threading.Event()
+
+    @contextmanager
+    def held(run: aw.Run) -> Iterator[None]:
+        if run.work == "Customer.export":
+            begun.set()
+            gate.wait(60)
+        yield
+
+    other = Shop(the_shop.engine, settings=aw.Settings(max_jobs=1, grace=timedelta(0)))
+    other.app.around = held
+    server = other.app._server(the_shop.engine)
+    server.leaving.may_begin_anew = True
+    unfinished: list[int] = []
+    thread = threading.Thread(target=lambda: unfinished.append(server.run()))
+    ask(the_shop, "export")
+    thread.start()
+    assert begun.wait(60)
+    ask(the_shop, "calculate")
+    eventually(lambda: any(isinstance(one, ServerStopping) for one in other.seen))
+    assert thread.is_alive()
+    gate.set()
+    thread.join(60)
+
+    assert unfinished == [0]
+    assert sorted(done(the_shop.engine)) == ["calculate", "export"]
+
+
+@pytest.mark.parametrize(("only", "served"), [("caches", []), ("timers", []), ("tickets", ["export", "send_mail"])])
+def test_each_server_prunes_and_leaves_what_others_start(the_shop: Shop, only: str, served: list[str]) -> None:
+    ask(the_shop, "assign_number")
+    the_shop.run()
+    ask(the_shop, "export", "send_mail")
+    the_shop.clock.advance(timedelta(days=1))  # and the first receipt has expired
+    other = Shop(the_shop.engine, clock=the_shop.clock, settings=aw.Settings(only=[only]))
+    with other.app.serving(the_shop.engine):
+        eventually(lambda: any(isinstance(one, Pruned) for one in other.seen))
+        eventually(lambda: sorted(done(the_shop.engine)) == served)
+        eventually(lambda: any(isinstance(one, FellAsleep) for one in other.seen))
+
+    assert sorted(done(the_shop.engine)) == served
 
 
 def test_check_names_what_no_server_serves(the_shop: Shop) -> None:

@@ -41,7 +41,7 @@ class Retirement:
         if not self.may_begin_anew:
             return False
         if jobs is not None and self._ended >= jobs:
-            self.why = f"it has run {self._ended:,} jobs"
+            self.why, self.in_peace = f"it has run {self._ended:,} jobs", True
         elif most is not None and self._ended and (used := memory()) > most:  # else it would never run a job
             self.why = f"it uses {used / 2**20:,.0f} MiB of memory"
         else:

@@ -47,7 +47,8 @@ def _of_servers(scene: CheckContext, now: datetime) -> Iterator[Finding]:
         elif silent > settings.safety_poll + settings.lease * 2 and scene.database.is_alive(scene.connection, row):
             last = f"its last sign of life was {_span(silent)} ago by its own clock"
             what = f"server {row.id} on {row.host} is running, and {last}"
-            yield Finding(what, False, f"Its clock is behind, or it is suspended. {WHY}")
+            why = "Its clock is behind, or it is suspended, or C code of a run keeps Python from running: end it then."
+            yield Finding(what, False, f"{why} {WHY}")
 
 
 def _apart(apart: timedelta) -> str:
