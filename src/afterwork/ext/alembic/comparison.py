@@ -12,7 +12,7 @@ from afterwork.compat.alembic_internals import add_filters
 from afterwork.ext.alembic.applications import application_of
 from afterwork.ext.alembic.filters import be_quiet_about_indexes, include_name, include_object, render_item
 from afterwork.ext.alembic.operations import InstallOp, NothingOp, UninstallOp
-from afterwork.ext.alembic.upkeep import is_installed
+from afterwork.ext.alembic.upkeep import LOG, is_installed
 from afterwork.store.journal.capture import captured_tables
 
 if TYPE_CHECKING:
@@ -38,8 +38,10 @@ def leave_out_own(context: "AutogenContext", upgrade: ops.UpgradeOps) -> Priorit
 def add_installation(context: "AutogenContext", upgrade: ops.UpgradeOps) -> PriorityDispatchResult:
     """Add an installation to a revision after which the model needs something else of Afterwork than is installed."""
     app, connection = application_of(context.migration_context), context.connection
-    if app is None or connection is None or not _is_needed(app, connection, upgrade):
+    reason = None if app is None or connection is None else _reason(app, connection, upgrade)
+    if connection is None or reason is None:
         return PriorityDispatchResult.CONTINUE
+    LOG.info("Detected needs of Afterwork: %s", reason)
     if is_installed(connection):
         upgrade.ops.insert(0, NothingOp(undo=InstallOp()))  # the last operation of the downgrade
         upgrade.ops.append(InstallOp())
@@ -48,14 +50,14 @@ def add_installation(context: "AutogenContext", upgrade: ops.UpgradeOps) -> Prio
     return PriorityDispatchResult.CONTINUE
 
 
-def _is_needed(app: Afterwork, connection: Connection, upgrade: ops.UpgradeOps) -> bool:
-    """Return whether the installation is not what the model needs, or will not be after these operations."""
-    if app.to_install(connection):
-        return True
+def _reason(app: Afterwork, connection: Connection, upgrade: ops.UpgradeOps) -> str | None:
+    """Return why the installation is not what the model needs, or will not be after these operations; None if it is."""
+    if wrong := app.to_install(connection):
+        return wrong[0].what
     tables = {_name(table) for table in _needed_tables(app)}
     if is_installed(connection):
         tables |= captured_tables(connection).keys()
-    return not tables.isdisjoint(_changed_tables(upgrade))
+    return next((f"the table {name} changes" for name in _changed_tables(upgrade) if name in tables), None)
 
 
 def _needed_tables(app: Afterwork) -> list[Table]:

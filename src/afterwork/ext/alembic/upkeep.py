@@ -1,6 +1,7 @@
 """Upkeep: at the end of each revision that has changed tables, Afterwork's part is in line again."""
 
 import logging
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -62,8 +63,15 @@ def bring_in_line(context: "MigrationContext", app: Afterwork) -> None:
     if missing := _missing_of_tickets(connection, app):
         LOG.info("Afterwork is left to a later revision: the database has no %s yet", missing)
         return
-    for line in app.install(connection):
+    for line in app.install(connection, **_grants(context)):
         LOG.info(line)
+
+
+def _grants(context: "MigrationContext") -> dict[str, Sequence[str]]:
+    """Return the roles that env.py has rights granted to. SQLite, on which it may run as well, has none."""
+    given = {"grant_to": "afterwork_grant_to", "grant_to_writers": "afterwork_grant_to_writers"}
+    is_sqlite = context.dialect.name == "sqlite"
+    return {} if is_sqlite else {name: context.opts.get(option, ()) for name, option in given.items()}
 
 
 def _missing_of_tickets(connection: Connection, app: Afterwork) -> str | None:
