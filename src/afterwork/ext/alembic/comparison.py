@@ -51,7 +51,7 @@ def add_installation(context: "AutogenContext", upgrade: ops.UpgradeOps) -> Prio
 
 
 def _reason(app: Afterwork, connection: Connection, upgrade: ops.UpgradeOps) -> str | None:
-    """Return why the installation is not what the model needs, or will not be after these operations; None if it is."""
+    """Return why the model needs an installation, now or after these operations; None if it needs none."""
     if wrong := app.to_install(connection):
         return wrong[0].what
     tables = {_name(table) for table in _needed_tables(app)}

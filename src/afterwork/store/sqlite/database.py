@@ -105,7 +105,8 @@ class SQLite(Database):
         """Begin a transaction unless the driver is in one: it begins none for changes of tables alone."""
         if not connection.in_transaction():
             connection.begin()
-        driver: Any = connection.connection.driver_connection  # also that below an async one
+        driver: Any = connection.connection.dbapi_connection
+        driver = getattr(driver, "driver_connection", driver)  # that below an async one
         if not driver.in_transaction:
             yield from self._write_ahead(connection)
             _pragma(connection, self.begin)
