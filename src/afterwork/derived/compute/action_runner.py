@@ -19,6 +19,7 @@ from afterwork.clock import Clock, telling_time
 from afterwork.derived.compute.next_runs import CommitCheck, NextRuns, pause_after
 from afterwork.derived.compute.results import ReadKeys
 from afterwork.derived.compute.root_visibility import RootReads, RootVisibility
+from afterwork.derived.compute.written_columns import noting_writes
 from afterwork.derived.manifest.reads import Reads
 from afterwork.derived.matching.matcher import Matcher
 from afterwork.derived.queue.cache_rows import RunResult
@@ -44,7 +45,8 @@ from afterwork.store.caches.manifests import digest
 class ActionAttempt:
     """An attempt, with what it has seen and read so far.
 
-    `root_reads` are the reads of the object itself. `is_loadable` is False once loading the object has failed.
+    `root_reads` are the reads of the object itself, `written` the columns of tracked tables that it has written.
+    `is_loadable` is False once loading the object has failed.
     """
 
     connection: Connection
@@ -57,6 +59,7 @@ class ActionAttempt:
     recorder: Recorder | None = None
     root_reads: Reads = field(default_factory=Reads)
     is_loadable: bool = True
+    written: Mapping[int, int] = field(default_factory=dict)
     began: float = field(default_factory=time.perf_counter)
 
     @property
@@ -117,6 +120,8 @@ class ActionRunner:
             return self._fail(attempt, error)
         if keys is not None:
             self.matcher.patterns.load(attempt.connection)
+            if isinstance(attempt.declared, ViewModelDerivation):
+                self.matcher.registry.learn_writes(attempt.derivation.id, attempt.written)
             self.read_keys.learn(attempt.connection, attempt.derivation, keys)
             if not self.matcher.database.has_one_writer:
                 self.commit_check.check(attempt.connection, attempt.batch.claim)
@@ -156,9 +161,10 @@ class ActionRunner:
                 obj = self._seen(attempt, session)
                 if obj is None:
                     return False
-                with telling_time(self.clock), attempt.recorder.recording():
-                    _act(attempt, obj, RunContext(session), attempt.recorder)
-                session.flush()
+                with noting_writes(session, self.matcher.patterns.tables) as attempt.written:
+                    with telling_time(self.clock), attempt.recorder.recording():
+                        _act(attempt, obj, RunContext(session), attempt.recorder)
+                    session.flush()
         self.matcher.reached("ran", attempt.derivation.name)
         return True
 

@@ -55,6 +55,8 @@ class QueueState:
     known: Mapping[int, RegisteredDerivation]
     order: DerivationOrder
     now: datetime
+    untried: Collection[int] = ()
+    """Derivations of which no run is known, and so neither what they read nor what they write."""
 
     def next_step(self, backfill_first: bool) -> QueueStep | None:
         """Return the next step; None if nothing is due now.
@@ -63,7 +65,8 @@ class QueueState:
         """
         if backfill_first:
             return self._run_backfill(self._is_in_backfill) or self._add_chunk() or self._run_stale()
-        if (step := self._run_stale() or self._run_backfill(self._is_unsettled)) is not None:
+        step = self._run_stale() or self._try_unknown() or self._run_backfill(self._is_unsettled)
+        if step is not None:
             return step
         if any(summary.claimed for summary in self.summaries.values()):
             return None
@@ -101,6 +104,17 @@ class QueueState:
         chosen = next(filter(self._is_ready, due), None)
         return None if chosen is None else RunStep(self.known[chosen], is_backfill=False)
 
+    def _try_unknown(self) -> RunStep | BackfillStep | None:
+        """Return the step towards the first runs of a derivation in backfill: they show what must run before what."""
+        untried = list(filter(self.untried.__contains__, self._ranked))
+        due = next(filter(self._has_due_backfill, untried), None)
+        if due is not None:
+            return RunStep(self.known[due], is_backfill=True)
+        dry = next(filter(self._is_dry, untried), None)
+        if dry is None or any(summary.claimed for summary in self.summaries.values()):
+            return None
+        return BackfillStep(self.known[dry])
+
     def _run_backfill(self, holds_up: Callable[[int], bool]) -> RunStep | None:
         """Return the step for the most urgent backfill whose feeders don't hold it up."""
         for derivation in filter(self._has_due_backfill, self._ranked):
@@ -111,9 +125,7 @@ class QueueState:
     def _add_chunk(self) -> BackfillStep | None:
         """Return the step that adds a chunk to the most urgent dry backfill whose feeders are complete."""
         for derivation in self._ranked:
-            summary = self.summaries[derivation]
-            is_dry = not summary.backfilled and summary.backfill is None
-            if is_dry and not any(map(self._is_in_backfill, self.order.feeders[derivation])):
+            if self._is_dry(derivation) and not any(map(self._is_in_backfill, self.order.feeders[derivation])):
                 return BackfillStep(self.known[derivation])
         return None
 
@@ -158,6 +170,10 @@ class QueueState:
     def _is_in_backfill(self, derivation: int) -> bool:
         summary = self.summaries.get(derivation)
         return summary is not None and (not summary.backfilled or self._has_due_backfill(derivation))
+
+    def _is_dry(self, derivation: int) -> bool:
+        summary = self.summaries[derivation]
+        return not summary.backfilled and summary.backfill is None
 
     def _has_due_backfill(self, derivation: int) -> bool:
         summary = self.summaries.get(derivation)

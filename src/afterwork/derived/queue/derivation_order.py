@@ -12,8 +12,8 @@ class DerivationOrder:
     """The order by what feeds what.
 
     `direct` has the feeders that each derivation reads itself; those in `looped` read what they write, on other rows.
-    `moved` has the machines whose states each derivation reads. They run first like feeders, but make no cycle: a
-    machine may well move because of what is made of its state.
+    `moved` has the machines whose states each derivation reads, and the view models that write what it reads. They run
+    first like feeders, but make no cycle: a machine may well move because of what is made of its state.
     """
 
     priorities: Mapping[int, int | None]

@@ -44,6 +44,8 @@ class DerivationRegistry:
         self._on_left = on_left
         self._order: DerivationOrder | None = None
         self._uses: dict[int, set[int]] = defaultdict(set)
+        self._written: dict[int, Mapping[int, int]] = defaultdict(dict)
+        """The columns of tracked tables that view models have written while this server lives."""
         self.derivations_version = 0
         """A number that changes as soon as the database knows other derivations, or other code."""
         self.others = False
@@ -79,7 +81,7 @@ class DerivationRegistry:
         """The order by what has been learned so far."""
         if self._order is None:
             feeders = {d.id: {w.id for w in self if w is not d and self.reads(d, w)} for d in self}
-            moved = {d.id: {m.id for m in self if m is not d and self._reads_column(d, m.state)} for d in self}
+            moved = {d.id: {m.id for m in self if m is not d and self._reads_moved(d, m)} for d in self}
             priorities = {d.id: d.declaration.when.priority for d in self}
             self._order = DerivationOrder(priorities, feeders, {d.id for d in self if self.reads(d, d)}, moved)
         return self._order
@@ -87,6 +89,13 @@ class DerivationRegistry:
     def reads(self, reader: RegisteredDerivation, writer: RegisteredDerivation) -> bool:
         """Return whether runs of one derivation ever read what the other writes."""
         return self._reads_column(reader, writer.target_column)
+
+    def _reads_moved(self, reader: RegisteredDerivation, writer: RegisteredDerivation) -> bool:
+        """Return whether runs of a derivation ever read what a machine, or a view model, writes."""
+        written = self._written[writer.id].items()
+        return self._reads_column(reader, writer.state) or any(
+            self._reads_column(reader, columns) for columns in written
+        )
 
     def _reads_column(self, reader: RegisteredDerivation, written: tuple[int, int] | None) -> bool:
         if written is None:
@@ -107,6 +116,11 @@ class DerivationRegistry:
         """Return whether any read of a derivation's runs is known."""
         return bool(self._uses[derivation])
 
+    @property
+    def untried(self) -> Collection[int]:
+        """The derivations with manifests of whose runs no read is known."""
+        return [derivation.id for derivation in self if derivation.plan is None and not self._uses[derivation.id]]
+
     def knows(self, derivation: int, patterns: Collection[int]) -> bool:
         """Return whether runs of a derivation are known to have read all these patterns."""
         return self._uses[derivation].issuperset(patterns)
@@ -122,6 +136,14 @@ class DerivationRegistry:
                 connection.rollback()
         if new:
             self._uses[derivation] |= new
+            self._order = None
+
+    def learn_writes(self, derivation: int, columns: Mapping[int, int]) -> None:
+        """Note which columns of tracked tables a run of a view model has written."""
+        known = self._written[derivation]
+        new = {table_id: mask for table_id, mask in columns.items() if mask & ~known.get(table_id, 0)}
+        if new:
+            self._written[derivation] = {**known, **{number: known.get(number, 0) | new[number] for number in new}}
             self._order = None
 
     def load(self, connection: Connection) -> None:

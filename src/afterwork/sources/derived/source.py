@@ -265,7 +265,7 @@ class DerivedSource(Source):
         registry = self.matcher.registry
         summaries = self._summaries(connection)
         blocked = self._blocked(connection) if registry.order.cyclic else {}
-        return QueueState(summaries, blocked, registry.by_id, registry.order, now)
+        return QueueState(summaries, blocked, registry.by_id, registry.order, now, registry.untried)
 
     def _summaries(self, connection: Connection) -> Mapping[int, DueSummary]:
         """Return the waiting caches of this server's derivations; servers with another model run the rest."""
