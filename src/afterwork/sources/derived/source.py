@@ -25,7 +25,9 @@ from afterwork.derived.compute.result_store import LOCKED_PAUSE, ResultStore
 from afterwork.derived.matching.matcher import Matcher
 from afterwork.derived.queue.cache_schedule import BackfillStep, CacheSchedule, QueueState, ReleaseStep, RunStep
 from afterwork.derived.queue.due_cache import CacheClaimRequest, ClaimedBatch, DueSummary
+from afterwork.derived.queue.failed_backfills import FailedBackfills
 from afterwork.derived.queue.registered_derivation import RegisteredDerivation
+from afterwork.events import Broken
 from afterwork.jobs.quarantine import CACHES, Loss, Quarantine, given_up
 from afterwork.jobs.source import Due, OwnWork, Peers, RunOutcomes, Source, WorkerHandle
 from afterwork.sources.derived.batch_runner import BatchRunner
@@ -138,6 +140,7 @@ class DerivedSource(Source):
     refresher: Refresher
     schedule: CacheSchedule = field(default_factory=CacheSchedule)
     pause: RefreshPause = field(default_factory=RefreshPause)
+    failed_backfills: FailedBackfills = field(default_factory=FailedBackfills)
 
     def due(self, connection: Connection, now: datetime) -> Due:
         """Return whether something is due now, and when something will be."""
@@ -149,7 +152,11 @@ class DerivedSource(Source):
         state = self._state(connection, now)
         if self.schedule.next(state) is not None:
             return Due({DERIVED: [0]})
-        due_times = [state.next_due, self.pause.until if is_touched else None]
+        due_times = [
+            state.next_due,
+            self.pause.until if is_touched else None,
+            self.failed_backfills.next_attempt(now),
+        ]
         next_due = min(filter(None, due_times), default=None)
         return Due({}, None if next_due is None else max(next_due, now + CONTENDED_POLL))
 
@@ -263,7 +270,7 @@ class DerivedSource(Source):
 
     def _state(self, connection: Connection, now: datetime) -> QueueState:
         registry = self.matcher.registry
-        summaries = self._summaries(connection)
+        summaries = self.failed_backfills.without(self._summaries(connection), now)
         blocked = self._blocked(connection) if registry.order.cyclic else {}
         return QueueState(summaries, blocked, registry.by_id, registry.order, now, registry.untried)
 
@@ -292,11 +299,17 @@ class DerivedSource(Source):
 
     def _backfill_step(self, connection: Connection, derivation: RegisteredDerivation) -> BackfillResult:
         """Do the next chunk of a backfill. In quarantine, objects are only touched, since they must run alone."""
+        database, now = self.matcher.database, self.clock.now()
         in_sets = self.refresher.touch if self.quarantine.tries_alone(CACHES) else self.refresher.fill
-        with self._noticing_loss(connection):
-            return self.matcher.database.again_if_outdated(
-                lambda: self.backfill.step(connection, derivation, self.clock.now(), in_sets)
-            )
+        try:
+            with self._noticing_loss(connection):
+                return database.again_if_outdated(lambda: self.backfill.step(connection, derivation, now, in_sets))
+        except Exception as error:
+            if database.has_lost(connection, error) or database.is_contended(error):
+                raise
+            self.failed_backfills.note(derivation.id, now)
+            self.continuity.events.emit(Broken(f"the backfill of {derivation.name}", error))
+            return BackfillResult(is_made=True)
 
     def _goes_on(self, connection: Connection, derivation: RegisteredDerivation, progress: BackfillResult) -> bool:
         """Return whether to go on after a step of a backfill: not while another server does the next one."""
