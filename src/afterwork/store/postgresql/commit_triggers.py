@@ -101,7 +101,7 @@ class PostgreSQLCommitTriggers(CommitTriggers):
         path = self.connection.execute(_PATH).scalar() or "pg_catalog"
         self._run(
             f"CREATE OR REPLACE FUNCTION {name}() RETURNS trigger LANGUAGE plpgsql"
-            f" SECURITY DEFINER SET search_path = {path}, pg_temp AS {dollar_quoted(body)}"
+            f" SECURITY DEFINER SET search_path = {path}, pg_temp SET jit = off AS {dollar_quoted(body)}"
         )
         self._run(f"REVOKE ALL ON FUNCTION {name}() FROM PUBLIC")
         self._run(f"DROP TRIGGER IF EXISTS {trigger} ON {self._table}")

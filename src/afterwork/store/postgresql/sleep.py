@@ -52,7 +52,7 @@ _WAKE = """
     END IF;
 """
 
-AS_OWNER = "SECURITY DEFINER SET search_path = pg_catalog, pg_temp"
+AS_OWNER = "SECURITY DEFINER SET search_path = pg_catalog, pg_temp SET jit = off"
 """The rights of trigger functions: writers need none on Afterwork's tables, and nobody else can write there. The path
 keeps a writer's own functions and operators from being used."""
 

@@ -2,6 +2,7 @@
 
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 
 from afterwork.store.journal.route_spec import NumberedRoute
 from afterwork.store.postgresql.capture_rows import TransitionRows
@@ -88,19 +89,32 @@ class TouchBlock:
         if not values:
             return "NULL"
         names = ", ".join(f"v{place}" for place in range(1, self._width + 1))
+        alike = ", ".join(
+            f"({first.number}, {route.number})" for first, *rest in self._alike for route in (first, *rest)
+        )
         return (
             f"INSERT INTO {self._into} ({self.target.columns}route, {names})"
-            f" SELECT DISTINCT {self.target.values}route, {names} FROM {source}"
-            f" CROSS JOIN LATERAL (VALUES {values}) AS touch (counts, route, {names}) WHERE counts"
+            f" SELECT {self.target.values}alike.route, {names} FROM (SELECT DISTINCT first, {names} FROM {source}"
+            f" CROSS JOIN LATERAL (VALUES {values}) AS touch (counts, first, {names}) WHERE counts) AS touch"
+            f" JOIN (VALUES {alike}) AS alike (first, route) ON alike.first = touch.first"
         )
 
-    def _of_side(self, side: str) -> Iterator[str]:
+    @cached_property
+    def _alike(self) -> Sequence[Sequence[NumberedRoute]]:
+        """The routes in groups that are touched by the same changes with the same values, which are found once."""
+        groups: dict[object, list[NumberedRoute]] = {}
         for route in self.routes:
+            key = route.number if route.spec.role == "overwritten" else (route.spec.columns, route.spec.counting)
+            groups.setdefault(key, []).append(route)
+        return list(groups.values())
+
+    def _of_side(self, side: str) -> Iterator[str]:
+        for route, *_ in self._alike:
             if route.spec.role != "overwritten":
                 yield self._touch(route, side, "true")
 
     def _of_update(self) -> Iterator[str]:
-        for route in self.routes:
+        for route, *_ in self._alike:
             differs = any_of(differing(self.rows, [name for name in route.spec.counting if name in self.rows.places]))
             o_missing, n_missing, other = (
                 self.pairing.is_missing("o"),
