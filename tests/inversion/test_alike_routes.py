@@ -70,7 +70,7 @@ def pots(engine: Engine) -> aw.Afterwork:
     return app
 
 
-def totals(engine: Engine) -> list[tuple[int, ...]]:
+def totals(engine: Engine) -> list[tuple[int | None, ...]]:
     with engine.connect() as connection:
         rows = connection.execute(select(Pot.total, Pot.again, Pot.oldest).order_by(Pot.id))
         return [tuple(row) for row in rows]
