@@ -48,7 +48,6 @@ def install(database: Database, connection: Connection, application: str, model:
     """
     derivations = model.derivations.values()
     tables = model.tables if derivations else []
-    commit_triggers_on(connection).give_way()
     done = capture.install(connection, application, tables, partial(capture_needs, connection, derivations))
     lines = [*done.lines, *manifest_store_of(database.dialect).prepare(connection)]
     lines += _at_commit(connection, model)

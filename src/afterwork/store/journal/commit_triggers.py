@@ -23,10 +23,6 @@ class CommitTriggers(ABC):
     def are_installed(self, plan: RefreshPlan) -> bool:
         """Return whether the triggers of a plan are as they must be."""
 
-    def give_way(self) -> None:
-        """Give servers what the open transaction has touched so far, so that the triggers can be changed in it."""
-        return
-
     def adopt(self) -> None:
         """Give servers the touches of transactions that have committed without their triggers."""
         return

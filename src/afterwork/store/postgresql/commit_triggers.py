@@ -46,21 +46,32 @@ class PostgreSQLCommitTriggers(CommitTriggers):
     """The deferred triggers of a PostgreSQL database."""
 
     def install(self, plans: Sequence[RefreshPlan]) -> Iterator[str]:
+        if self._unwanted(plans) or not all(map(self.are_installed, plans)):
+            self._give_way()
         for plan in plans:
             if not self.are_installed(plan):
                 self._create(_trigger(plan), _function(plan), self._body(plan))
                 yield f"triggers created that refresh {plan.name} at commit"
-        live = {f"afterwork_commit_{number}" for number in self.connection.execute(_LIVE).scalars()}
-        wanted = {_function(plan): _trigger(plan) for plan in plans}
-        for row in self._present.values():
-            if row.function not in (FIRST, LAST) and (
-                row.function not in live or wanted.get(row.function, row.trigger) != row.trigger
-            ):
-                self._run(f"DROP TRIGGER {row.trigger} ON {self._table}")
-                yield f"trigger {row.trigger} dropped"
+        for trigger in self._unwanted(plans):
+            self._run(f"DROP TRIGGER {trigger} ON {self._table}")
+            yield f"trigger {trigger} dropped"
         for name, body in self._around.items():
-            if live and not self._is_present(name, body):
+            if self._live and not self._is_present(name, body):
                 self._create(name, name, body)
+
+    def _unwanted(self, plans: Sequence[RefreshPlan]) -> list[str]:
+        """Return the triggers of routes that are gone, or that have another place among these plans."""
+        wanted = {_function(plan): _trigger(plan) for plan in plans}
+        return [
+            row.trigger
+            for row in self._present.values()
+            if row.function not in (FIRST, LAST)
+            and (row.function not in self._live or wanted.get(row.function, row.trigger) != row.trigger)
+        ]
+
+    @cached_property
+    def _live(self) -> set[str]:
+        return {f"afterwork_commit_{number}" for number in self.connection.execute(_LIVE).scalars()}
 
     def are_installed(self, plan: RefreshPlan) -> bool:
         wanted = {**self._around, _trigger(plan): self._body(plan)}
@@ -75,9 +86,11 @@ class PostgreSQLCommitTriggers(CommitTriggers):
         """The triggers of no plan, with the bodies of their functions."""
         return {FIRST: first_body(), LAST: self._last_body}
 
-    def give_way(self) -> None:
-        # PostgreSQL refuses to change triggers that are about to fire. They fire now, but compute nothing: what their
-        # functions name may be gone.
+    def _give_way(self) -> None:
+        """Give servers what the open transaction has touched so far: triggers that are about to fire can't be changed.
+
+        They fire now, but compute nothing, since what their functions name may be gone.
+        """
         if self.connection.execute(_IS_COMMITTING).first() is None:
             return
         for row in self._present.values():
