@@ -64,6 +64,18 @@ class FailsOutside(Fails):
     external = True
 
 
+class Wordless(Exception):
+    def __str__(self) -> str:
+        hang("text")
+        return "not today"
+
+
+class FailsWordlessly(aw.ViewModel[Thing]):
+    @aw.action
+    def do(self) -> None:
+        raise Wordless
+
+
 def pause(attempt: int) -> timedelta:
     hang("backoff")
     return timedelta(0)
@@ -124,3 +136,9 @@ def test_the_default_pause_stands_in_for_a_back_off_that_hangs(world: World, how
     (put_off,) = [event for event in world.seen if isinstance(event, PutOff)]
     assert put_off.seconds == 10
     assert "TimedOut" in next(event for event in world.seen if isinstance(event, BackOffFailed)).error
+
+
+@pytest.mark.parametrize("how", [loops, waits])
+def test_the_name_of_an_exception_stands_in_for_a_text_that_hangs(world: World, how: Callable[[], Any]) -> None:
+    HANGING["text"] = how
+    assert asked(world, FailsWordlessly).error == "Wordless: (its text can't be had: it took too long)"

@@ -54,7 +54,7 @@ class Attempts:
         """Return the outcome of a claim whose code raised. `began` is a reading of `time.perf_counter`.
 
         `connection` is in no transaction. `give_up` settles the claim if its back-off hangs."""
-        raised = Raised(text_of(error), None, time.perf_counter() - began, trace_of(error))
+        raised = self._in_words(connection, claim, error, time.perf_counter() - began, give_up)
         if isinstance(claim.work, str) or not self.job_source.counts_attempts(claim):
             return raised
 
@@ -65,6 +65,22 @@ class Attempts:
         timeout = self.time_limits.of_hook(claim.work.timeout)
         limit = self.time_limits.over(connection, claim.run, timeout, settle)
         return replace(raised, again_after=self._again_after(claim, claim.work.retry, error, limit))
+
+    def _in_words(
+        self, connection: Connection, claim: Claim, error: Exception, seconds: float, give_up: GiveUp
+    ) -> Raised:
+        """Return the outcome of a run that raised. The exception has code of its own for its text, which may hang."""
+        name = f"{type(error).__name__}: (its text can't be had: it took too long)"
+
+        def settle(connection: Connection, hung: TimedOut) -> None:
+            give_up(connection, claim).fail(Raised(name, None, seconds), hung)
+
+        timeout = self.time_limits.of_hook(None if isinstance(claim.work, str) else claim.work.timeout)
+        try:
+            with self.time_limits.over(connection, claim.run, timeout, settle):
+                return Raised(text_of(error), None, seconds, trace_of(error))
+        except TimedOut:
+            return Raised(name, None, seconds)
 
     def _again_after(
         self, claim: Claim, policy: Retry | None, error: Exception, limit: AbstractContextManager[object]
