@@ -5,7 +5,7 @@ import signal
 import subprocess
 import sys
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 import pytest
@@ -25,11 +25,11 @@ SOON = 60.0
 
 
 @contextmanager
-def program(url: URL) -> Iterator[subprocess.Popen[str]]:
+def program(url: URL, stderr: int = subprocess.PIPE) -> Iterator[subprocess.Popen[str]]:
     """`afterwork serve` as somebody starts it."""
     command = [sys.executable, "-m", "afterwork.cli", "serve", APP]
     environment = {**os.environ, "AFTERWORK_DATABASE": text_of(url)}
-    process = subprocess.Popen(command, cwd=ROOT, env=environment, stderr=subprocess.PIPE, text=True)
+    process = subprocess.Popen(command, cwd=ROOT, env=environment, stderr=stderr, text=True)
     try:
         yield process
     finally:
@@ -50,6 +50,30 @@ def test_serve_runs_tickets_and_ends_well_when_told_to_stop(
     assert process.returncode == 0
     assert "server 1 started" in log
     assert "server 1 stopped, unfinished runs: 0" in log
+
+
+@contextmanager
+def full_pipe() -> Iterator[int]:
+    """A pipe that nobody reads, so that whoever writes to it waits for ever: as a terminal after Ctrl-S."""
+    reader, writer = os.pipe()
+    os.set_blocking(writer, False)
+    try:
+        with suppress(BlockingIOError):
+            while True:
+                os.write(writer, b"x" * 4096)
+        os.set_blocking(writer, True)
+        yield writer
+    finally:
+        os.close(writer)
+        os.close(reader)
+
+
+def test_a_log_that_nobody_reads_holds_up_neither_runs_nor_the_end(url: URL, engine: Engine, ann: Customer) -> None:
+    ask(engine, "Customer.assign_number", ann)
+    with full_pipe() as writer, program(url, writer) as process:
+        eventually(lambda: numbered(engine) == 1, SOON)
+        process.send_signal(signal.SIGTERM)
+        assert process.wait(30) == 0
 
 
 def test_serve_shows_each_run_when_it_is_asked_for_details(engine: Engine, ann: Customer, serve: Serve) -> None:

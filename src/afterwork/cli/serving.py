@@ -4,11 +4,12 @@ import importlib
 import logging
 import os
 import sys
+import threading
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, get_args
+from typing import TYPE_CHECKING, Any, NoReturn, get_args
 
 import click
 from sqlalchemy import URL, Engine
@@ -142,7 +143,20 @@ def serve(
         unfinished = app.serve(engine)
     if app.is_to_begin_anew:
         os.execv(sys.executable, [sys.executable, *sys.orig_argv[1:]])  # the same process, as far as others can tell
-    sys.exit(1 if unfinished else 0)
+    _end(1 if unfinished else 0)
+
+
+EXIT_SECONDS = 5.0
+"""The time for the end of a program that has served. A log that can't be written to, or a thread that goes on, would
+keep Python from ending."""
+
+
+def _end(code: int) -> NoReturn:
+    """End the program, whatever its threads and exit handlers do."""
+    at_last = threading.Timer(EXIT_SECONDS, os._exit, [code])
+    at_last.daemon = True
+    at_last.start()
+    sys.exit(code)
 
 
 @contextmanager
