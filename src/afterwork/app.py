@@ -335,7 +335,7 @@ class Afterwork:
         thread; it answers within some seconds, even if the database does not."""
         if servers := [server for used, server in list(self._servers) if used is engine]:
             return Health.of_all([server.health() for server in servers])
-        if engine not in self._probers:
+        if engine not in self._probers or self._probers[engine].is_replaced:
             self._probers[engine] = Prober(self.database(engine), None)
         return of_database(self._probers[engine])
 

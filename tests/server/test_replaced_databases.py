@@ -12,6 +12,7 @@ from sqlalchemy import Engine, create_engine, text
 
 import afterwork as aw
 from afterwork.events import BeginsAnew, DatabaseLost
+from afterwork.server import health
 from tests.capture.continuity_scene import ORDERS, PLAIN, Place, opened
 from tests.support.marks import ONLY_POSTGRESQL, ONLY_SQLITE
 from tests.support.waiting import eventually
@@ -208,6 +209,18 @@ def test_what_is_run_by_hand_is_run_in_the_file_of_now(engine: Engine) -> None:
     os.replace(copy_of(file_of(place), CHANGE), file_of(place))
     assert place.run() == ["Customer.total Customer!1"]
     assert total(file_of(place)) == 102
+
+
+@ONLY_SQLITE
+def test_a_process_without_a_server_is_ready_again_once_its_file_was_replaced(
+    engine: Engine, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(health, "GOOD_FOR_SECONDS", 0)
+    place = opened(engine)
+    assert place.app.health(engine).ready
+    os.replace(copy_of(file_of(place)), file_of(place))
+    assert not place.app.health(engine).ready
+    assert place.app.health(engine).ready
 
 
 @ONLY_POSTGRESQL

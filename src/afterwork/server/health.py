@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from sqlalchemy import Connection
 
 from afterwork.boundary import failure_of
-from afterwork.errors import AfterworkError
+from afterwork.errors import AfterworkError, AnotherDatabase
 from afterwork.events import HangingListener
 from afterwork.jobs.run import text_of
 from afterwork.jobs.source import Assignment, Kind, OwnWork
@@ -92,6 +92,8 @@ class Prober:
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
         self._database = database
+        self.is_replaced = False
+        """True once another database has taken the place of this one: only another prober can look at that."""
         self._wakes = wakes
         self._clock = clock
         self._lock = threading.Lock()
@@ -125,6 +127,7 @@ class Prober:
                 signs.append(self._woken(connection))
         except AfterworkError as error:
             signs = [Sign("database", False, str(error))]
+            self.is_replaced = isinstance(error, AnotherDatabase)
         except BaseException as error:
             signs = [Sign("database", False, text_of(failure_of(error)))]
         finally:
