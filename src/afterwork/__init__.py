@@ -8,7 +8,17 @@ from afterwork.derived.tracking.explicit_dependencies import depends_on, passed
 from afterwork.derived.tracking.hidden_state import untracked
 from afterwork.errors import Cancelled, TimedOut
 from afterwork.jobs.progress import progress
-from afterwork.jobs.run import Outcome, Raised, Rejected, Run, Succeeded, Superseded, current_run
+from afterwork.jobs.run import (
+    Hindered,
+    Outcome,
+    Raised,
+    Rejected,
+    Run,
+    Succeeded,
+    Superseded,
+    Withdrawn,
+    current_run,
+)
 from afterwork.model.derived import Derived, derived
 from afterwork.model.expression import eal, ocl
 from afterwork.model.external_id import external_id
@@ -44,6 +54,7 @@ __all__ = [
     "Derived",
     "Ended",
     "Every",
+    "Hindered",
     "Identity",
     "Lane",
     "ManualClock",
@@ -61,6 +72,7 @@ __all__ = [
     "TimedOut",
     "ViewModel",
     "WhenStale",
+    "Withdrawn",
     "action",
     "aio",
     "can",

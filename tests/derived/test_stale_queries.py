@@ -249,7 +249,7 @@ def mapped_to(selectable: Callable[[Any], Any]) -> Any:
     return Base
 
 
-SIZE: Any = "size"
+SIZE = "size"
 EXTRA = table("extra", column("part_id"))
 
 

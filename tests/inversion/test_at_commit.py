@@ -337,4 +337,4 @@ def test_a_function_that_a_writer_may_not_have_is_refused(engine: Engine) -> Non
 
 def test_another_time_than_commit_is_refused() -> None:
     with pytest.raises(BadDeclaration, match=r"at='flush'. Give at=.commit., or leave it out"):
-        aw.derived("size", at="flush")(Order.compute_total.function)  # type: ignore[arg-type]
+        aw.derived("size", at="flush")(Order.compute_total.function)  # type: ignore[call-overload]

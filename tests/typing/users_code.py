@@ -33,6 +33,16 @@ class Customer(Base):
     name: Mapped[str]
     number: Mapped[int | None]
     orders: Mapped[list["Order"]] = relationship(back_populates="customer")
+    spent: Mapped[Decimal] = mapped_column(default=Decimal(0))
+    title: Mapped[str | None] = mapped_column(default=None)
+
+    @aw.derived(spent)
+    def compute_spent(self) -> Decimal:
+        return sum((order.price for order in self.orders), Decimal(0))
+
+    @aw.derived("title")
+    def compute_title(self) -> str | None:
+        return "patron" if self.spent > 1000 else None
 
     @aw.method(precondition=lambda self: self.number is None)
     def assign_number(self) -> None:
@@ -141,6 +151,8 @@ def use(session: Session, customer: Customer) -> None:
     assert_type(customer.assign_number(), None)
     assert_type(customer.total(), Decimal)
     assert_type(customer.total, aw.BoundMethod[Decimal])
+    assert_type(customer.compute_spent(), Decimal)
+    assert_type(customer.compute_title(), str | None)
     assert_type(aw.external_id(customer), str)
     aw.from_external_id(session, "Customer!42", Base)
     assert_type(aw.session(customer), Session)
@@ -157,11 +169,23 @@ def move(order: Order) -> None:
     aw.later(order.state_machine_trigger)
 
 
+def told(outcome: aw.Outcome) -> str:
+    match outcome:
+        case aw.Succeeded():
+            return "done"
+        case aw.Rejected(reason):
+            return reason
+        case aw.Raised(text) | aw.Hindered(text):
+            return text
+        case aw.Superseded() | aw.Withdrawn():
+            return "not saved"
+
+
 def serve(engine: Engine) -> None:
     assert_type(app.install(engine), list[str])
     with app.serving(engine):
         pass
     for ended in app.run_until_idle(engine):
         assert_type(ended, aw.Ended)
-        print(ended.run.work, ended.outcome)
+        print(ended.run.work, told(ended.outcome))
     assert_type(app.serve(engine), int)

@@ -3,7 +3,7 @@
 import functools
 from collections.abc import Callable
 from datetime import timedelta
-from typing import Any, Generic, Literal, Self, TypeVar, overload
+from typing import Any, Generic, Literal, Protocol, Self, TypeVar, overload
 
 from sqlalchemy import Column
 from sqlalchemy.orm import Mapped, MappedColumn, Mapper
@@ -15,6 +15,7 @@ from afterwork.model.when import WhenStale
 
 Owner = TypeVar("Owner")
 Result = TypeVar("Result")
+Member = TypeVar("Member")
 Expression = TypeVar("Expression")
 
 
@@ -104,8 +105,21 @@ def member_key(member: object, mapper: Mapper[Any]) -> str | None:
             return getattr(member, "key", None)
 
 
+class DerivedDecorator(Protocol):
+    """Makes a derived member of a function that returns anything."""
+
+    def __call__(self, function: Callable[[Owner], Result], /) -> Derived[Owner, Result]: ...
+
+
+class DerivedMemberDecorator(Protocol[Member]):
+    """Makes a derived member of a function that returns what the member holds."""
+
+    def __call__(self, function: Callable[[Owner], Member], /) -> Derived[Owner, Member]: ...
+
+
+@overload
 def derived(
-    member: "Mapped[Result] | MappedColumn[Result] | Column[Result] | str",
+    member: MappedColumn[Any] | Column[Any] | str,
     /,
     *,
     priority: int | None = None,
@@ -113,7 +127,28 @@ def derived(
     timeout: timedelta | None = None,
     at: Literal["commit"] | None = None,
     last_change: bool = False,
-) -> Callable[[Callable[[Owner], Result]], Derived[Owner, Result]]:
+) -> DerivedDecorator: ...
+@overload
+def derived(
+    member: Mapped[Member],
+    /,
+    *,
+    priority: int | None = None,
+    allow_oldness: timedelta = timedelta(0),
+    timeout: timedelta | None = None,
+    at: Literal["commit"] | None = None,
+    last_change: bool = False,
+) -> DerivedMemberDecorator[Member]: ...
+def derived(
+    member: Mapped[Member] | MappedColumn[Any] | Column[Any] | str,
+    /,
+    *,
+    priority: int | None = None,
+    allow_oldness: timedelta = timedelta(0),
+    timeout: timedelta | None = None,
+    at: Literal["commit"] | None = None,
+    last_change: bool = False,
+) -> DerivedDecorator | DerivedMemberDecorator[Member]:
     """Mark a function of a class that computes one of its members. The server keeps the member up to date: it runs the
     function once for each object, records what it read, and runs it again when exactly that has changed.
 
@@ -130,4 +165,8 @@ def derived(
     Raises `BadDeclaration` for a function that could never run, and a `timeout` that is no duration above zero.
     """
     when = WhenStale(priority=priority, allow_oldness=allow_oldness)
-    return lambda function: Derived(function, member, when, timeout, at, last_change)
+
+    def decorate(function: Callable[[Owner], Result], /) -> Derived[Owner, Result]:
+        return Derived(function, member, when, timeout, at, last_change)
+
+    return decorate
