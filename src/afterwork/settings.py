@@ -96,4 +96,4 @@ class Settings:
     silent, like a stopped process, PostgreSQL ends its transaction."""
 
     lock_limit: timedelta = timedelta(seconds=10)
-    """A run that waits this long for a row that somebody else has locked is put off."""
+    """A run that waits this long for a row that somebody else has locked is deferred."""

@@ -5,8 +5,8 @@ from collections.abc import Callable
 import pytest
 from sqlalchemy import Column, Engine, ForeignKey, Integer, MetaData, Numeric, Table, Text, create_engine, text
 
-from afterwork.store.postgresql import sleep
-from afterwork.store.postgresql.capture_source import MAX_ROWS_PER_ENTRY
+from afterwork.store.postgresql import wake_trigger
+from afterwork.store.postgresql.capture_text import MAX_ROWS_PER_ENTRY
 from tests.capture.conftest import Captured
 from tests.support.marks import ONLY_POSTGRESQL
 
@@ -233,7 +233,7 @@ def test_types_without_equality(engine: Engine, captured: Start) -> None:
 
 def test_a_sleeping_server_is_woken_by_a_change_and_by_nothing_else(parts: Captured) -> None:
     with parts.engine.connect().execution_options(isolation_level="AUTOCOMMIT") as server:
-        server.exec_driver_sql(f"LISTEN {sleep.channel(server)}")
+        server.exec_driver_sql(f"LISTEN {wake_trigger.channel(server)}")
         driver = server.connection.driver_connection
         assert driver is not None
 
@@ -242,7 +242,7 @@ def test_a_sleeping_server_is_woken_by_a_change_and_by_nothing_else(parts: Captu
 
         parts.run("UPDATE part SET n = 7 WHERE id = 1")
         assert wakes() == 0
-        server.execute(sleep.FALL_ASLEEP)
+        server.execute(wake_trigger.FALL_ASLEEP)
         parts.run("UPDATE part SET n = 7 WHERE id = 1", "DELETE FROM part WHERE id = 77")
         assert wakes() == 0
         for statement in ("UPDATE part SET n = 8", "INSERT INTO part VALUES (5, 'x', 1)", "TRUNCATE part"):

@@ -16,7 +16,7 @@ from sqlalchemy.exc import OperationalError
 import afterwork as aw
 from afterwork.errors import DatabaseRefuses
 from afterwork.events import DatabaseBack, DatabaseLost, Event
-from afterwork.server.link import ServerConnection
+from afterwork.server.server_connection import ServerConnection
 from afterwork.store.dialects import database_of
 from tests.faults.scene import QUICK, Scene
 from tests.support import numbers

@@ -8,7 +8,7 @@ from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column
 
 import afterwork as aw
 from afterwork.events import Reached
-from afterwork.jobs import inside
+from afterwork.jobs import in_transaction
 from tests.support.world import World
 
 
@@ -83,7 +83,7 @@ class Thing(Base):
 @pytest.fixture
 def world(engine: Engine, monkeypatch: pytest.MonkeyPatch) -> World:
     """A batch takes as many as it may, however slow the machine is."""
-    monkeypatch.setattr(inside, "BATCH_SECONDS", 3600.0)
+    monkeypatch.setattr(in_transaction, "BATCH_SECONDS", 3600.0)
     Thing.calls.clear()
     made = World(engine, Base)
     with made.session() as session, session.begin():

@@ -8,7 +8,7 @@ from sqlalchemy import Engine, ForeignKey, func, select
 from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column
 
 import afterwork as aw
-from afterwork.jobs import inside
+from afterwork.jobs import in_transaction
 from tests.support.world import World
 
 
@@ -117,7 +117,7 @@ def give(customers: Sequence[Customer], numbers: Sequence[int]) -> None:
 @pytest.fixture
 def world(engine: Engine, monkeypatch: pytest.MonkeyPatch) -> World:
     """Customer 1 has number 1. A batch takes as many as it may, however slow the machine is."""
-    monkeypatch.setattr(inside, "BATCH_SECONDS", 3600.0)
+    monkeypatch.setattr(in_transaction, "BATCH_SECONDS", 3600.0)
     Customer.calls.clear()
     return World(engine, Base, first=add_first)
 

@@ -8,7 +8,7 @@ import pytest
 from sqlalchemy import delete, insert, select, text, update
 
 import afterwork as aw
-from afterwork.jobs import inside
+from afterwork.jobs import in_transaction
 from tests.jobs.batch_scene import Base, SysAsyncTicket, Thing, ask, batches, world
 from tests.support.marks import ONLY_POSTGRESQL
 from tests.support.world import World, errors, statements, works
@@ -103,9 +103,9 @@ def test_a_more_urgent_ticket_runs_next_though_the_time_of_its_batch_was_over(
     world: World, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     Thing.act = staticmethod(lambda session, behind: _by_sql(session, SysAsyncTicket.id == 4, {"priority": 1}))
-    monkeypatch.setattr(inside, "BATCH_SECONDS", 0.5)
+    monkeypatch.setattr(in_transaction, "BATCH_SECONDS", 0.5)
     readings = itertools.chain([0.0] * 3, itertools.repeat(1.0))
-    monkeypatch.setattr(inside, "perf_counter", lambda: next(readings))
+    monkeypatch.setattr(in_transaction, "perf_counter", lambda: next(readings))
     ask(world, "disturb", "work", "work", "work")
 
     assert [root for _, root in works(world.run())] == [f"Thing!{number}" for number in (2, 5, 3, 4)]

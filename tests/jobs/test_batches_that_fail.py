@@ -6,7 +6,7 @@ import pytest
 from sqlalchemy import Engine
 
 import afterwork as aw
-from afterwork.jobs import inside
+from afterwork.jobs import in_transaction
 from afterwork.jobs.attempts import Settled
 from afterwork.jobs.batch import BatchSize, CommittedBatch
 from afterwork.jobs.run import Succeeded
@@ -40,7 +40,7 @@ def test_all_that_fail_cost_two_runs_each(world: World) -> None:
 
 
 def test_a_batch_whose_time_is_over_takes_no_further_ticket(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(inside, "BATCH_SECONDS", 0.0)
+    monkeypatch.setattr(in_transaction, "BATCH_SECONDS", 0.0)
     ask(world, *["work"] * 5)
     world.run()
 

@@ -11,7 +11,7 @@ from sqlalchemy import delete, select, update
 import afterwork as aw
 from afterwork.errors import ManyCurrentRuns, NoCurrentRun
 from afterwork.events import Ran
-from afterwork.jobs import inside
+from afterwork.jobs import in_transaction
 from tests.jobs.many_scene import Customer, Stranger, SysAsyncTicket, Vip, ask, ask_for, numbers, some, world
 from tests.support.world import World, errors, everything, statements
 
@@ -224,7 +224,7 @@ def test_a_call_is_given_no_more_than_fit_into_the_time_of_a_batch(
 ) -> None:
     """How long it takes for each is known from the call before."""
     monkeypatch.setattr(Customer, "act", staticmethod(lambda customers: time.sleep(0.01 * len(customers))))
-    monkeypatch.setattr(inside, "BATCH_SECONDS", 0.05)
+    monkeypatch.setattr(in_transaction, "BATCH_SECONDS", 0.05)
     world.app.settings = aw.Settings(batch=10)
     ask(world, *some(20))
 

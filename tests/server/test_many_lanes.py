@@ -13,7 +13,7 @@ from sqlalchemy.orm import DeclarativeBase, Mapped, Session, mapped_column
 
 import afterwork as aw
 from afterwork.events import Broken, Event, Reached
-from afterwork.jobs import inside
+from afterwork.jobs import in_transaction
 from afterwork.server import shared_transactions
 from afterwork.server.shared_transactions import QUICK_RUNS_NEEDED
 from tests.support.prepared import begin_with
@@ -136,7 +136,7 @@ class Hotel:
 def hotel(engine: Engine, monkeypatch: pytest.MonkeyPatch) -> Iterator[Hotel]:
     """However slow the machine is, its works are quick."""
     for module, name in (
-        (inside, "BATCH_SECONDS"),
+        (in_transaction, "BATCH_SECONDS"),
         (shared_transactions, "QUICK_SECONDS"),
         (shared_transactions, "SLOW_SECONDS"),
     ):
@@ -178,7 +178,7 @@ def _breaks_at_commit(guest: Guest) -> None:
 
 def test_lanes_for_which_there_was_no_time_are_next(hotel: Hotel, monkeypatch: pytest.MonkeyPatch) -> None:
     hotel.ask(range(1, 61))
-    monkeypatch.setattr(inside, "BATCH_SECONDS", 0.0)
+    monkeypatch.setattr(in_transaction, "BATCH_SECONDS", 0.0)
 
     hotel.serve()
 

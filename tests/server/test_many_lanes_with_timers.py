@@ -7,7 +7,7 @@ import pytest
 from sqlalchemy import Engine, select
 
 import afterwork as aw
-from afterwork.jobs import inside
+from afterwork.jobs import in_transaction
 from afterwork.server import shared_transactions
 from afterwork.sources.timer.rounds import Rounds
 from afterwork.store.dialects import database_of
@@ -19,7 +19,7 @@ LANES = 40
 
 def test_matches_and_tickets_of_many_lanes_run_once_each(engine: Engine, monkeypatch: pytest.MonkeyPatch) -> None:
     for module, name in (
-        (inside, "BATCH_SECONDS"),
+        (in_transaction, "BATCH_SECONDS"),
         (shared_transactions, "QUICK_SECONDS"),
         (shared_transactions, "SLOW_SECONDS"),
     ):
@@ -62,7 +62,7 @@ def _fire(office: Office) -> None:
 
 def _noting(shared: set[tuple[str, ...]]) -> Any:
     """Run as always, and note what has shared transactions."""
-    run = inside.run_mixed
+    run = in_transaction.run_mixed
 
     def noting(*given: Any) -> Any:
         mixed = run(*given)

@@ -9,7 +9,7 @@ from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column
 
 import afterwork as aw
 from afterwork.events import Ran
-from afterwork.jobs import inside
+from afterwork.jobs import in_transaction
 from tests.support.world import World
 
 
@@ -45,7 +45,7 @@ def remind_all(orders: list[Order]) -> None:
 
 
 def test_matches_are_taken_together_and_each_is_a_run(engine: Engine, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(inside, "BATCH_SECONDS", 3600.0)
+    monkeypatch.setattr(in_transaction, "BATCH_SECONDS", 3600.0)
     monkeypatch.setattr(Order, "calls", [])
     world = World(engine, Base)
     world.run()

@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 from sqlalchemy import Connection, Engine, text
 
-from afterwork.store.postgresql import sleep
+from afterwork.store.postgresql import wake_trigger
 from tests.support.kinds import Base
 from tests.support.world import World
 
@@ -38,8 +38,8 @@ def sleeper(engine: Engine) -> Iterator[Connection]:
     """Of a server that sleeps."""
     World(engine, Base)
     with engine.connect().execution_options(isolation_level="AUTOCOMMIT") as connection:
-        assert connection.execute(sleep.FALL_ASLEEP).scalar()
-        connection.exec_driver_sql(f"LISTEN {sleep.channel(connection)}")
+        assert connection.execute(wake_trigger.FALL_ASLEEP).scalar()
+        connection.exec_driver_sql(f"LISTEN {wake_trigger.channel(connection)}")
         yield connection
         connection.detach()
 

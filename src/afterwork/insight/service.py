@@ -20,7 +20,7 @@ from afterwork.insight.overview import HOUR, Overview, attention, last_hour
 from afterwork.insight.status import Status
 from afterwork.insight.ticket_views import TicketInsight
 from afterwork.insight.timers import TimerDetail, TimerView
-from afterwork.store.history import RunOutcome, RunRecord, records
+from afterwork.store.history import RecordedOutcome, RunRecord, records
 from afterwork.store.tickets.walk import TicketWalk
 
 
@@ -92,7 +92,7 @@ class Insight(TicketInsight, CacheInsight, MachineInsight):
         work: str | None = None,
         ticket: str | None = None,
         root: str | None = None,
-        outcome: RunOutcome | None = None,
+        outcome: RecordedOutcome | None = None,
         limit: int = 20,
         before: int | None = None,
     ) -> Sequence[RunRecord]:

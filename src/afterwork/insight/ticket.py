@@ -209,7 +209,7 @@ class TicketReader:
 
 _END: dict[str, StepKind] = {"failed": "failed", "expired": "expired"}
 
-_HAPPENING: dict[history.RunOutcome, StepKind] = {"put off": "put off", "failed": "failed", "done": "slow"}
+_HAPPENING: dict[history.RecordedOutcome, StepKind] = {"put off": "put off", "failed": "failed", "done": "slow"}
 
 
 def call_of(ticket: TicketView, work: Work | None) -> str:

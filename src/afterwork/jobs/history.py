@@ -15,7 +15,7 @@ from afterwork.events import Event, Facts, Failed, PutOff, Ran, RanTogether, Sou
 from afterwork.settings import Settings
 from afterwork.store import history
 from afterwork.store.database import Database
-from afterwork.store.history import Cell, Histogram, Key, RunOutcome, RunRecord, Sums
+from afterwork.store.history import Cell, Histogram, Key, RecordedOutcome, RunRecord, Sums
 
 RECORDS_PER_MINUTE = 20
 """Records of one work in one minute for one outcome. Further runs are only counted."""
@@ -33,7 +33,7 @@ class RunHistory:
         self._slow = settings.slow_run.total_seconds()
         self._lock = threading.Lock()
         self._records: list[RunRecord] = []
-        self._recorded: Counter[tuple[str, RunOutcome]] = Counter()
+        self._recorded: Counter[tuple[str, RecordedOutcome]] = Counter()
         # All sums of the current minute, and the keys of those changed since they were last written.
         self._minute = self._until = LONG_AGO
         self._sums: dict[tuple[str, SourceKind], Sums] = {}
@@ -64,7 +64,7 @@ class RunHistory:
             case _:
                 pass
 
-    def _note(self, work: str, outcome: RunOutcome, facts: Facts, count: int = 1) -> None:
+    def _note(self, work: str, outcome: RecordedOutcome, facts: Facts, count: int = 1) -> None:
         with self._lock:
             self.ended += count
             if facts.ended >= self._until:
@@ -84,7 +84,7 @@ class RunHistory:
         self._until = self._minute + timedelta(minutes=1)
 
     def _record(
-        self, event: Ran | Failed | PutOff, outcome: RunOutcome, facts: Facts, error: str | None = None
+        self, event: Ran | Failed | PutOff, outcome: RecordedOutcome, facts: Facts, error: str | None = None
     ) -> None:
         with self._lock:
             self._recorded[event.work, outcome] += 1
@@ -132,7 +132,7 @@ class RunHistory:
             self._records = [*records, *self._records][:MAX_RECORDS]
 
 
-def _add(sums: Sums, outcome: RunOutcome, facts: Facts, count: int) -> None:
+def _add(sums: Sums, outcome: RecordedOutcome, facts: Facts, count: int) -> None:
     latency, seconds = facts.latency, facts.seconds
     if outcome == "done":
         sums.done += count

@@ -190,7 +190,7 @@ class JobSource(Protocol):
         """Delete some expired receipts. Return how many; 0 means that none is left."""
 
 
-RunOutcomes = list[tuple[Run, Outcome | SucceededTogether]]
+EndedRuns = list[tuple[Run, Outcome | SucceededTogether]]
 
 
 @dataclass(frozen=True)
@@ -228,7 +228,7 @@ class Source(ABC):
         """Return what is due now, lanes or the source's own work, and the next time that something will be."""
 
     @abstractmethod
-    def work(self, connection: Connection, worker: WorkerHandle) -> Generator[RunOutcomes]:
+    def work(self, connection: Connection, worker: WorkerHandle) -> Generator[EndedRuns]:
         """Work off an assignment until nothing is left. Yield the runs to report after each transaction. The turn may
         end at any yield, in quarantine at the first.
 

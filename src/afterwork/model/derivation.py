@@ -1,4 +1,4 @@
-"""The derivations of a model: derived members, view models and machines, with a cache on each object."""
+"""The derivations of a model: derived members, view models, and machines that move by themselves."""
 
 import hashlib
 from collections.abc import Callable, Iterable, Iterator, Mapping
@@ -26,7 +26,7 @@ MANIFEST_VERSION = 3
 
 @dataclass(frozen=True, eq=False)
 class _Derivation:
-    """A derivation. Each object of the class `root` has a cache of it."""
+    """A derivation of the objects of the class `root`."""
 
     name: str
     root: Mapper[Any]
@@ -57,7 +57,7 @@ class MemberDerivation(_Derivation):
         return self.derived.timeout
 
     @property
-    def in_sql(self) -> Callable[[], Any] | None:
+    def sql_side(self) -> Callable[[], Any] | None:
         """A function that returns the value in SQL, correlated with the table of the class; None without such SQL.
 
         The model declares it, or its text in OCL is translated.

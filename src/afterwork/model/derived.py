@@ -57,9 +57,11 @@ class Derived(Generic[Owner, Result]):
         return self if target is None else functools.partial(self.function, target)  # type: ignore[arg-type]
 
     def expression(self, function: Callable[[Any], Expression]) -> Callable[[Any], Expression]:
-        """Mark the function that returns the same value in SQL. One statement then computes many stale values.
+        """Mark the function that returns the same value in SQL.
 
-        It takes the class, and returns an expression or a scalar select that is correlated with it.
+        If the expression can be turned round, the database keeps the member right in sets, and never calls the Python
+        function. Otherwise one statement computes many stale values. It takes the class, and returns an expression or a
+        scalar select that is correlated with it.
 
             @compute_total.expression
             def _total_in_sql(cls): ...
@@ -150,7 +152,8 @@ def derived(
     last_change: bool = False,
 ) -> DerivedDecorator | DerivedMemberDecorator[Member]:
     """Mark a function of a class that computes one of its members. The server keeps the member up to date: it runs the
-    function once for each object, records what it read, and runs it again when exactly that has changed.
+    function once for each object, records what it read, and runs it again when exactly that has changed. With an
+    `expression`, the query itself leads from a change to the objects, if it can be turned round.
 
         total: Mapped[Decimal] = mapped_column(default=Decimal(0))
 

@@ -84,11 +84,11 @@ class ModelInfo:
 
     def derivation_in(self, cls: type, name: str) -> Derivation:
         """Return the derivation of the objects of a class that a name means. Raises `NotThere`."""
-        own = [cache for cache in self.derivations.values() if issubclass(cls, cache.root.class_)]
-        for cache in own:
-            if name in (cache.name, cache.name.rpartition(".")[2]):
-                return cache
-        known = ", ".join(cache.name for cache in own) or "none"
+        own = [derivation for derivation in self.derivations.values() if issubclass(cls, derivation.root.class_)]
+        for derivation in own:
+            if name in (derivation.name, derivation.name.rpartition(".")[2]):
+                return derivation
+        known = ", ".join(derivation.name for derivation in own) or "none"
         raise NotThere(f"{cls.__name__} has no cache {shown(name)}. It has: {known}.")
 
     def derivation_named(self, name: str) -> Derivation:

@@ -1,4 +1,10 @@
-"""Lanes. The jobs of a lane run one at a time over all servers, or as many as its limit allows."""
+"""Lanes. The jobs of a lane run one at a time over all servers, or as many as its limit allows.
+
+A ticket's lane is decided in three places: `_lane` in `saving/later.py`, when it is asked for; `_in_their_lane` in
+`sources/ticket.py`, for rows without a lane, which somebody else wrote; and `Contract.lanes`, if the ticket class has
+no Lane. Matches have that of their timer's work (`sources/timer/noting.py`). `server/scheduler.py` decides which lane
+is next. A priority counts within its lane alone.
+"""
 
 from collections.abc import Iterable, Mapping
 from dataclasses import KW_ONLY, dataclass

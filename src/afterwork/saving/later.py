@@ -83,8 +83,9 @@ class Declared(Enum):
 class Request:
     """A request for a work by name, on a root. Timestamps are aware, and None asks for nothing special.
 
-    `lane` is what the ticket's row will say: null stands for `main`, "parallel" for the argument None. If the ticket
-    class has no Lane, the work decides. `names_lane` says whether the caller gave a lane.
+    `lane` is what the ticket's row will say. Null, which is written for `main`, means the lane that the work declares;
+    "parallel" stands for the argument None. If the ticket class has no Lane, the work decides. `names_lane` says
+    whether the caller gave a lane.
     """
 
     work: str

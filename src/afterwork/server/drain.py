@@ -8,7 +8,7 @@ from sqlalchemy import Connection
 
 from afterwork.jobs.attempts import Settled
 from afterwork.jobs.batch import Batched, BatchSize, CommittedBatch, TakenApart, Undone
-from afterwork.jobs.inside import run_batch
+from afterwork.jobs.in_transaction import run_batch
 from afterwork.jobs.leased import begin, run_leased
 from afterwork.jobs.quarantine import Loss
 from afterwork.jobs.run import Rejected

@@ -9,11 +9,11 @@ from sqlalchemy import Connection
 
 from afterwork.jobs.batch import BatchSize, CommittedBatch
 from afterwork.jobs.runner import Runner
-from afterwork.jobs.source import Assignment, Due, OwnWork, Peers, RunOutcomes, Source, WorkerHandle
+from afterwork.jobs.source import Assignment, Due, EndedRuns, OwnWork, Peers, Source, WorkerHandle
 from afterwork.server.drain import Drainer
 from afterwork.server.lanes import KnownLanes
-from afterwork.server.link import ServerConnection
 from afterwork.server.scheduler import Scheduler
+from afterwork.server.server_connection import ServerConnection
 from afterwork.server.shared_transactions import SharedTransactions
 from afterwork.store import leases
 
@@ -45,7 +45,7 @@ class LaneSource(Source):
         self._lanes.ensure(connection, *(lane for lane in due.workloads if isinstance(lane, str)))
         return due
 
-    def work(self, connection: Connection, worker: WorkerHandle) -> Generator[RunOutcomes]:
+    def work(self, connection: Connection, worker: WorkerHandle) -> Generator[EndedRuns]:
         """Drain lanes, or resume a run that was taken over. Yields nothing to report: each run is reported at once."""
         turn = worker.assignment
         if turn.lease is not None:
@@ -70,7 +70,7 @@ class LaneSource(Source):
 
     # Draining.
 
-    def _drain(self, connection: Connection, worker: WorkerHandle) -> Generator[RunOutcomes]:
+    def _drain(self, connection: Connection, worker: WorkerHandle) -> Generator[EndedRuns]:
         lanes = worker.assignment.lanes
         self._lanes.ensure(connection, *lanes)
         if len(lanes) > 1:
@@ -82,7 +82,7 @@ class LaneSource(Source):
 
     def _drain_one(
         self, connection: Connection, worker: WorkerHandle, lane: str, priority: int | None
-    ) -> Generator[RunOutcomes]:
+    ) -> Generator[EndedRuns]:
         ran = False
         try:
             for batched in self._drainer(worker).drain(connection, lane, priority):

@@ -18,12 +18,12 @@ from afterwork.model.lane import MAIN
 from afterwork.server.health import ITERATION_SECONDS, Pulse
 from afterwork.server.lane_source import LANES, LaneSource
 from afterwork.server.lanes import KnownLanes
-from afterwork.server.link import ServerConnection
 from afterwork.server.losses import Losses
 from afterwork.server.prune import PruneSource
 from afterwork.server.recovery import Recovery
 from afterwork.server.retirement import Retirement
 from afterwork.server.scheduler import Scheduler
+from afterwork.server.server_connection import ServerConnection
 from afterwork.server.watch import LONG_AGO, Watch
 from afterwork.server.workers import Workers
 

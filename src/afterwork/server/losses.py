@@ -16,7 +16,7 @@ from afterwork.jobs.run import text_of
 from afterwork.jobs.runner import Runner
 from afterwork.server.blame import claimed_caches
 from afterwork.server.lanes import KnownLanes
-from afterwork.server.link import ServerConnection
+from afterwork.server.server_connection import ServerConnection
 from afterwork.server.workers import LostThread, Workers
 from afterwork.store import leases, suspects
 from afterwork.store.caches.tables import due as dues

@@ -8,7 +8,7 @@ from sqlalchemy import ColumnElement, Connection, select
 
 from afterwork.events import Pruned
 from afterwork.jobs.runner import Runner
-from afterwork.jobs.source import Due, OwnWork, RunOutcomes, Source, WorkerHandle
+from afterwork.jobs.source import Due, EndedRuns, OwnWork, Source, WorkerHandle
 from afterwork.store import history, leases, progress, tables
 
 SLICE_SECONDS = 0.01
@@ -41,7 +41,7 @@ class PruneSource(Source):
     def due(self, connection: Connection, now: datetime) -> Due:
         return Due({PRUNE: [0]} if time.monotonic() >= self._next else {})
 
-    def work(self, connection: Connection, worker: WorkerHandle) -> Generator[RunOutcomes]:
+    def work(self, connection: Connection, worker: WorkerHandle) -> Generator[EndedRuns]:
         self._next = time.monotonic() + self._runner.settings.prune_every.total_seconds()
         try:
             for _ in Pruning(self._runner).slices(connection):

@@ -17,8 +17,8 @@ from afterwork.events import Broken, DatabaseBack, DatabaseLost, Events, InTheWa
 from afterwork.jobs.run import text_of
 from afterwork.jobs.runner import Runner
 from afterwork.server.health import ITERATION_SECONDS, Pulse
-from afterwork.server.link import ServerConnection
 from afterwork.server.losses import Losses
+from afterwork.server.server_connection import ServerConnection
 from afterwork.server.workers import Workers
 from afterwork.store.database import Database
 

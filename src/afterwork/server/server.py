@@ -22,11 +22,11 @@ from afterwork.server.health import (
     workers_sign,
 )
 from afterwork.server.history import HistoryKeeper
-from afterwork.server.link import ServerConnection
 from afterwork.server.loop import Loop
 from afterwork.server.presence import Heartbeat
 from afterwork.server.recovery import FIRST_RETRY_SECONDS, MAX_RETRY_SECONDS
 from afterwork.server.retirement import Retirement
+from afterwork.server.server_connection import ServerConnection
 from afterwork.server.workers import Workers
 
 MIN_HISTORY_STOP_SECONDS = 1.0

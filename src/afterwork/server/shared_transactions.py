@@ -10,17 +10,17 @@ from sqlalchemy import Connection
 
 from afterwork.jobs.attempts import Settled
 from afterwork.jobs.batch import BatchSize, CommittedBatch, Mixed
-from afterwork.jobs.inside import run_mixed
+from afterwork.jobs.in_transaction import run_mixed
 from afterwork.jobs.quarantine import Loss
 from afterwork.jobs.run import Hindered, Succeeded
 from afterwork.jobs.runner import Runner
 from afterwork.jobs.source import Claim
 
 QUICK_SECONDS, SLOW_SECONDS = 0.03, 0.1
-"""Up to the first, a run is quick; from the second on, its job must prove itself quick again."""
+"""Up to the first, a run is quick; from the second on, its work must prove itself quick again."""
 
 QUICK_RUNS_NEEDED = 10
-"""Quick runs, with no slow one between, that a job needs to share a transaction."""
+"""Quick runs, with no slow one between, that a work needs to share a transaction."""
 
 MAX_KNOWN_LANES = 10_000
 """Lanes to remember, at most."""

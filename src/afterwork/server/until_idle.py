@@ -7,7 +7,7 @@ from sqlalchemy import Connection
 
 from afterwork.jobs.batch import CommittedBatch
 from afterwork.jobs.runner import Runner
-from afterwork.jobs.source import Assignment, Peers, RunOutcomes, Source, WorkerHandle, Workload
+from afterwork.jobs.source import Assignment, EndedRuns, Peers, Source, WorkerHandle, Workload
 from afterwork.server.drain import Drainer
 from afterwork.server.history import write_at_end
 from afterwork.server.presence import Presence
@@ -15,7 +15,7 @@ from afterwork.server.prune import prune
 from afterwork.store.leases import ensure_lanes
 
 
-def run_until_idle(runner: Runner, connection: Connection) -> Iterator[RunOutcomes]:
+def run_until_idle(runner: Runner, connection: Connection) -> Iterator[EndedRuns]:
     """Run until nothing is due that this thread can run. Yields the outcomes, in order."""
     presence = Presence.enter(connection, runner.database, runner.clock, runner.events, runner.says)
     drainer = Drainer(runner, presence.id, lambda lease, begun: None, may_run_externally=lambda: True)
@@ -35,7 +35,7 @@ def run_until_idle(runner: Runner, connection: Connection) -> Iterator[RunOutcom
             presence.leave(connection)
 
 
-def _run(runner: Runner, connection: Connection, presence: Presence, drainer: Drainer) -> Iterator[RunOutcomes]:
+def _run(runner: Runner, connection: Connection, presence: Presence, drainer: Drainer) -> Iterator[EndedRuns]:
     unavailable: set[Workload] = set()
     takes = partial(runner.takes, connection)
     while True:

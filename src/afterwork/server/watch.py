@@ -10,9 +10,9 @@ from sqlalchemy import Connection
 from afterwork.jobs.runner import Runner
 from afterwork.jobs.source import Peers, Source
 from afterwork.server.lanes import KnownLanes
-from afterwork.server.link import ServerConnection
 from afterwork.server.recovery import Recovery
 from afterwork.server.retirement import Retirement
+from afterwork.server.server_connection import ServerConnection
 
 LONG_AGO = float("-inf")
 

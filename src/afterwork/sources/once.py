@@ -10,7 +10,7 @@ from datetime import datetime
 from sqlalchemy import Connection
 
 from afterwork.jobs.run import Succeeded
-from afterwork.jobs.source import Due, OwnWork, RunOutcomes, Source, SourceContext, WorkerHandle
+from afterwork.jobs.source import Due, EndedRuns, OwnWork, Source, SourceContext, WorkerHandle
 from afterwork.model.timer import OnceAction
 from afterwork.sources.once_runs import OnceRunner
 from afterwork.store import leases
@@ -31,7 +31,7 @@ class OnceSource(Source):
     def due(self, connection: Connection, now: datetime) -> Due:
         return Due({ONCE: [0]} if self._due(connection) else {})
 
-    def work(self, connection: Connection, worker: WorkerHandle) -> Generator[RunOutcomes]:
+    def work(self, connection: Connection, worker: WorkerHandle) -> Generator[EndedRuns]:
         due = self._due(connection)
         leases.ensure_lanes(connection, {action.work.lane for action, _ in due})
         connection.commit()

@@ -24,7 +24,7 @@ from afterwork.jobs.quarantine import ONCE as ONCE_SCOPE
 from afterwork.jobs.quarantine import is_given_up
 from afterwork.jobs.run import Outcome, Raised, Run, Succeeded, Superseded, event_of, text_of, trace_of
 from afterwork.jobs.session import OutsideSession, RunSession, ended
-from afterwork.jobs.source import RunOutcomes, SourceContext, WorkerHandle
+from afterwork.jobs.source import EndedRuns, SourceContext, WorkerHandle
 from afterwork.jobs.time_limits import Settle
 from afterwork.model.timer import OnceAction
 from afterwork.store import leases
@@ -80,7 +80,7 @@ class OnceRunner:
     def run_of(self, action: OnceAction) -> Run:
         return Run((self.installation, f"once {action.name}"), action.name, None, action.work.lane, 1, source="once")
 
-    def end_lost(self, connection: Connection, action: OnceAction, row: OnceRow) -> Iterator[RunOutcomes]:
+    def end_lost(self, connection: Connection, action: OnceAction, row: OnceRow) -> Iterator[EndedRuns]:
         """Note that an action has failed because its server is gone. If the server lives, wait for it."""
         with self.database.transaction(connection):
             again = log.rows(connection).get(action.name)

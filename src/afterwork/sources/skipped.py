@@ -19,7 +19,7 @@ class SkippedTickets:
         self._lock = threading.Lock()
         self._until: dict[Any, datetime] = {}
         self.works: frozenset[str] = frozenset()
-        """The jobs that the model doesn't know, left to servers that do."""
+        """The works that the model doesn't know, left to servers that do."""
         self.rest = tickets
 
     def skip_works(self, works: Collection[str]) -> None:

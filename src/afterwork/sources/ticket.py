@@ -184,7 +184,7 @@ class TicketSource:
                 case Raised(again_after=again_after) if again_after is not None:
                     self.tickets.try_again(connection, row, now + again_after)
                 case Hindered(again_after=again_after):
-                    self.tickets.put_off(connection, row, now + again_after)
+                    self.tickets.defer(connection, row, now + again_after)
                 case Raised(text=reason, form=form) | Rejected(reason=reason, form=form):
                     keep = self.kept_minutes(receipt_minutes(row.keep_minutes), reason)
                     ended.append(EndedTicket(row, keep, printable(reason), form))

@@ -1,4 +1,4 @@
-"""The parts that depend on the kind of database: the one module that knows both kinds."""
+"""The parts that depend on the kind of database, chosen by its dialect."""
 
 from sqlalchemy import Connection, Dialect, Engine
 

@@ -23,7 +23,7 @@ BOUNDS = (
 """The upper bounds of the buckets of histograms, in seconds. One more bucket holds everything above."""
 
 
-RunOutcome = Literal["done", "failed", "put off"]
+RecordedOutcome = Literal["done", "failed", "put off"]
 
 
 class Key(NamedTuple):
@@ -126,7 +126,7 @@ class RunRecord:
     server: int
     ended: datetime
     seconds: float
-    outcome: RunOutcome
+    outcome: RecordedOutcome
     attempt: int
     error: str | None
     trace: str | None

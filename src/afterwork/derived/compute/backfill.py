@@ -19,7 +19,7 @@ from afterwork.derived.queue.cache_rows import BackfillMark
 from afterwork.derived.queue.registered_derivation import RegisteredDerivation
 from afterwork.derived.queue.registry import after_all_runs
 from afterwork.derived.tracking.class_extent import unreachable_keys
-from afterwork.jobs.source import RunOutcomes
+from afterwork.jobs.source import EndedRuns
 from afterwork.store.caches.tables import cache as caches
 from afterwork.store.caches.tables import derivation as derivations
 from afterwork.store.caches.tables import due as dues
@@ -35,7 +35,7 @@ class BackfillResult:
     """The result of a step of a backfill: `is_made` unless there was nothing to do here, and the runs that it made."""
 
     is_made: bool = False
-    ran: RunOutcomes = field(default_factory=list)
+    ran: EndedRuns = field(default_factory=list)
 
 
 @dataclass(frozen=True)
@@ -45,7 +45,7 @@ class _DoneChunk:
 
     count: int
     position: str | None
-    ran: RunOutcomes = field(default_factory=list)
+    ran: EndedRuns = field(default_factory=list)
 
 
 @dataclass(frozen=True)

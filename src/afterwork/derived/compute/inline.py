@@ -30,7 +30,7 @@ from afterwork.derived.matching.matcher import JOURNAL, Matched, Matcher
 from afterwork.derived.queue.due_cache import ClaimedCache, DueMark, blocked_due
 from afterwork.errors import AfterworkError, Escaped, NotInline, RowNotFound, TimedOut, TransactionIsTheRuns
 from afterwork.jobs.run import text_of
-from afterwork.jobs.source import RunOutcomes
+from afterwork.jobs.source import EndedRuns
 from afterwork.jobs.time_limits import TimeLimits, leave_it
 from afterwork.model.derivation import MemberDerivation
 from afterwork.store.caches.manifests import Affected
@@ -49,7 +49,7 @@ MarkedCaches = Sequence[tuple[Affected, DueMark]]
 class InlineStep:
     """The result of taking changes once. `more` says that the journal may hold others."""
 
-    ran: RunOutcomes
+    ran: EndedRuns
     more: bool
 
 

@@ -18,7 +18,7 @@ from afterwork.derived.matching.matcher import Matcher
 from afterwork.derived.queue.due_cache import DueMark
 from afterwork.derived.queue.registered_derivation import RegisteredDerivation
 from afterwork.jobs.run import NO_LANE, Run, SucceededTogether
-from afterwork.jobs.source import RunOutcomes
+from afterwork.jobs.source import EndedRuns
 from afterwork.model.external_id import root_id
 from afterwork.model.priority import LOWEST_PRIORITY
 from afterwork.store.caches.tables import cache as caches
@@ -52,7 +52,7 @@ class RefreshStep:
     """The result of taking touches once. `more` says that others are left; `is_blocked`, that all of these lead to
     rows that somebody else has locked."""
 
-    ran: RunOutcomes
+    ran: EndedRuns
     more: bool
     is_blocked: bool = False
 
@@ -63,7 +63,7 @@ class Filled:
 
     count: int
     position: Sequence[str] | None
-    ran: RunOutcomes = field(default_factory=list)
+    ran: EndedRuns = field(default_factory=list)
 
 
 Fill = Callable[[Connection, RegisteredDerivation, Sequence[str] | None], Filled]
@@ -182,7 +182,7 @@ class Refresher:
         return self.matcher.registry.order.rank[derivation.id][0]
 
     def _together(self, connection: Connection, turn: int) -> RefreshStep:
-        runs: RunOutcomes = []
+        runs: EndedRuns = []
         more, urgent, unfinished = False, LOWEST_PRIORITY, set[int]()
         is_strict = turn % TURNS != 0
         pending = pending_touches(connection)
@@ -214,7 +214,7 @@ class Refresher:
 
     def _carefully(self, connection: Connection) -> RefreshStep:
         """Refresh in ever smaller sets where something fails, and set aside the objects that fail alone."""
-        runs: RunOutcomes = []
+        runs: EndedRuns = []
         for derivation, refresh in self._touched(connection):
             runs += self._bisected(connection, derivation, refresh)
         return RefreshStep(runs, more=True)
@@ -237,8 +237,8 @@ class Refresher:
             forget_touches(connection, [derivation.name])
             self.matcher.registry.restart_backfill(connection, derivation)
 
-    def _bisected(self, connection: Connection, derivation: RegisteredDerivation, refresh: SetRefresh) -> RunOutcomes:
-        runs: RunOutcomes = []
+    def _bisected(self, connection: Connection, derivation: RegisteredDerivation, refresh: SetRefresh) -> EndedRuns:
+        runs: EndedRuns = []
         limit = refresh.max_objects
         for _ in range(MAX_TRIES):
             try:
@@ -257,7 +257,7 @@ class Refresher:
                 limit = min(refresh.max_objects, limit * 2)
         return runs
 
-    def _settled(self, connection: Connection, derivation: RegisteredDerivation, step: _TimedStep) -> RunOutcomes:
+    def _settled(self, connection: Connection, derivation: RegisteredDerivation, step: _TimedStep) -> EndedRuns:
         """Settle what a step has left: objects without a fitting value, or all that there are. Return the runs."""
         done = step.done
         if done.whole:

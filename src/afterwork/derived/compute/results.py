@@ -16,7 +16,7 @@ from afterwork.derived.queue.registered_derivation import RegisteredDerivation
 from afterwork.derived.queue.registry import DerivationRegistry
 from afterwork.errors import NotInline
 from afterwork.jobs.run import Outcome, Raised, Run, Succeeded, text_of, trace_of
-from afterwork.jobs.source import RunOutcomes
+from afterwork.jobs.source import EndedRuns
 from afterwork.model.external_id import ExternalId
 
 
@@ -104,7 +104,7 @@ def unless_cyclic(connection: Connection, result: CalculationResult, registry: D
     return result if cycle is None else replace(result, is_new=False, error=cycle)
 
 
-def ran(results: Sequence[CalculationResult], derivation: RegisteredDerivation, run_of: RunOf) -> RunOutcomes:
+def ran(results: Sequence[CalculationResult], derivation: RegisteredDerivation, run_of: RunOf) -> EndedRuns:
     """Return the runs behind stored results, each with its outcome."""
     return [(run_of(derivation, result.claimed), result.run_outcome()) for result in results if result.root is not None]
 

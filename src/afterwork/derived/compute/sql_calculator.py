@@ -160,7 +160,7 @@ class SqlCalculators:
     def of(self, declared: MemberDerivation, root_reads: RootReads) -> SqlCalculator | str | None:
         """Return the calculator of a derivation; None without a SQL side; the reason if that side can't be used."""
         try:
-            sql_side = declared.in_sql
+            sql_side = declared.sql_side
             if sql_side is None:
                 return None
             with CONTAINED:

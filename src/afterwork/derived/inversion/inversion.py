@@ -104,7 +104,7 @@ class Inverter:
     def _invert(self, member: MemberDerivation) -> Inversion | str | None:
         try:
             with CONTAINED:
-                sql_side = member.in_sql
+                sql_side = member.sql_side
                 if sql_side is None:
                     return None
                 return self._inversion(member, sql_side())

@@ -9,7 +9,7 @@ from afterwork.model.column_types import has_zone
 from afterwork.model.contract import Contract
 from afterwork.model.utc_datetime import UtcDateTime
 from afterwork.store import schema, tables
-from afterwork.store.postgresql.sleep import has_wake_trigger
+from afterwork.store.postgresql.wake_trigger import has_wake_trigger
 
 
 def has_tickets(scene: CheckContext) -> bool:

@@ -35,7 +35,7 @@ from afterwork.derived.queue.registered_derivation import RegisteredDerivation
 from afterwork.errors import ClaimLost, Escaped, LaneTaken, RowNotFound, StateHasChanged, TimedOut
 from afterwork.events import Broken
 from afterwork.jobs.run import Succeeded, event_of
-from afterwork.jobs.source import RunOutcomes
+from afterwork.jobs.source import EndedRuns
 from afterwork.jobs.time_limits import TimeLimits
 from afterwork.model.derivation import MachineDerivation, MemberDerivation, ViewModelDerivation
 from afterwork.model.external_id import parse
@@ -114,7 +114,7 @@ class BatchRunner:
         reads_are_known = self.matcher.registry.has_read(derivation.id)
         return min(size, self.pace.trial_size(derivation, reads_are_known=reads_are_known))
 
-    def run(self, connection: Connection, batch: ClaimedBatch) -> RunOutcomes:
+    def run(self, connection: Connection, batch: ClaimedBatch) -> EndedRuns:
         """Run a batch and return its runs. Raises errors of the database."""
         self.matcher.reached("claimed", batch.derivation.name)
         match batch.derivation.declaration:
@@ -129,9 +129,7 @@ class BatchRunner:
         """Let the caches of a batch that ended in an error be claimed again, after a pause."""
         self._put_back(connection, batch, self._pause_after(error))
 
-    def give_up(
-        self, connection: Connection, batch: ClaimedBatch, error: Exception, seconds: float = 0.0
-    ) -> RunOutcomes:
+    def give_up(self, connection: Connection, batch: ClaimedBatch, error: Exception, seconds: float = 0.0) -> EndedRuns:
         """Record that the single cache of a batch has failed, after some seconds. It keeps its manifest."""
         (claimed,) = batch.caches
         root = parse(claimed.root, self.action_runner.classes)
@@ -143,7 +141,7 @@ class BatchRunner:
         context = StoreContext(connection, batch.derivation, snapshot, self.clock.now())
         return ran(self.result_store.store(context, batch, [failed]), batch.derivation, self.run_of)
 
-    def _calculate(self, connection: Connection, batch: ClaimedBatch) -> RunOutcomes:
+    def _calculate(self, connection: Connection, batch: ClaimedBatch) -> EndedRuns:
         runs: list[Any] = []
         try:
             for part in _apart(batch):
@@ -211,7 +209,7 @@ class BatchRunner:
         in_python = self.calculators.python[batch.derivation.id]
         return TolerantCalculation(self.matcher, in_python, connection, BATCH_SECONDS, limited).groups(batch)
 
-    def _store(self, connection: Connection, group: ResultGroup) -> RunOutcomes:
+    def _store(self, connection: Connection, group: ResultGroup) -> EndedRuns:
         derivation = group.batch.derivation
         self.matcher.reached("ran", derivation.name)
         self.pace.note(derivation, len(group.results), sum(result.seconds for result in group.results))
@@ -239,7 +237,7 @@ class BatchRunner:
             self.matcher.due_queue.release(connection, [group.batch.claim])
         return stored
 
-    def _move(self, connection: Connection, batch: ClaimedBatch) -> RunOutcomes:
+    def _move(self, connection: Connection, batch: ClaimedBatch) -> EndedRuns:
         """Find the machines that can move by themselves, and move each in its own transaction."""
         runs: list[Any] = []
         for group in self._groups(connection, batch):
@@ -251,7 +249,7 @@ class BatchRunner:
                 runs += self._act(connection, batch.only([claimed]))
         return runs
 
-    def _act(self, connection: Connection, batch: ClaimedBatch) -> RunOutcomes:
+    def _act(self, connection: Connection, batch: ClaimedBatch) -> EndedRuns:
         """Run a view model or move a machine on the single object of a batch."""
         run = self.run_of(batch.derivation, batch.caches[0])
         abandoned = partial(self._abandoned, batch, batch.caches[0])

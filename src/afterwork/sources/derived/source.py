@@ -29,7 +29,7 @@ from afterwork.derived.queue.failed_backfills import FailedBackfills
 from afterwork.derived.queue.registered_derivation import RegisteredDerivation
 from afterwork.events import Broken
 from afterwork.jobs.quarantine import CACHES, Loss, Quarantine, given_up
-from afterwork.jobs.source import Due, OwnWork, Peers, RunOutcomes, Source, WorkerHandle
+from afterwork.jobs.source import Due, EndedRuns, OwnWork, Peers, Source, WorkerHandle
 from afterwork.sources.derived.batch_runner import BatchRunner
 from afterwork.store import suspects
 from afterwork.store.journal.route_spec import forget_unknown_touches
@@ -46,7 +46,7 @@ class ClaimingRunner:
     quarantine: Quarantine
     clock: Clock
 
-    def run(self, connection: Connection, step: RunStep, worker: WorkerHandle) -> RunOutcomes:
+    def run(self, connection: Connection, step: RunStep, worker: WorkerHandle) -> EndedRuns:
         """Claim the first due caches of a derivation, and run them."""
         derivation = step.derivation
         is_alone = self.quarantine.tries_alone(_scope(derivation))
@@ -65,7 +65,7 @@ class ClaimingRunner:
         finally:
             worker.claim(claim, False)
 
-    def _run_alone(self, connection: Connection, batch: ClaimedBatch) -> RunOutcomes:
+    def _run_alone(self, connection: Connection, batch: ClaimedBatch) -> EndedRuns:
         """Run a single cache, whose claim is its trace, unless it has ended too many servers or workers."""
         key = key_of(batch.caches[0].cache)
         suspect = suspects.find(connection, key)
@@ -79,7 +79,7 @@ class ClaimingRunner:
                 suspects.clear(connection, [key])
         return runs
 
-    def _run(self, connection: Connection, batch: ClaimedBatch) -> RunOutcomes:
+    def _run(self, connection: Connection, batch: ClaimedBatch) -> EndedRuns:
         try:
             return self.batch_runner.run(connection, batch)
         except Exception as error:
@@ -166,7 +166,7 @@ class DerivedSource(Source):
         self.matcher.database.keep_in_one_file(connection)
         return settings.prove_every if self.continuity.prove(connection) else settings.standby_poll
 
-    def work(self, connection: Connection, worker: WorkerHandle) -> Generator[RunOutcomes]:
+    def work(self, connection: Connection, worker: WorkerHandle) -> Generator[EndedRuns]:
         """Run what is due, a batch at a time, until nothing is left. Yield the runs after each batch."""
         yield from self._work(connection, worker)
         yield []  # also if another server has claimed it all: `due` says when to look again
@@ -193,7 +193,7 @@ class DerivedSource(Source):
                 self.matcher.entries.forget(connection)
         return any(owner != peers.server for claim, owner in claims.items() if claim not in orphans)
 
-    def _work(self, connection: Connection, worker: WorkerHandle) -> Iterator[RunOutcomes]:
+    def _work(self, connection: Connection, worker: WorkerHandle) -> Iterator[EndedRuns]:
         for number in count(1):
             yield from self._refresh(connection)
             yield from self._take_changes(connection)
@@ -214,7 +214,7 @@ class DerivedSource(Source):
                     break
         self._forget_changes(connection)
 
-    def _refresh(self, connection: Connection) -> Iterator[RunOutcomes]:
+    def _refresh(self, connection: Connection) -> Iterator[EndedRuns]:
         """Refresh what is said as a query: all of it, unless changes keep coming."""
         for turn in range(1, TURNS + 1):
             is_touched = self.pause.is_over(self.clock.now()) and self.refresher.is_touched(connection)
@@ -236,7 +236,7 @@ class DerivedSource(Source):
         with self._noticing_loss(connection):
             return self.matcher.database.again_if_outdated(lambda: self.refresher.refresh(connection, turn))
 
-    def _take_changes(self, connection: Connection) -> Iterator[RunOutcomes]:
+    def _take_changes(self, connection: Connection) -> Iterator[EndedRuns]:
         """Take changes, and recompute quick ones inline: all of them, unless they keep coming."""
         for _ in range(MAX_INLINE_STEPS):
             step = self._inline_step(connection)

@@ -21,7 +21,7 @@ from afterwork.events import Fired, Reached, RoundFailed, TimerIsGone
 from afterwork.jobs.quarantine import ROUNDS, given_up
 from afterwork.jobs.run import Run, text_of
 from afterwork.jobs.session import RunSession, ended
-from afterwork.jobs.source import Due, OwnWork, RunOutcomes, Source, SourceContext, WorkerHandle
+from afterwork.jobs.source import Due, EndedRuns, OwnWork, Source, SourceContext, WorkerHandle
 from afterwork.model.timer import TimedWork
 from afterwork.model.variable import DUE, Variables, dump_variables
 from afterwork.sources.timer.criteria import found_by
@@ -80,7 +80,7 @@ class Rounds(Source):
         coming = self.timers.next(connection, now)
         return Due({TIMERS: [0]} if coming.ready or coming.to_note else {}, coming.moment)
 
-    def work(self, connection: Connection, worker: WorkerHandle) -> Generator[RunOutcomes]:
+    def work(self, connection: Connection, worker: WorkerHandle) -> Generator[EndedRuns]:
         for _ in self.fire(connection):
             yield []  # rounds only note matches, which run in lanes
 

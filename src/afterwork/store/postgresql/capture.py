@@ -33,9 +33,9 @@ from afterwork.store.postgresql.capture_rows import (
     type_of,
     type_of_function,
 )
-from afterwork.store.postgresql.capture_source import TriggerFunction
+from afterwork.store.postgresql.capture_text import TriggerFunction
 from afterwork.store.postgresql.row_pairs import pairing_of
-from afterwork.store.postgresql.sleep import AS_OWNER, wake_statement
+from afterwork.store.postgresql.wake_trigger import AS_OWNER, wake_statement
 
 ROWS = {
     "insert": "REFERENCING NEW TABLE AS afterwork_new",

@@ -15,8 +15,8 @@ from afterwork.store.journal.tables import touch
 from afterwork.store.journal.values import quoted
 from afterwork.store.literal_sql import execute_literally
 from afterwork.store.postgresql.capture import dollar_quoted
-from afterwork.store.postgresql.commit_source import CommitFunction, first_body
-from afterwork.store.postgresql.sleep import wake_statement
+from afterwork.store.postgresql.commit_text import CommitFunction, first_body
+from afterwork.store.postgresql.wake_trigger import wake_statement
 
 FIRST, LAST = "afterwork_commit_0", "afterwork_commit_z"
 """The names of the triggers that fire before and after those of all plans."""

@@ -20,7 +20,7 @@ from afterwork.model.utc_datetime import UtcDateTime
 from afterwork.settings import Settings
 from afterwork.store.database import NOT_LONG, SILENCE_FACTOR, Database, Holder
 from afterwork.store.direct import Direct, send_together
-from afterwork.store.postgresql import role_limits, sleep
+from afterwork.store.postgresql import role_limits, wake_trigger
 from afterwork.store.postgresql.any_bytes import allow_any_bytes
 from afterwork.store.postgresql.column import PostgreSQLColumns
 from afterwork.store.postgresql.connecting import answers_with_refusal, bound, is_outdated, mend, own_connection
@@ -325,7 +325,7 @@ class PostgreSQL(Database):
 
     def announce(self, connection: Connection, server: int) -> bool:
         if self._has_session:
-            connection.execute(sleep.SHOW_LIFE, {"server": server})
+            connection.execute(wake_trigger.SHOW_LIFE, {"server": server})
         return self._has_session
 
     def free_locks(self, connection: Connection) -> None:
@@ -339,7 +339,7 @@ class PostgreSQL(Database):
     def lives(self, connection: Connection, row: ServerRow) -> bool | None:
         if not row.locked:
             return None
-        if connection.execute(sleep.IS_ALIVE, {"server": row.id}).scalar():
+        if connection.execute(wake_trigger.IS_ALIVE, {"server": row.id}).scalar():
             return True
         return self._may_come_back(connection, row) or self._reconnects(connection, row)
 
@@ -371,15 +371,15 @@ class PostgreSQL(Database):
     def notifying_would_fail(self, connection: Connection) -> bool:
         if not self.settings.listen or self.settings.notify is not None:
             return False
-        can_prepare = connection.execute(sleep.CAN_PREPARE).scalar()
+        can_prepare = connection.execute(wake_trigger.CAN_PREPARE).scalar()
         connection.commit()
         return bool(can_prepare)
 
     def add_wake_trigger(self, connection: Connection, contract: Contract) -> Iterator[str]:
-        return sleep.add_wake_trigger(connection, contract)
+        return wake_trigger.add_wake_trigger(connection, contract)
 
     def wake_all(self, connection: Connection) -> None:
-        connection.exec_driver_sql(f"NOTIFY {sleep.channel(connection)}")
+        connection.exec_driver_sql(f"NOTIFY {wake_trigger.channel(connection)}")
 
     def index_names(self, connection: Connection, table: Table) -> set[str]:
         # The table that this connection means by the name: other schemas may have one of the same name.

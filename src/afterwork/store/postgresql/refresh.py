@@ -48,7 +48,7 @@ from afterwork.store.journal.refresh import (
 )
 from afterwork.store.postgresql.last_change import refresh_parts
 from afterwork.store.postgresql.refresh_parts import RefreshParts, as_kept, differs
-from afterwork.store.postgresql.touch_source import REFRESHING
+from afterwork.store.postgresql.touch_text import REFRESHING
 
 FEW = 100
 """Up to this number of touches, rows are looked up one by one by their indexes. The planner can't know the number."""

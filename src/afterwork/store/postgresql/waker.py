@@ -12,7 +12,7 @@ from psycopg import Notify
 from sqlalchemy import Connection, TextClause, func, select
 
 from afterwork.settings import Settings
-from afterwork.store.postgresql import sleep
+from afterwork.store.postgresql import wake_trigger
 from afterwork.store.waker import WakePipe, Waker, empty, wait_for
 
 PROBE = "probe"
@@ -36,25 +36,25 @@ class NotifyWaker(Waker):
         self._retry = FIRST_TRY_SECONDS
         self._armed = False
         self._pending = False
-        self._channel = sleep.channel(connection)
+        self._channel = wake_trigger.channel(connection)
         connection.connection.dbapi_connection.add_notify_handler(self._noticed)  # type: ignore[union-attr]
         connection.exec_driver_sql(f"LISTEN {self._channel}")
         connection.commit()
 
     def arm(self) -> float:
         if not self._armed:
-            self._armed = bool(self._execute(sleep.FALL_ASLEEP))
+            self._armed = bool(self._execute(wake_trigger.FALL_ASLEEP))
         if self._armed:
             self._retry = FIRST_TRY_SECONDS
             return super().arm()
-        if self._execute(sleep.SOMEBODY_SLEEPS):
+        if self._execute(wake_trigger.SOMEBODY_SLEEPS):
             return SECOND_SLEEPER_FACTOR * self._settings.standby_poll.total_seconds()
         self._retry = min(self._retry * 2, self._settings.standby_poll.total_seconds())
         return self._retry
 
     def disarm(self) -> None:
         if self._armed:
-            self._execute(sleep.BE_AWAKE)
+            self._execute(wake_trigger.BE_AWAKE)
             self._armed = False
 
     def wait(self, seconds: float) -> bool:

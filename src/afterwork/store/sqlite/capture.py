@@ -9,7 +9,7 @@ from afterwork.store.journal.capture import Capture, CapturedTable, CapturePlan,
 from afterwork.store.journal.continuity import CatalogState
 from afterwork.store.journal.values import quoted
 from afterwork.store.sqlite.capture_marks import GLANCE, catalog_states, settle, trigger_name
-from afterwork.store.sqlite.capture_source import EVENTS, TriggerSource
+from afterwork.store.sqlite.capture_text import EVENTS, TriggerSource
 from afterwork.store.sqlite.column import column_forms
 from afterwork.store.sqlite.unique_keys import UniqueKey, UniqueTerm, unique_of
 

@@ -126,7 +126,7 @@ class EndingTickets(TicketTable):
         """Let a ticket have another attempt, not before `until`."""
         self._set_earliest(connection, self._attempted(), row, until)
 
-    def put_off(self, connection: Connection, row: TicketRow, until: datetime) -> None:
+    def defer(self, connection: Connection, row: TicketRow, until: datetime) -> None:
         """Let a ticket wait until a time, as if it had not been claimed."""
         self._set_earliest(connection, update(self.contract.table), row, until)
 
@@ -139,7 +139,7 @@ class EndingTickets(TicketTable):
 
     def move(self, connection: Connection, keys: Sequence[Any], lane: str) -> None:
         """Move tickets to the lane that their work declares."""
-        assert self.contract.lane is not None  # otherwise all of them are in `main`
+        assert self.contract.lane is not None  # otherwise the work decides, and nothing can be in a wrong lane
         column = self.contract.lane.column
         connection.execute(update(self.contract.table).where(self.columns.key.in_(keys)).values({column: lane}))
 

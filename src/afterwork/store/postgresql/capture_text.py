@@ -11,7 +11,7 @@ from afterwork.store.journal.change import ADDED, MOVED
 from afterwork.store.journal.tracked_table import EVERY_COLUMN
 from afterwork.store.postgresql.capture_rows import TransitionRows
 from afterwork.store.postgresql.row_pairs import Pairing, any_of, differing
-from afterwork.store.postgresql.touch_source import touch_blocks
+from afterwork.store.postgresql.touch_text import touch_blocks
 
 
 @dataclass(frozen=True)

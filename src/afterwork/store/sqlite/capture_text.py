@@ -16,7 +16,7 @@ from afterwork.store.journal.text_forms import Forms
 from afterwork.store.journal.tracked_table import EVERY_COLUMN, LAST_BIT, is_number
 from afterwork.store.journal.values import key_sql, quoted, value_sql
 from afterwork.store.sqlite.capture_marks import trigger_name
-from afterwork.store.sqlite.touch_source import TouchStatements
+from afterwork.store.sqlite.touch_text import TouchStatements
 from afterwork.store.sqlite.unique_keys import UniqueKey, any_of, joined_by
 
 NOW = "strftime('%Y-%m-%dT%H:%M:%fZ', 'now')"
