@@ -37,7 +37,7 @@ class Busy:
                     self.scene.sql("UPDATE shelf SET size = size + 1 WHERE id = 1")
 
 
-@pytest.mark.parametrize("at_once", [timedelta(0), aw.Settings().at_once], ids=["claimed", "at once"])
+@pytest.mark.parametrize("at_once", [timedelta(0), timedelta(seconds=10)], ids=["claimed", "at once"])
 def test_filling_has_a_small_share(engine: Engine, monkeypatch: pytest.MonkeyPatch, at_once: timedelta) -> None:
     monkeypatch.setattr(backfill, "CHUNK_SIZE", 2)
     monkeypatch.setattr(cache_schedule, "BATCHES_PER_BACKFILL", BATCHES)
