@@ -60,7 +60,7 @@ def test_if_a_refresh_may_kill_each_object_runs_alone_with_a_trace(market: Marke
     database, aside = market.app.database(market.engine), refresher(market)
     with closing(database.connect()) as connection:
         aside.set_all_aside(connection)
-    assert set(market.run()) == {"Product.sold Product!1"}
+    assert market.run() == ["Product.sold Product!1"]
     assert market.value(Product.sold, 1) == 7
     market.sql("UPDATE line SET quantity = 4 WHERE id = 2")
     market.run()

@@ -5,6 +5,7 @@ column will keep. For the others the database is asked, by one statement for man
 """
 
 from collections.abc import Collection, Iterator, Sequence
+from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass, field, replace
 from typing import Any
 
@@ -20,7 +21,7 @@ from afterwork.model.key import is_one_of
 from afterwork.store.caches.statements import ColumnWriter
 from afterwork.store.column_type import ColumnType, KeptValue, RefusedValue, UncertainValue
 from afterwork.store.database import Database
-from afterwork.store.dialects import column_writer_of
+from afterwork.store.dialects import column_writer_of, refresh_of
 
 VALUES_PER_STATEMENT = 100
 
@@ -174,7 +175,15 @@ class ResultColumns:
         new = sorted((result for result in results if result.is_to_be_written), key=lambda result: str(result.root))
         if new:
             rows = [(result.root.key, result.value) for result in new if result.root is not None]
-            self._writer(context.derivation).write(context.connection, rows)
+            with self._writing(context):
+                self._writer(context.derivation).write(context.connection, rows)
+
+    def _writing(self, context: StoreContext) -> AbstractContextManager[None]:
+        """Let the block write a member that is refreshed in sets, though this object is set aside."""
+        plan = context.derivation.plan
+        if plan is None:
+            return nullcontext()
+        return refresh_of(plan, self.database.dialect).writing(context.connection)
 
     def _writer(self, derivation: RegisteredDerivation) -> ColumnWriter:
         writer = self._writers.get(derivation.id)

@@ -2,6 +2,7 @@
 
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
+from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from datetime import datetime
 from functools import cached_property
@@ -185,6 +186,13 @@ class SetRefresh(ABC):
         self, connection: Connection, position: Sequence[str] | None, size: int, now: datetime
     ) -> FilledChunk:
         """Compute the next objects after a position in the order of keys; None for the first ones."""
+
+    @abstractmethod
+    def writing(self, connection: Connection) -> AbstractContextManager[None]:
+        """Let the block write the member without noting a touch, since nobody else does it.
+
+        If the block raises, the caller rolls back.
+        """
 
     @abstractmethod
     def touch_chunk(self, connection: Connection, position: Sequence[str] | None, size: int) -> Chunk:

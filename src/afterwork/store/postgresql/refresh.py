@@ -4,7 +4,8 @@ All its parts see the same snapshot. A transaction that commits later has touche
 here without its changes is computed again.
 """
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from datetime import datetime
 from functools import cached_property
 from typing import Any, Literal
@@ -65,6 +66,9 @@ _SETTINGS = Direct(
 _NOW: ColumnElement[Any] = bindparam("now", type_=UtcDateTime())
 
 
+_REFRESHING = Direct(text(f"SELECT set_config('{REFRESHING}', :route, true)"))
+
+
 class PostgreSQLRefresh(SetRefresh):
     """Refreshes one derived member in a PostgreSQL database."""
 
@@ -111,6 +115,12 @@ class PostgreSQLRefresh(SetRefresh):
         refused = [tuple(row[:width]) for row in rows if row[0] is not None and row[width]]
         written, left, whole = rows[0][width + 1 :]
         return Refreshed(objects, written, left, bool(whole), refused)
+
+    @contextmanager
+    def writing(self, connection: Connection) -> Iterator[None]:
+        _REFRESHING.execute(connection, {"route": str(self.plan.overwritten)})
+        yield
+        _REFRESHING.execute(connection, {"route": ""})
 
     def gather(self, connection: Connection) -> None:
         connection.execute(self._gather)

@@ -4,6 +4,7 @@ There is one writer at a time, so nobody changes anything between them.
 """
 
 from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from datetime import datetime
 from functools import cached_property
@@ -93,6 +94,12 @@ class SQLiteRefresh(SetRefresh):
         done = self._write_new(connection)
         return FilledChunk(len(done.objects), list(done.objects[-1]) if done.objects else None, done)
 
+    @contextmanager
+    def writing(self, connection: Connection) -> Iterator[None]:
+        self._begin_writing.execute(connection)
+        yield
+        self._end_writing.execute(connection)
+
     def gather(self, connection: Connection) -> None:
         while self._follow(connection).count:
             pass
@@ -125,12 +132,11 @@ class SQLiteRefresh(SetRefresh):
         connection.exec_driver_sql(f"CREATE TEMPORARY TABLE IF NOT EXISTS {self.new.name} ({self._columns})")
 
     def _write_new(self, connection: Connection) -> Refreshed:
-        """Write the new values that differ. The triggers don't take it for somebody else's doing."""
-        self._begin_writing.execute(connection)
-        written = self._write.change(connection, {})
+        """Write the new values that differ."""
+        with self.writing(connection):
+            written = self._write.change(connection, {})
         objects, refused = self._computed.execute(connection), self._refused.execute(connection)
-        for statement in (self._end_writing, self._clear):
-            statement.execute(connection)
+        self._clear.execute(connection)
         return Refreshed(list(map(tuple, objects)), written, 0, False, list(map(tuple, refused)))
 
     def _follow(self, connection: Connection) -> "_Followed":
