@@ -200,7 +200,7 @@ def test_a_cache_that_has_gone_from_the_model_while_it_was_filled_holds_up_no_ot
     app = aw.Afterwork(first, clock=aw.ManualClock())
     app.install(engine)
     old, connection = refresher(app, engine)
-    old.backfill.step(connection, next(iter(old.matcher.registry)), app.clock.now())
+    old.backfill.step(connection, next(iter(old.matcher.registry)), app.clock.now(), old.refresher.fill)
     connection.close()
     new = aw.Afterwork(second, clock=app.clock)
     new.install(engine)
