@@ -54,7 +54,7 @@ class Installation:
             return done + self._granted(connection, grants)
 
     def install_within(self, connection: Connection, grants: Grants) -> list[str]:
-        """Do the same in the transaction of a connection, with all that it has not committed yet."""
+        """Create or update what is needed in a connection's open transaction, which sees its uncommitted tables."""
         self._check_can_grant(grants)
         done = list(self.database.join(connection))
         done += schema.install_within(self.database, connection, self.model.contract)
@@ -112,7 +112,7 @@ class Removal:
             return self._removed(connection, force)
 
     def remove_within(self, connection: Connection, *, force: bool) -> list[str]:
-        """Do the same in the transaction of a connection."""
+        """Remove everything in a connection's open transaction."""
         return [*self.database.join(connection), *self._removed(connection, force)]
 
     def _removed(self, connection: Connection, force: bool) -> list[str]:

@@ -1,7 +1,7 @@
 """Delivering events to a listener on a thread of its own, so that nobody waits long for one that hangs.
 
-Whoever emits an event waits until the listener has returned, so events come at once and in order. From a listener that
-takes too long, nobody waits any more: its events wait for it instead.
+The emitter waits until the listener has returned, so events come at once and in order. Once a listener takes too long,
+the emitter stops waiting, and the events are queued for the listener instead.
 """
 
 import threading
@@ -16,7 +16,7 @@ from typing import Generic, TypeVar
 Happened = TypeVar("Happened")
 
 PATIENCE_SECONDS = 1.0
-"""Whoever emits an event waits this long for a listener, once; after that, never again."""
+"""The maximum time for which an emitter waits for a listener. After that, it never waits for that listener again."""
 
 MAX_WAITING = 10_000
 """Events that wait for a listener; later ones are dropped."""

@@ -103,7 +103,7 @@ class HangingListener:
 class ServerEvents(Events):
     """Events of a server. Each of the application's listeners is called on a thread of its own, one event at a time.
 
-    Whoever emits waits for them, unless they hang. The server's `own` are called where things happen."""
+    The emitter waits for each, unless it hangs. The server's `own` listeners are called on the emitter's thread."""
 
     def __init__(self, listeners: Sequence[Listener], own: Sequence[Listener], raised: ListenersThatRaised) -> None:
         super().__init__((), raised)

@@ -179,8 +179,8 @@ class ListenerHangs(LoggedEvent):
 
     level = logging.ERROR
     message = (
-        "the listener %(listener)s has not returned for %(seconds)g s: nothing waits for it any more. Its events come "
-        "when it is ready for them, and some are dropped if it never is. Give what it waits for a time-out"
+        "the server has stopped waiting for the listener %(listener)s, which has not returned for %(seconds)g s. It "
+        "gets its events when it is ready for them; if it never is, some are dropped. Give what it waits for a time-out"
     )
 
     listener: str

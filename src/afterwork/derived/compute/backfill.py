@@ -4,7 +4,6 @@ New objects come by the journal, and first. The progress of a backfill is a row 
 crash where it was.
 """
 
-import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
@@ -13,7 +12,7 @@ from typing import Any
 from sqlalchemy import Connection, func, select, update
 
 from afterwork.derived.cause import Cause, read_cause
-from afterwork.derived.compute.refresher import Fill
+from afterwork.derived.compute.refresher import BackfilledChunk, Fill
 from afterwork.derived.matching.matcher import Matcher
 from afterwork.derived.queue.cache_rows import BackfillMark
 from afterwork.derived.queue.registered_derivation import RegisteredDerivation
@@ -35,16 +34,6 @@ class BackfillResult:
     """The result of a step of a backfill: `is_made` unless there was nothing to do here, and the runs that it made."""
 
     is_made: bool = False
-    ran: EndedRuns = field(default_factory=list)
-
-
-@dataclass(frozen=True)
-class _DoneChunk:
-    """A part of all objects, the position where it ends, and the runs that it made. Without a position, it is the
-    end."""
-
-    count: int
-    position: str | None
     ran: EndedRuns = field(default_factory=list)
 
 
@@ -96,25 +85,23 @@ class Backfill:
 
     def _add_caches(
         self, connection: Connection, derivation: RegisteredDerivation, row: Any, now: datetime
-    ) -> _DoneChunk:
+    ) -> BackfilledChunk:
         """Add the caches of the next objects, to be run."""
         keys, last = key_walk_of(connection, derivation.table).chunk(row.backfill_position, CHUNK_SIZE)
         if not keys:
             self._drop_gone(connection, derivation, row.backfill_began)
-            return _DoneChunk(0, None)
+            return BackfilledChunk(0, None)
         mark = BackfillMark(row.backfill_began, read_cause(row.gap) or Cause("fill"), now)
-        return _DoneChunk(self._add(connection, derivation, keys, mark), last)
+        return BackfilledChunk(self._add(connection, derivation, keys, mark), last)
 
     def _fill(
         self, connection: Connection, derivation: RegisteredDerivation, position: str | None, in_sets: Fill
-    ) -> _DoneChunk:
+    ) -> BackfilledChunk:
         """Compute the next objects of a derivation that is refreshed in sets."""
         if position is None:
             self.matcher.cache_rows.forget_all(connection, derivation)  # what was set aside is tried again
             forget_touches(connection, [derivation.name])  # all objects are computed after this
-        chunk = in_sets(connection, derivation, None if position is None else json.loads(position))
-        end = None if chunk.position is None else json.dumps(chunk.position)
-        return _DoneChunk(chunk.count, end, chunk.ran)
+        return in_sets(connection, derivation, position)
 
     def _begin(self, connection: Connection, derivation: RegisteredDerivation, now: datetime) -> None:
         c, checksum = derivations.c, derivation.checksum

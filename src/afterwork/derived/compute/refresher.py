@@ -4,6 +4,7 @@ An object whose value can't be computed or written in its set is set aside: it g
 not, and is tried again when something changes that it has read.
 """
 
+import json
 import time
 import uuid
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -25,7 +26,7 @@ from afterwork.store.caches.tables import cache as caches
 from afterwork.store.caches.tables import derivation as derivations
 from afterwork.store.dialects import refresh_of
 from afterwork.store.direct import Direct
-from afterwork.store.journal.refresh import Key, Refreshed, SetRefresh, pending_touches
+from afterwork.store.journal.refresh import Chunk, Key, Refreshed, SetRefresh, pending_touches
 from afterwork.store.journal.route_spec import forget_touches
 
 TURNS = 20
@@ -58,15 +59,18 @@ class RefreshStep:
 
 
 @dataclass(frozen=True)
-class Filled:
-    """A part of all objects that was computed or touched: how many there are, and the last one's key as texts."""
+class BackfilledChunk:
+    """A part of all objects that a backfill has done: how many there are, the position where it ends, and the runs.
+
+    Without a position, the backfill is complete.
+    """
 
     count: int
-    position: Sequence[str] | None
+    position: str | None
     ran: EndedRuns = field(default_factory=list)
 
 
-Fill = Callable[[Connection, RegisteredDerivation, Sequence[str] | None], Filled]
+Fill = Callable[[Connection, RegisteredDerivation, str | None], BackfilledChunk]
 """Computes or touches the next objects after a position in the order of keys, in the open transaction."""
 
 
@@ -81,10 +85,15 @@ class SetPace:
         average = self.seconds.get(derivation)
         return min(most, first if average is None else max(MIN_SIZE, int(SET_SECONDS / average)))
 
-    def note(self, derivation: int, size: int, count: int, seconds: float) -> None:
-        """Record that `count` objects took so many seconds. Few tell little, if they are done at once."""
+    def note(self, derivation: int, size: int, count: int, seconds: float) -> float:
+        """Record the seconds that `count` objects took, of at most `size`, and return those of each.
+
+        Few objects tell little, if they are done at once.
+        """
+        average = seconds / max(1, count)
         if count >= size or seconds > SET_SECONDS:
-            self.seconds[derivation] = seconds / max(1, count)
+            self.seconds[derivation] = average
+        return average
 
 
 @dataclass(frozen=True)
@@ -123,7 +132,7 @@ class Refresher:
             pending.count(connection, refresh.plan.routes) for _, refresh in self._mine(connection)
         )
 
-    def fill(self, connection: Connection, derivation: RegisteredDerivation, position: Sequence[str] | None) -> Filled:
+    def fill(self, connection: Connection, derivation: RegisteredDerivation, position: str | None) -> BackfilledChunk:
         """Compute the next objects after a position in the order of keys, in the open transaction. If any can't be
         computed, touch all of them instead, so that the next refresh finds these."""
         database, refresh = self.matcher.database, self.refreshes[derivation.id]
@@ -131,15 +140,14 @@ class Refresher:
         began = time.perf_counter()
         try:
             with database.part(connection):
-                chunk = refresh.fill_chunk(connection, position, size, self.clock.now())
+                chunk = refresh.fill_chunk(connection, _key_at(position), size, self.clock.now())
         except DBAPIError as error:
             if database.is_not_the_jobs(error):
                 raise
             return self.touch(connection, derivation, position)
-        seconds = time.perf_counter() - began
-        self.fill_pace.note(derivation.id, size, chunk.count, seconds)
-        step = _TimedStep(chunk.done, seconds / max(1, chunk.count))
-        return Filled(chunk.count, chunk.position, self._settled(connection, derivation, step))
+        seconds = self.fill_pace.note(derivation.id, size, chunk.count, time.perf_counter() - began)
+        ran = self._settled(connection, derivation, _TimedStep(chunk.done, seconds))
+        return BackfilledChunk(chunk.count, _position_of(chunk), ran)
 
     def refresh(self, connection: Connection, turn: int = 0) -> RefreshStep:
         """Take touches and refresh the objects that they lead to, of each derivation at most one step.
@@ -156,11 +164,11 @@ class Refresher:
         with database.transaction(connection, self.matcher.entries.to_take):
             return self._carefully(connection)
 
-    def touch(self, connection: Connection, derivation: RegisteredDerivation, position: Sequence[str] | None) -> Filled:
+    def touch(self, connection: Connection, derivation: RegisteredDerivation, position: str | None) -> BackfilledChunk:
         """Touch the next objects after a position instead of computing them, in the open transaction."""
         refresh = self.refreshes[derivation.id]
-        chunk = refresh.touch_chunk(connection, position, refresh.max_objects)
-        return Filled(chunk.count, chunk.position)
+        chunk = refresh.touch_chunk(connection, _key_at(position), refresh.max_objects)
+        return BackfilledChunk(chunk.count, _position_of(chunk))
 
     def set_all_aside(self, connection: Connection) -> RefreshStep:
         """Take touches, and let the objects that they lead to run alone, each with a trace."""
@@ -170,8 +178,10 @@ class Refresher:
         return RefreshStep([], more=True)
 
     def _mine(self, connection: Connection) -> list[tuple[RegisteredDerivation, SetRefresh]]:
-        """Return the derivations that this server refreshes, the most urgent first. If the filling of one has not begun
-        yet, it will drop its touches."""
+        """Return the derivations that this server refreshes, the most urgent first.
+
+        Those whose backfill has not begun are left out, since it will drop their touches.
+        """
         mine, rank = self.matcher.registry.mine, self.matcher.registry.order.rank
         ranked = sorted((rank[number], refresh.plan.place, number) for number, refresh in self.refreshes.items())
         waiting = {row[0] for row in _UNFILLED.execute(connection)}
@@ -208,9 +218,8 @@ class Refresher:
     ) -> _TimedStep:
         began = time.perf_counter()
         done = refresh.step(connection, touches, limit, self.clock.now())
-        seconds, count = time.perf_counter() - began, len(done.objects)
-        self.pace.note(derivation.id, limit, count, seconds)
-        return _TimedStep(done, seconds / max(1, count))
+        seconds = self.pace.note(derivation.id, limit, len(done.objects), time.perf_counter() - began)
+        return _TimedStep(done, seconds)
 
     def _carefully(self, connection: Connection) -> RefreshStep:
         """Refresh in ever smaller sets where something fails, and set aside the objects that fail alone."""
@@ -287,3 +296,12 @@ class Refresher:
         numbers = rows.numbers(connection, derivation, roots).values()
         marks = [DueMark(number, derivation.id, now, now, cause) for number in numbers]
         self.matcher.due_queue.mark(connection, marks)
+
+
+def _key_at(position: str | None) -> Sequence[str] | None:
+    """Return the key that is kept as a position."""
+    return None if position is None else json.loads(position)
+
+
+def _position_of(chunk: Chunk) -> str | None:
+    return None if chunk.position is None else json.dumps(chunk.position)
