@@ -13,11 +13,11 @@ OFTEN = aw.Settings(prove_every=timedelta(milliseconds=50))
 
 
 def interrupt(place: Place) -> None:
-    """Change a row of orders so that no trigger is fired."""
+    """Change a row of orders so that no trigger is fired, before a server can see that they are gone."""
     if place.engine.dialect.name == "sqlite":
-        place.sql("DROP TRIGGER afterwork_2_update", "UPDATE orders SET amount = 100 WHERE id = 1")
+        place.sql_at_once("DROP TRIGGER afterwork_2_update", "UPDATE orders SET amount = 100 WHERE id = 1")
     else:
-        place.sql("ALTER TABLE orders DISABLE TRIGGER ALL", "UPDATE orders SET amount = 100 WHERE id = 1")
+        place.sql_at_once("ALTER TABLE orders DISABLE TRIGGER ALL", "UPDATE orders SET amount = 100 WHERE id = 1")
 
 
 def test_a_server_sees_it_while_it_runs_and_says_so_once(engine: Engine) -> None:
