@@ -1,4 +1,4 @@
-"""Who gets the next worker: lanes take turns, and no kind of work keeps another one from having any."""
+"""Who gets the next worker: lanes take assignments, and no kind of work keeps another one from having any."""
 
 from collections import Counter
 from collections.abc import Sequence
@@ -32,29 +32,29 @@ class Scene:
     def look(self, *due: Workload) -> None:
         self.scheduler.saw({lane: [0] for lane in due})
 
-    def turns(self) -> list[Assignment]:
-        """Begin as many turns as there are workers for."""
-        turns = []
-        while (turn := self.scheduler.next()) is not None:
-            turns.append(turn)
-        return turns
+    def begin_all(self) -> list[Assignment]:
+        """Begin as many assignments as there are workers for."""
+        assignments = []
+        while (assignment := self.scheduler.next()) is not None:
+            assignments.append(assignment)
+        return assignments
 
     def flood(self) -> list[Assignment]:
         """Give parallel runs as many workers as they can have, one with each look."""
-        turns: list[Assignment] = []
+        assignments: list[Assignment] = []
         while True:
             self.look(PARALLEL)
-            if not (begun := self.turns()):
-                return turns
-            turns += begun
+            if not (begun := self.begin_all()):
+                return assignments
+            assignments += begun
 
     def go_outside(self, *lanes: str) -> list[Assignment]:
-        """Begin turns of lanes whose first tickets are external, as far as that can be had."""
+        """Begin assignments of lanes whose first tickets are external, as far as that can be had."""
         self.look(*lanes)
-        turns = self.turns()
-        for turn in turns:
-            assert self.scheduler.may_run_externally(turn)
-        return turns
+        assignments = self.begin_all()
+        for assignment in assignments:
+            assert self.scheduler.may_run_externally(assignment)
+        return assignments
 
 
 @pytest.fixture
@@ -62,127 +62,127 @@ def scene() -> Scene:
     return Scene()
 
 
-def lanes_of(turns: Sequence[Assignment]) -> list[Workload]:
-    return [turn.workload for turn in turns]
+def lanes_of(assignments: Sequence[Assignment]) -> list[Workload]:
+    return [assignment.workload for assignment in assignments]
 
 
 def test_lanes_that_are_always_busy_take_turns(scene: Scene) -> None:
-    """Whatever their names, each of five has had as many turns as any other, up to the one that is just its own."""
+    """Whatever their names, each of five has had as many assignments as any other, or one more."""
     due = ["a", "b", "c", "y", "z"]
-    turns: Counter[Workload] = Counter()
+    assignments: Counter[Workload] = Counter()
     for _ in range(50):
         scene.look(*due)
-        begun = scene.turns()
-        turns.update(lanes_of(begun))
-        for turn in begun:
-            scene.scheduler.end(turn)
+        begun = scene.begin_all()
+        assignments.update(lanes_of(begun))
+        for assignment in begun:
+            scene.scheduler.end(assignment)
 
-    assert max(turns[lane] for lane in due) - min(turns[lane] for lane in due) <= 1
+    assert max(assignments[lane] for lane in due) - min(assignments[lane] for lane in due) <= 1
 
 
 def test_what_has_come_later_waits_behind_what_waits_already(scene: Scene) -> None:
     scene.look("m", "n", "z")
-    begun = scene.turns()
+    begun = scene.begin_all()
     scene.look("a", "m", "n", "z")
-    for turn in begun:
-        scene.scheduler.end(turn)
+    for assignment in begun:
+        scene.scheduler.end(assignment)
 
     assert lanes_of(begun) == ["m", "n"]
-    assert lanes_of(scene.turns()) == ["z", "a"]
+    assert lanes_of(scene.begin_all()) == ["z", "a"]
 
 
 def test_a_lane_has_one_turn_at_a_time(scene: Scene) -> None:
     scene.look("main")
-    (turn,) = scene.turns()
+    (assignment,) = scene.begin_all()
     scene.look("main")
-    assert scene.turns() == []
+    assert scene.begin_all() == []
 
-    scene.scheduler.end(turn)
+    scene.scheduler.end(assignment)
     scene.look("main")
-    assert lanes_of(scene.turns()) == ["main"]
+    assert lanes_of(scene.begin_all()) == ["main"]
 
 
 @pytest.mark.parametrize("other", ["main", *OWN])
 def test_a_flood_of_parallel_runs_leaves_a_worker_to_each_other_kind(scene: Scene, other: Workload) -> None:
     assert lanes_of(scene.flood()) == [PARALLEL] * WORKERS
     scene.look(PARALLEL, other)
-    assert lanes_of(scene.turns()) == [other]
+    assert lanes_of(scene.begin_all()) == [other]
 
 
 @pytest.mark.parametrize("other", ["main", *OWN])
 def test_runs_outside_leave_a_worker_to_each_other_kind(scene: Scene, other: Workload) -> None:
     assert len(scene.go_outside("a", "b")) == WORKERS
     scene.look("a", "b", other)
-    assert lanes_of(scene.turns()) == [other]
+    assert lanes_of(scene.begin_all()) == [other]
 
 
 def test_short_runs_leave_a_worker_to_those_that_take_long(scene: Scene) -> None:
     scene.look("a", "b", "c")
-    assert lanes_of(scene.turns()) == ["a", "b"]
+    assert lanes_of(scene.begin_all()) == ["a", "b"]
     scene.look("a", "b", "c", PARALLEL)
-    assert lanes_of(scene.turns()) == [PARALLEL]
+    assert lanes_of(scene.begin_all()) == [PARALLEL]
 
 
 def test_one_who_takes_over_a_run_has_a_worker_as_soon_as_there_is_one(scene: Scene) -> None:
     busy = scene.go_outside("a", "b")
     lease = Lease("run", "1", "c", 1, epoch=2)
     scene.scheduler.add(lease)
-    assert scene.turns() == []
+    assert scene.begin_all() == []
 
     scene.scheduler.end(busy[0])
-    (turn,) = scene.turns()
-    assert turn.lease is lease
+    (assignment,) = scene.begin_all()
+    assert assignment.lease is lease
 
 
 def test_a_lane_whose_first_ticket_can_not_go_outside_waits_until_it_can(scene: Scene) -> None:
     busy = scene.go_outside("a", "b")
     scene.look("c")
-    (turn,) = scene.turns()
-    assert not scene.scheduler.may_run_externally(turn)
-    scene.scheduler.end(turn)
+    (assignment,) = scene.begin_all()
+    assert not scene.scheduler.may_run_externally(assignment)
+    scene.scheduler.end(assignment)
     scene.look("c")
-    assert scene.turns() == []
+    assert scene.begin_all() == []
 
     scene.scheduler.end(busy[0])
-    (turn,) = scene.turns()
-    assert turn.workload == "c"
-    assert scene.scheduler.may_run_externally(turn)
+    (assignment,) = scene.begin_all()
+    assert assignment.workload == "c"
+    assert scene.scheduler.may_run_externally(assignment)
 
 
 def test_a_more_urgent_ticket_does_not_wait_behind_one_that_can_not_go_outside(scene: Scene) -> None:
     scene.go_outside("a", "b")
     scene.look("c")
-    (turn,) = scene.turns()
-    scene.scheduler.may_run_externally(turn)
-    scene.scheduler.end(turn)
+    (assignment,) = scene.begin_all()
+    scene.scheduler.may_run_externally(assignment)
+    scene.scheduler.end(assignment)
 
     scene.scheduler.saw({"c": [-1, 0]})
-    assert lanes_of(scene.turns()) == ["c"]
+    assert lanes_of(scene.begin_all()) == ["c"]
 
 
 def test_nobody_goes_outside_before_those_that_wait_for_it(scene: Scene) -> None:
     busy = scene.go_outside("a", "b")
     scene.look(PARALLEL, "c")
-    (turn,) = scene.turns()
+    (assignment,) = scene.begin_all()
     scene.scheduler.end(busy[0])
 
-    assert turn.workload == "c"
-    assert not scene.scheduler.may_run_externally(turn)
+    assert assignment.workload == "c"
+    assert not scene.scheduler.may_run_externally(assignment)
 
 
 def test_a_turn_is_over_after_a_slice_if_others_wait(scene: Scene) -> None:
     scene.look("a", "b", "c")
-    turn, _ = scene.turns()
-    assert scene.scheduler.goes_on(turn)
+    assignment, _ = scene.begin_all()
+    assert scene.scheduler.goes_on(assignment)
     scene.now = SLICE_SECONDS
-    assert not scene.scheduler.goes_on(turn)
+    assert not scene.scheduler.goes_on(assignment)
 
 
 def test_a_turn_goes_on_if_nobody_waits(scene: Scene) -> None:
     scene.look("a", "b")
-    turn, _ = scene.turns()
+    assignment, _ = scene.begin_all()
     scene.now = 100 * SLICE_SECONDS
-    assert scene.scheduler.goes_on(turn)
+    assert scene.scheduler.goes_on(assignment)
 
 
 def test_short_runs_that_hang_have_their_workers_replaced(scene: Scene) -> None:
@@ -190,7 +190,7 @@ def test_short_runs_that_hang_have_their_workers_replaced(scene: Scene) -> None:
     begun: list[Assignment] = []
     while True:
         scene.look(*hanging)
-        if not (more := scene.turns()):
+        if not (more := scene.begin_all()):
             break
         begun += more
         scene.now += SHORT_RUN_SECONDS
@@ -208,7 +208,7 @@ def test_runs_that_take_long_have_their_workers_replaced_after_the_limit(scene: 
 
 def test_a_run_that_hangs_is_told_once(scene: Scene) -> None:
     scene.look("a", PARALLEL)
-    begun = scene.turns()
+    begun = scene.begin_all()
     scene.now += LIMIT - 1
     assert scene.scheduler.newly_held_up() == []
     assert scene.scheduler.until_held_up() == 1
@@ -228,7 +228,7 @@ def test_a_kind_of_work_is_stuck_once_all_workers_that_it_can_have_hang(scene: S
     begun: list[Assignment] = []
     while True:
         scene.look(*([PARALLEL] if kind == "long" else [kind] if isinstance(kind, OwnWork) else map(str, range(most))))
-        if not (more := scene.turns()):
+        if not (more := scene.begin_all()):
             break
         begun += more
         assert scene.scheduler.stuck() == {}
@@ -247,13 +247,13 @@ def test_a_kind_of_work_is_stuck_once_all_workers_that_it_can_have_hang(scene: S
 @pytest.mark.parametrize("other", OWN)
 def test_what_stands_beside_lanes_has_one_turn_unless_that_hangs(scene: Scene, other: Workload) -> None:
     scene.look(other)
-    assert lanes_of(scene.turns()) == [other]
+    assert lanes_of(scene.begin_all()) == [other]
     scene.look(other)
-    assert scene.turns() == []
+    assert scene.begin_all() == []
 
     scene.now += SHORT_RUN_SECONDS
     scene.look(other)
-    assert lanes_of(scene.turns()) == [other]
+    assert lanes_of(scene.begin_all()) == [other]
 
 
 def test_a_lane_that_is_paused_or_elsewhere_does_not_wait_for_a_worker(scene: Scene) -> None:
@@ -261,16 +261,16 @@ def test_a_lane_that_is_paused_or_elsewhere_does_not_wait_for_a_worker(scene: Sc
     scene.lanes.note_elsewhere("elsewhere")
     scene.look("paused", "elsewhere")
 
-    assert scene.turns() == []
+    assert scene.begin_all() == []
     assert not scene.scheduler.is_waiting
 
 
 def test_a_turn_goes_on_with_the_next_lanes_while_its_slice_lasts(scene: Scene) -> None:
     scene.look("a", "b", "c", "d", PARALLEL)
-    turn, *_ = scene.turns()
+    assignment, *_ = scene.begin_all()
     taken = []
-    while scene.scheduler.takes_another(turn):
-        taken.append(turn.workload)
+    while scene.scheduler.takes_another(assignment):
+        taken.append(assignment.workload)
         scene.now += SLICE_SECONDS / 2
 
     assert taken == ["c", "d"]
@@ -283,9 +283,9 @@ def names(count: int) -> list[str]:
 
 
 def begun(scene: Scene, most_with: MostWith) -> Assignment:
-    turn = scene.scheduler.next(most_with)
-    assert turn is not None
-    return turn
+    assignment = scene.scheduler.next(most_with)
+    assert assignment is not None
+    return assignment
 
 
 def test_if_there_are_far_more_lanes_than_workers_each_turn_has_its_share(scene: Scene) -> None:
@@ -305,9 +305,9 @@ def test_a_lane_that_shares_with_few_or_with_none_is_not_in_the_way_of_others(sc
     scene.look(*lanes)
     shares = []
     for _ in range(3):
-        turn = begun(scene, lambda lane: most.get(lane, 100))
-        shares.append([*turn.lanes])
-        scene.scheduler.end(turn)
+        assignment = begun(scene, lambda lane: most.get(lane, 100))
+        shares.append([*assignment.lanes])
+        scene.scheduler.end(assignment)
 
     assert shares[0] == [lanes[0], lanes[2], lanes[3]]
     assert shares[1] == [lanes[1]]
@@ -317,16 +317,16 @@ def test_a_lane_that_shares_with_few_or_with_none_is_not_in_the_way_of_others(sc
 def test_lanes_that_have_not_run_wait_in_front_of_all_others_in_their_order(scene: Scene) -> None:
     lanes = names(20)
     scene.look(*lanes)
-    turn = begun(scene, lambda lane: 100)
-    assert len(turn.lanes) == 10
+    assignment = begun(scene, lambda lane: 100)
+    assert len(assignment.lanes) == 10
 
-    scene.scheduler.give_back(turn, [lanes[7], lanes[2]])
+    scene.scheduler.give_back(assignment, [lanes[7], lanes[2]])
 
-    assert [*turn.lanes] == [lane for lane in lanes[:10] if lane not in (lanes[2], lanes[7])]
+    assert [*assignment.lanes] == [lane for lane in lanes[:10] if lane not in (lanes[2], lanes[7])]
     assert [*scene.scheduler._queue] == [lanes[2], lanes[7], *lanes[10:]]
 
 
 def test_a_turn_that_takes_long_takes_no_other_lane(scene: Scene) -> None:
-    (turn, _) = scene.go_outside("a", "b")
+    (assignment, _) = scene.go_outside("a", "b")
     scene.look("a", "b", "c")
-    assert not scene.scheduler.takes_another(turn)
+    assert not scene.scheduler.takes_another(assignment)

@@ -45,9 +45,9 @@ are external or in no lane."""
 
 @dataclass(eq=False)
 class Assignment:
-    """The turn of one worker. `workloads` are the lanes that it drains, each with the priority to begin with, or the
-    own work of a source. `since` is the start of the current transaction or run; with `is_external`, that is a run
-    outside a transaction. `lease` is set if the run began on another server."""
+    """The work that one worker is given. `workloads` are the lanes that it drains, each with the priority to begin
+    with, or the own work of a source. `since` is the start of the current transaction or run; with `is_external`, that
+    is a run outside a transaction. `lease` is set if the run began on another server."""
 
     kind: Kind
     workloads: Mapping[Workload, int | None]

@@ -1,4 +1,4 @@
-"""Capacity: how many turns one server has at a time, and which kinds of work have none left.
+"""Capacity: how many assignments one server has at a time, and which kinds of work have none left.
 
 Each kind of work may always have one worker of its own. A worker that has been with one run for long is replaced, up to
 a maximum; beyond that, a kind of work can be stuck.
@@ -20,41 +20,41 @@ SHARING_KINDS: Sequence[Kind] = ("short", "long")
 
 @dataclass(frozen=True)
 class Capacity:
-    """The capacity of one server. `workers` short and long turns run at a time. After `limit` seconds with one run, a
-    turn is held up. `now` is a reading of a monotonic clock."""
+    """The capacity of one server. `workers` short and long assignments run at a time. After `limit` seconds with one
+    run, an assignment is held up. `now` is a reading of a monotonic clock."""
 
     workers: int
     limit: float
 
-    def has_room(self, turns: Sequence[Assignment], kind: Kind, now: float) -> bool:
-        """Return whether a worker is left for a kind of work beside these turns."""
-        replaced = self._replaced(turns, now)
-        busy = [turn.kind for turn in turns if turn not in replaced]
+    def has_room(self, assignments: Sequence[Assignment], kind: Kind, now: float) -> bool:
+        """Return whether a worker is left for a kind of work beside these assignments."""
+        replaced = self._replaced(assignments, now)
+        busy = [assignment.kind for assignment in assignments if assignment not in replaced]
         if kind not in busy:
             return True  # its own
         return kind in SHARING_KINDS and sum(map(busy.count, SHARING_KINDS)) < self.workers
 
-    def _replaced(self, turns: Sequence[Assignment], now: float) -> Sequence[Assignment]:
-        """Return the turns whose workers are replaced: those held up longest, up to a maximum."""
-        held_up = [turn for turn in turns if now - turn.since >= self.patience(turn)]
-        return sorted(held_up, key=lambda turn: turn.since)[: MAX_REPLACED_PER_WORKER * self.workers]
+    def _replaced(self, assignments: Sequence[Assignment], now: float) -> Sequence[Assignment]:
+        """Return the assignments whose workers are replaced: those held up longest, up to a maximum."""
+        held_up = [assignment for assignment in assignments if now - assignment.since >= self.patience(assignment)]
+        return sorted(held_up, key=lambda assignment: assignment.since)[: MAX_REPLACED_PER_WORKER * self.workers]
 
-    def patience(self, turn: Assignment) -> float:
-        """Return the seconds with one run after which the worker of a turn may be replaced."""
-        return self.limit if turn.kind == "long" else min(SHORT_RUN_SECONDS, self.limit)
+    def patience(self, assignment: Assignment) -> float:
+        """Return the seconds with one run after which the worker of an assignment may be replaced."""
+        return self.limit if assignment.kind == "long" else min(SHORT_RUN_SECONDS, self.limit)
 
-    def held_up(self, turns: Sequence[Assignment], now: float) -> list[Assignment]:
-        """Return the turns that have been with one run for longer than the limit."""
-        return [turn for turn in turns if now - turn.since >= self.limit]
+    def held_up(self, assignments: Sequence[Assignment], now: float) -> list[Assignment]:
+        """Return the assignments that have been with one run for longer than the limit."""
+        return [assignment for assignment in assignments if now - assignment.since >= self.limit]
 
-    def stuck(self, turns: Sequence[Assignment], now: float) -> Mapping[Kind, Sequence[Assignment]]:
-        """Return the kinds of work that are stuck, each with its turns that are held up.
+    def stuck(self, assignments: Sequence[Assignment], now: float) -> Mapping[Kind, Sequence[Assignment]]:
+        """Return the kinds of work that are stuck, each with its assignments that are held up.
 
-        No worker would be left for them even if all other turns ended."""
-        held_up = self.held_up(turns, now)
-        kinds = dict.fromkeys(turn.kind for turn in held_up)
+        No worker would be left for them even if all other assignments ended."""
+        held_up = self.held_up(assignments, now)
+        kinds = dict.fromkeys(assignment.kind for assignment in held_up)
         return {
-            kind: [turn for turn in held_up if turn.kind == kind]
+            kind: [assignment for assignment in held_up if assignment.kind == kind]
             for kind in kinds
             if not self.has_room(held_up, kind, now)
         }

@@ -182,7 +182,7 @@ def workers_sign(stuck: Mapping[Kind, Sequence[Assignment]], limit: float) -> Si
     """Return whether workers are left, given the kinds of work without any. After `limit` seconds, a run is held up."""
     if not stuck:
         return Sign("workers", True, "are left for each kind of work")
-    kinds = " and ".join(_in_words(kind, turns) for kind, turns in stuck.items())
+    kinds = " and ".join(_in_words(kind, assignments) for kind, assignments in stuck.items())
     since = f"all that it could have have been with one run for more than {limit:g} s"
     return Sign("workers", False, f"none is left for {kinds}: {since}")
 
@@ -200,11 +200,11 @@ def _hanging_in_words(listener: HangingListener) -> str:
     return f"{with_one}; {listener.waiting:,} wait for it{dropped}"
 
 
-def _in_words(kind: Kind, turns: Sequence[Assignment]) -> str:
+def _in_words(kind: Kind, assignments: Sequence[Assignment]) -> str:
     """Return a kind of work, and where it hangs."""
     if isinstance(kind, OwnWork):
         return kind.source
-    lanes = sorted({lane for turn in turns for lane in turn.lanes})
+    lanes = sorted({lane for assignment in assignments for lane in assignment.lanes})
     more = ", …" if len(lanes) > MAX_LANES_NAMED else ""
     name = "external and parallel runs" if kind == "long" else "short runs"
     return f"{name} (lanes {', '.join(lanes[:MAX_LANES_NAMED])}{more})"

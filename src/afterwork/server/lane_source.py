@@ -47,14 +47,14 @@ class LaneSource(Source):
 
     def work(self, connection: Connection, worker: WorkerHandle) -> Generator[EndedRuns]:
         """Drain lanes, or resume a run that was taken over. Yields nothing to report: each run is reported at once."""
-        turn = worker.assignment
-        if turn.lease is not None:
-            turn.is_external = True
-            self._drainer(worker).resume(connection, turn.lease)
+        assignment = worker.assignment
+        if assignment.lease is not None:
+            assignment.is_external = True
+            self._drainer(worker).resume(connection, assignment.lease)
             yield []
             return
         yield from self._drain(connection, worker)
-        while not self._stopping.is_set() and self._scheduler.takes_another(turn, self.most_with):
+        while not self._stopping.is_set() and self._scheduler.takes_another(assignment, self.most_with):
             yield from self._drain(connection, worker)
 
     def adopt(self, connection: Connection, peers: Peers) -> bool:
@@ -98,13 +98,13 @@ class LaneSource(Source):
             else:
                 self._note_nothing_ran(connection, lane, priority)
 
-    def _drain_mixed(self, connection: Connection, turn: Assignment, lanes: Mapping[str, int | None]) -> None:
+    def _drain_mixed(self, connection: Connection, assignment: Assignment, lanes: Mapping[str, int | None]) -> None:
         """Run the first tickets of several lanes in one transaction."""
         obtained, left = frozenset[str](), frozenset[str]()
         try:
             mixed = self._mixing.run(connection, lanes)
             obtained, left = frozenset(mixed.obtained), frozenset(mixed.left)
-            self._scheduler.give_back(turn, mixed.left)
+            self._scheduler.give_back(assignment, mixed.left)
         finally:
             for lane in obtained:
                 self._lanes.obtained(lane)
@@ -113,7 +113,7 @@ class LaneSource(Source):
     def _note_nothing_ran(self, connection: Connection, lane: str, priority: int | None) -> None:
         """Note that a lane is elsewhere.
 
-        It is not noted if this turn was a guess, or if the first ticket waits for an external worker.
+        It is not noted if this assignment was a guess, or if the first ticket waits for an external worker.
         """
         if _is_gone(connection) or not (priority is None or self._scheduler.waits_to_run_externally(lane)):
             self._note_missed(connection, [lane])

@@ -150,9 +150,9 @@ class Loop:
         self._was_woken = False
         if self.scheduler.is_busy:
             return  # a busy loop looks all the time
-        turn = self.scheduler.begin(self.lanes.recent)
-        if turn is not None:
-            self._give(turn)
+        assignment = self.scheduler.begin(self.lanes.recent)
+        if assignment is not None:
+            self._give(assignment)
             self._link.waker.wait(BRIEF_WORK_SECONDS)
 
     def _look(self, connection: Connection) -> None:
@@ -174,19 +174,21 @@ class Loop:
     def _start(self) -> bool:
         """Give waiting work to workers while some are free for it. Return whether any was given."""
         started = False
-        while (turn := self.scheduler.next(self._lane_source.most_with)) is not None:
-            self._give(turn)
+        while (assignment := self.scheduler.next(self._lane_source.most_with)) is not None:
+            self._give(assignment)
             started = True
         return started
 
-    def _give(self, turn: Assignment) -> None:
-        own = turn.kind if isinstance(turn.kind, OwnWork) else LANES
+    def _give(self, assignment: Assignment) -> None:
+        own = assignment.kind if isinstance(assignment.kind, OwnWork) else LANES
         (source,) = (source for source in self._sources if source.own == own)
-        self.workers.start(partial(self._work, source, turn), partial(self._ended, turn), lambda: turn.lanes)
+        self.workers.start(
+            partial(self._work, source, assignment), partial(self._ended, assignment), lambda: assignment.lanes
+        )
 
     def _report_held(self) -> None:
-        for turn in self.scheduler.newly_held_up():
-            names = [work if isinstance(work, str) else work.source for work in turn.workloads]
+        for assignment in self.scheduler.newly_held_up():
+            names = [work if isinstance(work, str) else work.source for work in assignment.workloads]
             self._runner.events.emit(HeldUp(names, self._settings.held_limit.total_seconds()))
 
     def _watch_others(self, connection: Connection) -> float | None:
@@ -261,16 +263,16 @@ class Loop:
 
     # On the threads of workers.
 
-    def _work(self, source: Source, turn: Assignment, connection: Connection) -> None:
-        """Work for a source until nothing is left, the turn is over, or the server stops."""
-        worker = WorkerHandle(self._link.presence.id, turn, self.lanes.hold, self.lanes.claim)
+    def _work(self, source: Source, assignment: Assignment, connection: Connection) -> None:
+        """Work for a source until nothing is left, the assignment is over, or the server stops."""
+        worker = WorkerHandle(self._link.presence.id, assignment, self.lanes.hold, self.lanes.claim)
         had_work = ran_something = False
         try:
             with closing(source.work(connection, worker)) as steps:
                 for ran in steps:
                     had_work, ran_something = True, ran_something or bool(ran)
                     self._runner.report_runs(ran)
-                    if not self.scheduler.goes_on(turn) or self._stopping.is_set() or self.replaced is not None:
+                    if not self.scheduler.goes_on(assignment) or self._stopping.is_set() or self.replaced is not None:
                         break
         finally:
             if ran_something:
@@ -278,8 +280,8 @@ class Loop:
         if not had_work:
             self.lanes.note_elsewhere(source.own)
 
-    def _ended(self, turn: Assignment) -> None:
-        if turn.lease is not None:
-            self.lanes.hold(turn.lease, False)
-        self.scheduler.end(turn)
+    def _ended(self, assignment: Assignment) -> None:
+        if assignment.lease is not None:
+            self.lanes.hold(assignment.lease, False)
+        self.scheduler.end(assignment)
         self._link.wake()

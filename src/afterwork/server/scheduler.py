@@ -1,7 +1,7 @@
 """Scheduling: the choice of the work that gets the next worker.
 
-Lanes wait in a queue: a lane that has had a turn stands behind all others. Short and long runs share the workers, and
-neither can take them all: each kind of work may always have one worker of its own.
+Lanes wait in a queue: a lane that has had an assignment stands behind all others. Short and long runs share the
+workers, and neither can take them all: each kind of work may always have one worker of its own.
 
 Which lanes may come into the queue: `Routing`, `JobSource.due`, `Runner.due_in_lanes` and `KnownLanes.may_start`.
 Whether a lane can be had: the statements of `store/tickets/claiming.py`. `Loop._try_recent` goes past the queue: a
@@ -22,21 +22,21 @@ from afterwork.server.lanes import KnownLanes
 from afterwork.store.leases import Lease
 
 SLICE_SECONDS = 0.1
-"""A turn ends after this long if others wait for a worker."""
+"""An assignment ends after this long if others wait for a worker."""
 
 MANY_LANES_PER_WORKER = 4
-"""From this many waiting lanes per worker on, a turn begins with several lanes."""
+"""From this many waiting lanes per worker on, an assignment begins with several lanes."""
 
 MostWith = Callable[[str], int]
 """Returns how many lanes may share a transaction with a lane, itself included."""
 
 
 class Scheduler:
-    """Hands out turns. Shared by the loop and its workers.
+    """Hands out assignments. Shared by the loop and its workers.
 
-    `workers` short and long turns run at a time; a kind of which none runs may always begin one more. After `limit`
-    seconds with one run, the worker of a turn is replaced. `clock` reads monotonic seconds. While `is_alone` returns
-    true, a run in quarantine has the process for itself."""
+    `workers` short and long assignments run at a time; a kind of which none runs may always begin one more. After
+    `limit` seconds with one run, the worker of an assignment is replaced. `clock` reads monotonic seconds. While
+    `is_alone` returns true, a run in quarantine has the process for itself."""
 
     def __init__(
         self,
@@ -57,9 +57,9 @@ class Scheduler:
         self._leases: deque[Lease] = deque()
         self._external: dict[Workload, int | None] = {}
         """Lanes whose first ticket is external and could not begin, with the priority that came first."""
-        self._turns = itertools.count(1)
+        self._numbers = itertools.count(1)
         self._last: dict[Workload, int] = {}
-        """The number of the last turn of each lane that is still busy."""
+        """The number of the last assignment of each lane that is still busy."""
 
     # Waiting work.
 
@@ -68,7 +68,7 @@ class Scheduler:
         with self._lock:
             active = self._active()
             self._external = {lane: first for lane, first in self._external.items() if lane in due}
-            self._last = {lane: turn for lane, turn in self._last.items() if lane in due or lane in active}
+            self._last = {lane: number for lane, number in self._last.items() if lane in due or lane in active}
             waiting = [lane for lane in due if self._may_wait(lane, active)]
             waiting.sort(key=lambda lane: self._last.get(lane, 0))  # of those that return, the longest waiting first
             new: dict[Workload, int | None] = {lane: due[lane][0] for lane in waiting}
@@ -88,12 +88,14 @@ class Scheduler:
         if workload in active and workload != PARALLEL:
             if isinstance(workload, OwnWork):
                 return self._has_room(workload)
-            if sum(workload in turn.workloads for turn in self._running) >= self._lanes.limits.slots(workload):
+            if sum(workload in assignment.workloads for assignment in self._running) >= self._lanes.limits.slots(
+                workload
+            ):
                 return False
         return self._lanes.may_start(workload)
 
     def _active(self) -> set[Workload]:
-        return {workload for turn in self._running for workload in turn.workloads}
+        return {workload for assignment in self._running for workload in assignment.workloads}
 
     @property
     def is_waiting(self) -> bool:
@@ -104,13 +106,16 @@ class Scheduler:
     def runs(self) -> int:
         """Return the number of busy workers that somebody waits for."""
         with self._lock:
-            return sum(not (isinstance(turn.kind, OwnWork) and turn.kind.is_housekeeping) for turn in self._running)
+            return sum(
+                not (isinstance(assignment.kind, OwnWork) and assignment.kind.is_housekeeping)
+                for assignment in self._running
+            )
 
     # Turns.
 
     def next(self, most_with: MostWith = lambda lane: 1) -> Assignment | None:
-        """Begin the next turn. Return None if no worker is free for waiting work. With far more lanes than workers,
-        several share a turn, at most as many as `most_with` returns."""
+        """Begin the next assignment. Return None if no worker is free for waiting work. With far more lanes than
+        workers, several share an assignment, at most as many as `most_with` returns."""
         with self._lock:
             if self._leases and self._has_room("long"):
                 lease = self._leases.popleft()
@@ -126,7 +131,7 @@ class Scheduler:
             return None
 
     def begin(self, workload: Workload) -> Assignment | None:
-        """Begin a turn of a workload that may be due, without a look. Return None if no worker is free for it."""
+        """Begin an assignment of a workload that may be due, without a look. None if no worker is free for it."""
         with self._lock:
             kind = self._kind(workload, None)
             can_begin = self._may_wait(workload, self._active()) and self._has_room(kind)
@@ -140,15 +145,15 @@ class Scheduler:
         for lane in workloads:
             self._queue.pop(lane, None)
             self._external.pop(lane, None)
-            self._last[lane] = next(self._turns)
+            self._last[lane] = next(self._numbers)
 
-    def _begin(self, turn: Assignment) -> Assignment:
-        self._running.append(turn)
-        return turn
+    def _begin(self, assignment: Assignment) -> Assignment:
+        self._running.append(assignment)
+        return assignment
 
-    def end(self, turn: Assignment) -> None:
+    def end(self, assignment: Assignment) -> None:
         with self._lock:
-            self._running.remove(turn)
+            self._running.remove(assignment)
 
     def _kind(self, lane: Workload, priority: int | None) -> Kind:
         if isinstance(lane, OwnWork):
@@ -173,34 +178,41 @@ class Scheduler:
 
     def _has_survived(self, besides: Assignment | None) -> bool:
         long_ago = self._clock() - SURVIVED
-        return all(turn.is_external and turn.since < long_ago for turn in self._running if turn is not besides)
+        return all(
+            assignment.is_external and assignment.since < long_ago
+            for assignment in self._running
+            if assignment is not besides
+        )
 
     def _has_room(self, kind: Kind, besides: Assignment | None = None) -> bool:
         if self._is_alone() and not self._has_survived(besides):
             return False
-        return self._capacity.has_room([turn for turn in self._running if turn is not besides], kind, self._clock())
+        return self._capacity.has_room(
+            [assignment for assignment in self._running if assignment is not besides], kind, self._clock()
+        )
 
     # Reports of workers.
 
-    def goes_on(self, turn: Assignment) -> bool:
-        """Note that a transaction or run of a turn has ended. Return whether it may have another.
+    def goes_on(self, assignment: Assignment) -> bool:
+        """Note that a transaction or run of an assignment has ended. Return whether it may have another.
 
-        A lane's turn ends if its slice is over and others wait, a source's own work if the server is in quarantine."""
+        A lane's assignment ends if its slice is over and others wait, a source's own work if the server is in
+        quarantine."""
         with self._lock:
-            turn.since, turn.is_external, turn.is_reported = self._clock(), False, False
-            if isinstance(turn.kind, OwnWork):
+            assignment.since, assignment.is_external, assignment.is_reported = self._clock(), False, False
+            if isinstance(assignment.kind, OwnWork):
                 return not self._is_alone()  # its worker serves nothing else
-            return not self.is_waiting or turn.since - turn.began < SLICE_SECONDS
+            return not self.is_waiting or assignment.since - assignment.began < SLICE_SECONDS
 
-    def takes_another(self, turn: Assignment, most_with: MostWith = lambda lane: 1) -> bool:
-        """Continue a turn of short runs with the next waiting lanes, while its slice lasts. If many lanes have little
-        to do, that saves trips through the loop."""
+    def takes_another(self, assignment: Assignment, most_with: MostWith = lambda lane: 1) -> bool:
+        """Continue an assignment of short runs with the next waiting lanes, while its slice lasts. If many lanes have
+        little to do, that saves trips through the loop."""
         with self._lock:
-            if turn.kind != "short" or self._clock() - turn.began >= SLICE_SECONDS:
+            if assignment.kind != "short" or self._clock() - assignment.began >= SLICE_SECONDS:
                 return False
             lanes = self._next_lanes(most_with)
             self._leave_queue(lanes)
-            turn.workloads, turn.since = lanes or turn.workloads, self._clock()
+            assignment.workloads, assignment.since = lanes or assignment.workloads, self._clock()
             return bool(lanes)
 
     def _next_lanes(self, most_with: MostWith) -> dict[Workload, int | None]:
@@ -218,28 +230,28 @@ class Scheduler:
                 room = min(room, most)
         return lanes
 
-    def give_back(self, turn: Assignment, lanes: Collection[str]) -> None:
-        """Put lanes of a turn that did not run back into the queue, ahead of all others."""
+    def give_back(self, assignment: Assignment, lanes: Collection[str]) -> None:
+        """Put lanes of an assignment that did not run back into the queue, ahead of all others."""
         with self._lock:
-            given_back = {lane: first for lane, first in turn.workloads.items() if lane in lanes}
+            given_back = {lane: first for lane, first in assignment.workloads.items() if lane in lanes}
             self._queue = given_back | self._queue
-            turn.workloads = {lane: first for lane, first in turn.workloads.items() if lane not in lanes}
+            assignment.workloads = {lane: first for lane, first in assignment.workloads.items() if lane not in lanes}
 
-    def may_run_externally(self, turn: Assignment) -> bool:
-        """Return whether the first ticket of a turn's lane can begin as an external run, which may take long. If not,
-        the lane waits until it can."""
+    def may_run_externally(self, assignment: Assignment) -> bool:
+        """Return whether the first ticket of an assignment's lane can begin as an external run, which may take long. If
+        not, the lane waits until it can."""
         with self._lock:
-            if turn.kind != "long" and not self._becomes_long(turn):
-                self._external[turn.workload] = turn.workloads[turn.workload]
+            if assignment.kind != "long" and not self._becomes_long(assignment):
+                self._external[assignment.workload] = assignment.workloads[assignment.workload]
                 return False
-            turn.is_external = True
+            assignment.is_external = True
             return True
 
-    def _becomes_long(self, turn: Assignment) -> bool:
+    def _becomes_long(self, assignment: Assignment) -> bool:
         others_wait = self._leases or any(self._kind(*waiting) == "long" for waiting in self._queue.items())
-        if others_wait or not self._has_room("long", besides=turn):
+        if others_wait or not self._has_room("long", besides=assignment):
             return False
-        turn.kind = "long"
+        assignment.kind = "long"
         return True
 
     def waits_to_run_externally(self, lane: str) -> bool:
@@ -254,26 +266,39 @@ class Scheduler:
         """Return whether short runs are in progress, which will end soon."""
         with self._lock:
             now = self._clock()
-            return any(not turn.is_external and now - turn.since < SHORT_RUN_SECONDS for turn in self._running)
+            return any(
+                not assignment.is_external and now - assignment.since < SHORT_RUN_SECONDS
+                for assignment in self._running
+            )
 
     def newly_held_up(self) -> list[Assignment]:
-        """Return the turns that have been with one run for longer than the limit, each once."""
+        """Return the assignments that have been with one run for longer than the limit, each once."""
         with self._lock:
-            new = [turn for turn in self._capacity.held_up(self._running, self._clock()) if not turn.is_reported]
-            for turn in new:
-                turn.is_reported = True
+            new = [
+                assignment
+                for assignment in self._capacity.held_up(self._running, self._clock())
+                if not assignment.is_reported
+            ]
+            for assignment in new:
+                assignment.is_reported = True
             return new
 
     def stuck(self) -> Mapping[Kind, Sequence[Assignment]]:
-        """Return the kinds of work for which no worker is left, each with its turns, which are all held up."""
+        """Return the kinds of work for which no worker is left, each with its assignments, which are all held up."""
         with self._lock:
             return self._capacity.stuck(self._running, self._clock())
 
     def until_held_up(self) -> float | None:
-        """Return the seconds until a turn has been with one run long enough to be replaced or reported; else None."""
+        """Return the seconds until an assignment has been with one run long enough to be replaced or reported."""
         with self._lock:
             now = self._clock()
-            durations = [self._capacity.limit + turn.since - now for turn in self._running if not turn.is_reported]
+            durations = [
+                self._capacity.limit + assignment.since - now
+                for assignment in self._running
+                if not assignment.is_reported
+            ]
             if self.is_waiting:
-                durations += [self._capacity.patience(turn) + turn.since - now for turn in self._running]
+                durations += [
+                    self._capacity.patience(assignment) + assignment.since - now for assignment in self._running
+                ]
             return min((seconds for seconds in durations if seconds > 0), default=None)

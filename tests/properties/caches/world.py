@@ -244,7 +244,8 @@ class World:
         ran = Counter(_cache(made.run.work, made.run.root_id) for made in ended)
         state = self.state()
         assert wrong_values(state, self.clock.hour) == {}
-        assert not (complaints := expected.complaints(ran, after)), (complaints, [_reason(made) for made in ended])
+        complaints = expected.complaints(ran, after)
+        assert not complaints, (complaints, [_reason(made) for made in ended], [made.run for made in ended])
         self.runs_expected += ran
 
     def _run(self, server: ServerAtHand, meanwhile: Callable[[Reached | None], None] | None) -> list[aw.Ended] | None:
