@@ -33,7 +33,7 @@ from afterwork import Settings
 from afterwork.derived.tracking.session_hooks import attach
 from afterwork.model.utc_datetime import UtcDateTime
 from afterwork.store.dialects import database_of
-from afterwork.store.direct import Direct
+from afterwork.store.direct_statement import DirectStatement
 from tests.support.world import statements
 
 
@@ -70,7 +70,7 @@ ROWS = [
     for name in ("abc", "def")
 ]
 
-NAMED = Direct(select(thing).where(thing.c.name == bindparam("name"), thing.c.made <= bindparam("made")))
+NAMED = DirectStatement(select(thing).where(thing.c.name == bindparam("name"), thing.c.made <= bindparam("made")))
 
 
 @pytest.fixture
@@ -99,7 +99,9 @@ def test_values_come_and_go_as_their_columns_types_say(connection: Connection, w
 
 def test_so_do_the_values_of_an_array(connection: Connection) -> None:
     only_on_postgresql(connection)
-    named = Direct(select(thing.c.id).where(thing.c.name == any_(bindparam("names", type_=ARRAY(thing.c.name.type)))))
+    named = DirectStatement(
+        select(thing.c.id).where(thing.c.name == any_(bindparam("names", type_=ARRAY(thing.c.name.type))))
+    )
 
     found = {row[0] for row in named.execute(connection, {"names": ["abc", "def", "ghi"]})}
     assert found == {row["id"] for row in ROWS}
@@ -161,7 +163,7 @@ def test_an_error_of_the_driver_is_raised_as_sqlalchemys(connection: Connection)
     only_on_postgresql(connection)
 
     with pytest.raises(DBAPIError, match="division by zero") as raised:
-        Direct(text("SELECT 1 / 0")).execute(connection)
+        DirectStatement(text("SELECT 1 / 0")).execute(connection)
 
     assert not raised.value.connection_invalidated
     assert not connection.invalidated
@@ -194,7 +196,7 @@ def test_a_lost_connection_is_known_to_be_lost(connection: Connection, engine: E
 
 
 def test_a_statement_whose_text_depends_on_its_values_is_left_to_sqlalchemy(connection: Connection) -> None:
-    some = Direct(select(thing.c.name).where(thing.c.name.in_(bindparam("names", expanding=True))))
+    some = DirectStatement(select(thing.c.name).where(thing.c.name.in_(bindparam("names", expanding=True))))
 
     assert [row[0] for row in some.execute(connection, {"names": ["abc", "xyz"]})] == ["abc"]
     assert len(some.execute(connection, {"names": ["abc", "def"]})) == 2

@@ -5,7 +5,7 @@ from dataclasses import dataclass, field
 from typing import Self
 
 from afterwork.jobs.attempts import Settled
-from afterwork.jobs.group import Group
+from afterwork.jobs.call_for_many import CallForMany
 from afterwork.jobs.run import Hindered, Raised
 from afterwork.jobs.source import Claim
 
@@ -17,13 +17,13 @@ class OpenBatch:
     claims: Sequence[Claim] = ()
     settled: Settled = field(default_factory=list)
     is_executed: bool = False
-    group: Group | None = None
-    """The last group of tickets that were taken together; None without one."""
+    call: CallForMany | None = None
+    """The last call for many tickets; None without one."""
 
     @property
     def has_failed_together(self) -> bool:
         """Return whether what went wrong may be the fault of tickets that were taken together."""
-        return self.group is not None and (self.is_executed or len(self.settled) == self.group.start)
+        return self.call is not None and (self.is_executed or len(self.settled) == self.call.start)
 
 
 @dataclass(frozen=True)

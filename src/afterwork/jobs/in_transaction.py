@@ -18,8 +18,8 @@ from afterwork.errors import BatchDisturbed, Cancelled, TicketIsHidden
 from afterwork.events import InTheWay, ManyFailed
 from afterwork.jobs.attempts import Settled
 from afterwork.jobs.batch import Batched, CommittedBatch, Mixed, OpenBatch, TakenApart, Undone
+from afterwork.jobs.call_for_many import CallForMany
 from afterwork.jobs.execution import Execution
-from afterwork.jobs.group import Group
 from afterwork.jobs.run import Outcome, Rejected, Run, text_of
 from afterwork.jobs.runner import Runner
 from afterwork.jobs.session import RunSession, ended
@@ -200,9 +200,9 @@ def _next(execution: Execution, batch: OpenBatch, until: float) -> Settled:
     start = len(batch.settled)
     claim = batch.claims[start]
     method = execution.method_for_many(claim)
-    if method is not None and (group := Group.beginning_at(execution, method, start, until)) is not None:
-        batch.group = group
-        return group.run()
+    if method is not None and (call := CallForMany.beginning_at(execution, method, start, until)) is not None:
+        batch.call = call
+        return call.run()
     expired = execution.runner.expired(claim)  # those before it may have taken long
     return [(claim, execution.run(claim) if expired is None else expired)]
 
@@ -215,9 +215,9 @@ def _undone(runner: Runner, batch: OpenBatch, error: Exception) -> Undone | Take
     is_contended = runner.database.is_contended(error)
     if is_contended:
         runner.events.emit(InTheWay(text_of(error)))
-    if batch.group is not None:
+    if batch.call is not None:
         if batch.has_failed_together and not is_contended:
-            runner.events.emit(ManyFailed(batch.group.work, len(batch.group.claims), text_of(error)))
+            runner.events.emit(ManyFailed(batch.call.work, len(batch.call.claims), text_of(error)))
         return TakenApart()
     if batch.is_executed:
         return Undone(len(batch.settled), None)

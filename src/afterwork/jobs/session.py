@@ -16,7 +16,7 @@ from afterwork.model.ticket import is_ticket_class, may_write_tickets
 from afterwork.saving.current_work import BEGUN_RUNS
 from afterwork.saving.machine.state_scoped import STATEMENTS_AT_END
 from afterwork.store.database import RUNNING, WHO_ENDS_IT
-from afterwork.store.direct import own
+from afterwork.store.direct_statement import own
 from afterwork.store.postgresql.role_limits import SettingsOfJobs
 
 ROLLED_BACK = f"A job has rolled back its connection. {WHO_ENDS_IT}"

@@ -30,7 +30,7 @@ from afterwork.clock import MAX_CLOCK_SKEW
 from afterwork.model.contract import Contract
 from afterwork.model.utc_datetime import UtcDateTime
 from afterwork.store import tables
-from afterwork.store.direct import Direct
+from afterwork.store.direct_statement import DirectStatement
 from afterwork.store.progress import CANCELLED, ask_to_stop, let_go_on
 from afterwork.store.readable_values import readable_timestamp
 from afterwork.store.tables import lease as leases
@@ -132,7 +132,7 @@ class Timers:
         self._names = json.dumps(list(names))
         moments = (bindparam("now", type_=UtcDateTime()), bindparam("later", type_=UtcDateTime()))
         due = text(_DUE.format(ours=_OURS[dialect], end=_END[dialect])).bindparams(*moments)
-        self._due = Direct(due.columns(column("name"), column("due", UtcDateTime()), column("to_note")))
+        self._due = DirectStatement(due.columns(column("name"), column("due", UtcDateTime()), column("to_note")))
 
     def next(self, connection: Connection, now: datetime) -> Next:
         """Return the due timers, and the next due time, by one statement regardless of their number."""

@@ -245,7 +245,7 @@ class World:
         state = self.state()
         assert wrong_values(state, self.clock.hour) == {}
         complaints = expected.complaints(ran, after)
-        assert not complaints, (complaints, [_reason(made) for made in ended], [made.run for made in ended])
+        assert not complaints, (complaints, [made.run for made in ended])
         self.runs_expected += ran
 
     def _run(self, server: ServerAtHand, meanwhile: Callable[[Reached | None], None] | None) -> list[aw.Ended] | None:
@@ -395,7 +395,3 @@ def _cache(name: str, root: str | None) -> Cache:
     assert root is not None
     _, *parts = root.split("!")
     return name, int(parts[0]) if len(parts) == 1 else tuple(map(unquote, parts))
-
-
-def _reason(ended: aw.Ended) -> str:
-    return f"{ended.run.work} {ended.run.root_id}"

@@ -23,7 +23,7 @@ from afterwork.derived.compute.written_columns import noting_writes
 from afterwork.derived.manifest.reads import Reads
 from afterwork.derived.matching.matcher import Matcher
 from afterwork.derived.queue.cache_rows import RunResult
-from afterwork.derived.queue.due_cache import ClaimedBatch, ClaimedCache, DueMark
+from afterwork.derived.queue.due_cache import ClaimedBatch, ClaimedCache, DueEntry
 from afterwork.derived.queue.registered_derivation import RegisteredDerivation
 from afterwork.derived.tracking.hidden_state import untracked
 from afterwork.derived.tracking.recorder import Recorder
@@ -197,8 +197,8 @@ class ActionRunner:
         if self.matcher.database.has_one_writer:  # nobody can have changed anything meanwhile
             cache = attempt.claimed.cache
             self.matcher.due_queue.end(connection, batch, [cache])
-            marks = self.next_runs.after_success(attempt.derivation, cache, None, reads.valid_until)
-            self.matcher.due_queue.mark(connection, marks)
+            entries = self.next_runs.after_success(attempt.derivation, cache, None, reads.valid_until)
+            self.matcher.due_queue.enqueue(connection, entries)
         else:
             self.matcher.due_queue.stored(connection, batch, reads.valid_until)
         return keys
@@ -235,7 +235,7 @@ class ActionRunner:
                 RunResult(claimed, attempt.snapshot, digest(keys), attempt.now, attempt.seconds, raised.text),
             )
             stale = self.next_runs.born_stale(connection, attempt.snapshot, {claimed.cache: keys})
-            self.matcher.due_queue.mark(connection, [_next_attempt(attempt, is_stale=bool(stale))])
+            self.matcher.due_queue.enqueue(connection, [_next_attempt(attempt, is_stale=bool(stale))])
 
     def tell_abandoned(self, attempt: ActionAttempt, error: Exception) -> None:
         """Tell a view model, in a transaction of its own, that its run was abandoned."""
@@ -270,12 +270,14 @@ class ActionRunner:
             raise
 
 
-def _next_attempt(attempt: ActionAttempt, *, is_stale: bool) -> DueMark:
+def _next_attempt(attempt: ActionAttempt, *, is_stale: bool) -> DueEntry:
     """Return when a run that raised is tried again: at once if something that it read has changed meanwhile."""
     claimed, until = attempt.claimed, attempt.reads.valid_until
     later = attempt.now + pause_after(claimed.attempts, attempt.seconds)
     due = attempt.now if is_stale else later if until is None else min(later, until)
-    return DueMark(claimed.cache, attempt.derivation.id, due, attempt.now, claimed.cause, attempts=claimed.attempts + 1)
+    return DueEntry(
+        claimed.cache, attempt.derivation.id, due, attempt.now, claimed.cause, attempts=claimed.attempts + 1
+    )
 
 
 def _act(attempt: ActionAttempt, obj: object, context: RunContext, recorder: Recorder) -> None:

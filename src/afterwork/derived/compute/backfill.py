@@ -14,7 +14,7 @@ from sqlalchemy import Connection, func, select, update
 from afterwork.derived.cause import Cause, read_cause
 from afterwork.derived.compute.refresher import BackfilledChunk, Fill
 from afterwork.derived.matching.matcher import Matcher
-from afterwork.derived.queue.cache_rows import BackfillMark
+from afterwork.derived.queue.cache_rows import BackfillReason
 from afterwork.derived.queue.registered_derivation import RegisteredDerivation
 from afterwork.derived.queue.registry import after_all_runs
 from afterwork.derived.tracking.class_extent import unreachable_keys
@@ -91,8 +91,8 @@ class Backfill:
         if not keys:
             self._drop_gone(connection, derivation, row.backfill_began)
             return BackfilledChunk(0, None)
-        mark = BackfillMark(row.backfill_began, read_cause(row.gap) or Cause("fill"), now)
-        return BackfilledChunk(self._add(connection, derivation, keys, mark), last)
+        reason = BackfillReason(row.backfill_began, read_cause(row.gap) or Cause("fill"), now)
+        return BackfilledChunk(self._add(connection, derivation, keys, reason), last)
 
     def _fill(
         self, connection: Connection, derivation: RegisteredDerivation, position: str | None, in_sets: Fill
@@ -121,7 +121,7 @@ class Backfill:
                     self.matcher.cache_rows.forget_all(connection, derivation)
 
     def _add(
-        self, connection: Connection, derivation: RegisteredDerivation, keys: Sequence[Any], mark: BackfillMark
+        self, connection: Connection, derivation: RegisteredDerivation, keys: Sequence[Any], reason: BackfillReason
     ) -> int:
         """Add the caches of the rows with these keys. Returns how many there are."""
         unfound = unreachable_keys(connection, derivation.table, keys)
@@ -129,8 +129,8 @@ class Backfill:
         if not derivation.objects.are_all_rows:
             existing = derivation.existing(connection, roots)
             roots = [root for root in roots if root in existing]
-        self.matcher.cache_rows.add_to_backfill(connection, derivation, roots, mark)
-        self.matcher.cache_rows.fail(connection, derivation, unnamed, mark.now)
+        self.matcher.cache_rows.add_to_backfill(connection, derivation, roots, reason)
+        self.matcher.cache_rows.fail(connection, derivation, unnamed, reason.now)
         return len(roots) + len(unnamed)
 
     def _drop_gone(self, connection: Connection, derivation: RegisteredDerivation, began: datetime) -> None:
@@ -139,9 +139,9 @@ class Backfill:
         They were deleted while nobody noticed.
         """
         c = caches.c
-        is_marked = select(dues.c.cache).where(dues.c.cache == c.id).exists()
+        is_enqueued = select(dues.c.cache).where(dues.c.cache == c.id).exists()
         unmet = select(c.id, c.root).where(
-            c.derivation == derivation.id, c.computed.is_(None) | (c.computed < began), ~is_marked
+            c.derivation == derivation.id, c.computed.is_(None) | (c.computed < began), ~is_enqueued
         )
         rows = connection.execute(unmet).all()
         for start in range(0, len(rows), CHUNK_SIZE):

@@ -27,7 +27,7 @@ from afterwork.derived.compute.results import (
 )
 from afterwork.derived.compute.sql_calculator import SqlCalculator
 from afterwork.derived.matching.matcher import JOURNAL, Matched, Matcher
-from afterwork.derived.queue.due_cache import ClaimedCache, DueMark, blocked_due
+from afterwork.derived.queue.due_cache import ClaimedCache, DueEntry, blocked_due
 from afterwork.errors import AfterworkError, Escaped, NotInline, RowNotFound, TimedOut, TransactionIsTheRuns
 from afterwork.jobs.run import text_of
 from afterwork.jobs.source import EndedRuns
@@ -41,8 +41,8 @@ NEVER_RUN_SECONDS = float("inf")
 MAX_DURATION = timedelta(seconds=1)
 """The time limit of a calculation that was quick before. The queue, which holds up nobody, gives it its full time."""
 
-MarkedCaches = Sequence[tuple[Affected, DueMark]]
-"""Affected caches, each with its mark."""
+AffectedEntries = Sequence[tuple[Affected, DueEntry]]
+"""Affected caches, each with its entry in the queue."""
 
 
 @dataclass(frozen=True)
@@ -68,7 +68,7 @@ class InlineRecomputation:
     """The derivation being calculated, by its number, and those that abandoned threads still calculate."""
 
     def take(self, connection: Connection) -> InlineStep:
-        """Take changes, and recompute or mark the caches that have read them."""
+        """Take changes, and recompute or enqueue the caches that have read them."""
         if self.max_seconds:
             try:
                 with CONTAINED:
@@ -76,10 +76,10 @@ class InlineRecomputation:
             except (NotInline, RowNotFound, Escaped, TimedOut, SQLAlchemyError, *UNSENDABLE) as error:
                 if self.matcher.database.is_lost(error):
                     raise
-        return self.take_and_mark(connection)
+        return self.take_and_enqueue(connection)
 
-    def take_and_mark(self, connection: Connection) -> InlineStep:
-        """Take changes, and mark the caches that have read them."""
+    def take_and_enqueue(self, connection: Connection) -> InlineStep:
+        """Take changes, and enqueue the caches that have read them."""
         return InlineStep([], self.matcher.match(connection, self.clock.now()))
 
     def _take(self, connection: Connection) -> InlineStep:
@@ -97,38 +97,38 @@ class InlineRecomputation:
                     stored = self._recompute(StoreContext(connection, derivation, snapshot, now), chosen)
                 done = {result.cache for result in stored}
                 matcher.note(
-                    connection, matched, [mark for cache, mark in matched.marked if cache.cache not in done], now
+                    connection, matched, [entry for cache, entry in matched.due if cache.cache not in done], now
                 )
                 work = JOURNAL if derivation is None else derivation.name
                 matcher.reached("before commit", work)
         except TransactionIsTheRuns:
             if matched is None:
                 raise
-            return self._mark_only(connection, matched, now)
+            return self._enqueue_only(connection, matched, now)
         matcher.reached("after commit", work)
         runs = [] if derivation is None else ran(stored, derivation, self.run_of)
         return InlineStep(runs, matched.more or any(result.is_new for result in stored))
 
-    def _mark_only(self, connection: Connection, matched: Matched, now: datetime) -> InlineStep:
+    def _enqueue_only(self, connection: Connection, matched: Matched, now: datetime) -> InlineStep:
         """Mark after a function has ended the transaction: the changes taken in it may have left the journal."""
         with self.matcher.database.light_transaction(connection, self.matcher.entries.to_take):
-            self.matcher.note(connection, matched, [mark for _, mark in matched.marked], now)
+            self.matcher.note(connection, matched, [entry for _, entry in matched.due], now)
         return InlineStep([], True)
 
-    def _choose(self, connection: Connection, matched: Matched, now: datetime) -> MarkedCaches:
+    def _choose(self, connection: Connection, matched: Matched, now: datetime) -> AffectedEntries:
         """Return the caches to recompute now, all of one derivation: the one that waits for no other."""
         # Then other caches are due or claimed, or changes are left: the values read here may still be about to change.
         if matched.busy or matched.more:
             return []
         known, order = self.matcher.registry.mine, self.matcher.registry.order
-        due = [(cache, mark) for cache, mark in matched.marked if mark.due <= now and cache.derivation in known]
+        due = [(cache, entry) for cache, entry in matched.due if entry.due <= now and cache.derivation in known]
         ready = _lowest(due, matched.levels)
         first = min({cache.derivation for cache, _ in ready}, key=order.rank.__getitem__, default=None)
         if first is None or not isinstance(known[first].declaration, MemberDerivation) or first in self.in_progress:
             return []
         if any(cache.derivation in order.feeders[first] for cache, _ in ready):
             return []
-        chosen = [(cache, mark) for cache, mark in ready if cache.derivation == first]
+        chosen = [(cache, entry) for cache, entry in ready if cache.derivation == first]
         if self._are_lower_blocked(connection, first, max(matched.levels.get(cache.cache, 0) for cache, _ in chosen)):
             return []
         expected = sum(NEVER_RUN_SECONDS if cache.took is None else cache.took for cache, _ in chosen)
@@ -142,8 +142,8 @@ class InlineRecomputation:
         cycle = self.matcher.registry.order.cycle(derivation)
         return any(blocked[mate] < blocked_due(level) for mate in cycle & blocked.keys())
 
-    def _recompute(self, context: StoreContext, chosen: MarkedCaches) -> list[CalculationResult]:
-        claimed = [_claimed(cache, mark) for cache, mark in chosen]
+    def _recompute(self, context: StoreContext, chosen: AffectedEntries) -> list[CalculationResult]:
+        claimed = [_claimed(cache, entry) for cache, entry in chosen]
         self.in_progress.add(context.derivation.id)
         try:
             results = [
@@ -160,8 +160,8 @@ class InlineRecomputation:
             if isinstance(result.error, DBAPIError | TimedOut):
                 raise result.error
         self.matcher.reached("ran", context.derivation.name)
-        marked = [cache.cache for cache, _ in chosen if cache.is_marked]
-        return self.result_store.store_inline(context, results, marked)
+        enqueued = [cache.cache for cache, _ in chosen if cache.is_enqueued]
+        return self.result_store.store_inline(context, results, enqueued)
 
     def _calculate(self, context: StoreContext, claimed: Sequence[ClaimedCache]) -> Iterator[CalculationResult]:
         limited = self._limits(context)
@@ -182,16 +182,16 @@ class InlineRecomputation:
         )
 
 
-def _lowest(due: MarkedCaches, levels: Mapping[int, int]) -> MarkedCaches:
+def _lowest(due: AffectedEntries, levels: Mapping[int, int]) -> AffectedEntries:
     """Leave out the caches of higher levels, which are made from others that may change. Outside of cycles, there are
     no levels."""
     lowest = min((levels[cache.cache] for cache, _ in due if cache.cache in levels), default=0)
-    return [(cache, mark) for cache, mark in due if levels.get(cache.cache, lowest) == lowest]
+    return [(cache, entry) for cache, entry in due if levels.get(cache.cache, lowest) == lowest]
 
 
-def _claimed(cache: Affected, mark: DueMark) -> ClaimedCache:
-    reread = mark.reread or cache.is_marked  # what it waits for may be a reason to read again
+def _claimed(cache: Affected, entry: DueEntry) -> ClaimedCache:
+    reread = entry.reread or cache.is_enqueued  # what it waits for may be a reason to read again
     return ClaimedCache(
-        cache.cache, cache.root, cache.digest, cache.runs, mark.cause, mark.cause_cache, mark.depth, mark.attempts,
-        reread, mark.since,
+        cache.cache, cache.root, cache.digest, cache.runs, entry.cause, entry.cause_cache, entry.depth, entry.attempts,
+        reread, entry.since,
     )  # fmt: skip

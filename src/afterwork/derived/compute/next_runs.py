@@ -11,7 +11,7 @@ from afterwork.clock import Clock
 from afterwork.derived.cause import Cause, cause_of, cause_text
 from afterwork.derived.compute.results import CalculationResult, ReadKeys, StoreContext
 from afterwork.derived.matching.matcher import Matcher
-from afterwork.derived.queue.due_cache import DueMark, StoredRun
+from afterwork.derived.queue.due_cache import DueEntry, StoredRun
 from afterwork.derived.queue.registered_derivation import RegisteredDerivation
 from afterwork.errors import CircularCaches, GivenUp
 from afterwork.store.suspects import TRIED_AGAIN
@@ -42,31 +42,31 @@ class NextRuns:
     matcher: Matcher
     clock: Clock
 
-    def marks(
+    def entries(
         self, context: StoreContext, results: Sequence[CalculationResult], stale: Mapping[int, str]
-    ) -> list[DueMark]:
-        """Return the marks of all that is to run again; `stale` has the causes of caches that were born stale."""
-        marks = []
+    ) -> list[DueEntry]:
+        """Return the entries of all that is to run again; `stale` has the causes of caches that were born stale."""
+        entries = []
         for result in results:
             until = None if result.reads is None else result.reads.valid_until
             if result.error is not None and result.cache not in stale:
-                marks.append(_next_attempt(context, result, until))
+                entries.append(_next_attempt(context, result, until))
             else:
-                marks += self.after_success(context.derivation, result.cache, stale.get(result.cache), until)
-        return marks
+                entries += self.after_success(context.derivation, result.cache, stale.get(result.cache), until)
+        return entries
 
     def after_success(
         self, derivation: RegisteredDerivation, cache: int, stale: str | None, until: datetime | None
-    ) -> list[DueMark]:
+    ) -> list[DueEntry]:
         """Return the next run of a cache, if one is known.
 
         There is one if the cache was born stale, for the cause `stale`, or if its result holds only `until` then.
         """
         now = self.clock.now()
         if stale is not None:
-            return [DueMark(cache, derivation.id, now + derivation.declaration.when.allow_oldness, now, stale)]
+            return [DueEntry(cache, derivation.id, now + derivation.declaration.when.allow_oldness, now, stale)]
         if until is not None:
-            return [DueMark(cache, derivation.id, max(now, until), None, cause_text(Cause("time", moment=until)))]
+            return [DueEntry(cache, derivation.id, max(now, until), None, cause_text(Cause("time", moment=until)))]
         return []
 
     def born_stale(
@@ -98,7 +98,7 @@ class NextRuns:
         return {cache: set(stored.get(cache, ())) if keys is None else keys for cache, keys in read_keys.items()}
 
 
-def _next_attempt(context: StoreContext, failed: CalculationResult, until: datetime | None) -> DueMark:
+def _next_attempt(context: StoreContext, failed: CalculationResult, until: datetime | None) -> DueEntry:
     """Return when a failed cache is tried again.
 
     Its cause stays the one that made it stale, also the way around a cycle: it fails again if the cycle is still there.
@@ -107,9 +107,11 @@ def _next_attempt(context: StoreContext, failed: CalculationResult, until: datet
     is_given_up = isinstance(failed.error, GivenUp)
     due = context.now + (TRIED_AGAIN if is_given_up else pause_after(claimed.attempts, failed.seconds))
     due = due if until is None else max(context.now, min(due, until))
-    mark = DueMark(claimed.cache, context.derivation.id, due, context.now, claimed.cause, attempts=claimed.attempts + 1)
+    entry = DueEntry(
+        claimed.cache, context.derivation.id, due, context.now, claimed.cause, attempts=claimed.attempts + 1
+    )
     is_cycle = isinstance(failed.error, CircularCaches)
-    return replace(mark, cause_cache=claimed.cause_cache, depth=claimed.depth) if is_cycle else mark
+    return replace(entry, cause_cache=claimed.cause_cache, depth=claimed.depth) if is_cycle else entry
 
 
 @dataclass(frozen=True)
@@ -125,7 +127,7 @@ class CommitCheck:
     clock: Clock
 
     def check(self, connection: Connection, claim: str) -> None:
-        """End a claim, and mark its caches that were born stale or whose results hold only for a time."""
+        """End a claim, and enqueue its caches that were born stale or whose results hold only for a time."""
         learned: list[tuple[RegisteredDerivation, set[int]]] = []
         with self.matcher.database.transaction(connection, self.matcher.entries.to_end):
             finished = self.matcher.due_queue.finish(connection, claim)
@@ -140,7 +142,7 @@ class CommitCheck:
             self.read_keys.learn(connection, derivation, keys)
 
     def _check(self, connection: Connection, stored: StoredRun) -> set[int]:
-        """Mark one cache. Returns its manifest."""
+        """Enqueue one cache. Returns its manifest."""
         cache = stored.cache
         seen = self.matcher.cache_rows.seen(connection, cache)
         keys = set(self.matcher.manifest_store.read_keys(connection, [cache]).get(cache, ()))
@@ -148,9 +150,9 @@ class CommitCheck:
         derivation = self.matcher.registry.by_id.get(stored.derivation)
         if derivation is None:  # a server with another model has left it
             now = self.clock.now()
-            marks = [DueMark(cache, stored.derivation, now, now, cause_text(Cause("new")))]
+            entries = [DueEntry(cache, stored.derivation, now, now, cause_text(Cause("new")))]
         else:
-            cause = stale.get(cache, stored.marked)
-            marks = self.next_runs.after_success(derivation, cache, cause, stored.until)
-        self.matcher.due_queue.mark(connection, marks)
+            cause = stale.get(cache, stored.enqueued)
+            entries = self.next_runs.after_success(derivation, cache, cause, stored.until)
+        self.matcher.due_queue.enqueue(connection, entries)
         return keys

@@ -16,7 +16,7 @@ from sqlalchemy.exc import DBAPIError
 from afterwork.clock import Clock
 from afterwork.derived.cause import Cause, cause_text
 from afterwork.derived.matching.matcher import Matcher
-from afterwork.derived.queue.due_cache import DueMark
+from afterwork.derived.queue.due_cache import DueEntry
 from afterwork.derived.queue.registered_derivation import RegisteredDerivation
 from afterwork.jobs.run import NO_LANE, Run, SucceededTogether
 from afterwork.jobs.source import EndedRuns
@@ -25,7 +25,7 @@ from afterwork.model.priority import LOWEST_PRIORITY
 from afterwork.store.caches.tables import cache as caches
 from afterwork.store.caches.tables import derivation as derivations
 from afterwork.store.dialects import refresh_of
-from afterwork.store.direct import Direct
+from afterwork.store.direct_statement import DirectStatement
 from afterwork.store.journal.refresh import Chunk, Key, Refreshed, SetRefresh, pending_touches
 from afterwork.store.journal.route_spec import forget_touches
 
@@ -44,8 +44,10 @@ MAX_FILL_SIZE = 50_000
 MAX_TRIES = 50
 """The maximum number of steps of one transaction that looks for the objects that must be set aside."""
 
-_UNFILLED = Direct(select(derivations.c.id).where(~derivations.c.backfilled, derivations.c.backfill_position.is_(None)))
-_ASIDE = Direct(select(caches.c.root).where(caches.c.derivation == bindparam("of", type_=Integer())))
+_UNFILLED = DirectStatement(
+    select(derivations.c.id).where(~derivations.c.backfilled, derivations.c.backfill_position.is_(None))
+)
+_ASIDE = DirectStatement(select(caches.c.root).where(caches.c.derivation == bindparam("of", type_=Integer())))
 
 
 @dataclass(frozen=True)
@@ -294,8 +296,8 @@ class Refresher:
         rows, now, cause = self.matcher.cache_rows, self.clock.now(), cause_text(Cause("aside"))
         rows.add(connection, derivation, roots, now)
         numbers = rows.numbers(connection, derivation, roots).values()
-        marks = [DueMark(number, derivation.id, now, now, cause) for number in numbers]
-        self.matcher.due_queue.mark(connection, marks)
+        entries = [DueEntry(number, derivation.id, now, now, cause) for number in numbers]
+        self.matcher.due_queue.enqueue(connection, entries)
 
 
 def _key_at(position: str | None) -> Sequence[str] | None:

@@ -59,7 +59,7 @@ class ResultStore:
             ended = self.matcher.due_queue.end(context.connection, batch, [result.cache for result in in_time])
             stored = [result for result in in_time if result.cache in ended]
             self._write(context, stored, manifests)
-            self._mark(context, stored, self._born_stale(context, stored, manifests))
+            self._enqueue(context, stored, self._born_stale(context, stored, manifests))
             self._settle_unseen(context, stored)
             if self.matcher.registry.order.cycle(context.derivation.id):
                 self._note_order(context, batch, order, ended)
@@ -69,11 +69,11 @@ class ResultStore:
         return stored
 
     def store_inline(
-        self, context: StoreContext, results: Sequence[CalculationResult], marked: Collection[int]
+        self, context: StoreContext, results: Sequence[CalculationResult], enqueued: Collection[int]
     ) -> list[CalculationResult]:
         """Store results that nobody has claimed, in the transaction in which they were calculated.
 
-        Nobody takes changes meanwhile. `marked` are the caches that have a mark in the queue.
+        Nobody takes changes meanwhile. `enqueued` are the caches that have an entry in the queue.
         Raises `NotInline` if something must be noted first in a transaction of its own.
         """
         manifests = self.read_keys.known_of_results(context, results)
@@ -81,8 +81,8 @@ class ResultStore:
         locked = self.columns.locked(context, results)
         stored = without(results, locked)
         self._write(context, stored, manifests)
-        self.matcher.due_queue.drop(context.connection, set(marked) - set(locked))
-        self._mark(context, stored, {})
+        self.matcher.due_queue.drop(context.connection, set(enqueued) - set(locked))
+        self._enqueue(context, stored, {})
         self._settle_unseen(context, stored)
         if self.matcher.registry.order.cycle(context.derivation.id):
             self.matcher.levels.release(context.connection, [result.cache for result in stored], context.now)
@@ -107,8 +107,8 @@ class ResultStore:
         read_keys = {result.cache: manifests.get(result.cache) for result in results}
         return self.next_runs.born_stale(context.connection, context.snapshot, read_keys)
 
-    def _mark(self, context: StoreContext, results: Sequence[CalculationResult], stale: Mapping[int, str]) -> None:
-        self.matcher.due_queue.mark(context.connection, self.next_runs.marks(context, results, stale))
+    def _enqueue(self, context: StoreContext, results: Sequence[CalculationResult], stale: Mapping[int, str]) -> None:
+        self.matcher.due_queue.enqueue(context.connection, self.next_runs.entries(context, results, stale))
 
     def _settle_unseen(self, context: StoreContext, results: Sequence[CalculationResult]) -> None:
         """Drop the caches of objects that are gone; those of hidden objects rest until they may be seen again."""

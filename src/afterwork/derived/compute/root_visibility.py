@@ -14,7 +14,7 @@ from afterwork.derived.tracking.class_extent import Identity
 from afterwork.derived.tracking.mapped_tables import MappedTables, TrackedColumns
 from afterwork.derived.tracking.query import StatementReader
 from afterwork.derived.tracking.statement_selects import selects_in_options
-from afterwork.store.direct import own as own_listener
+from afterwork.store.direct_statement import own as own_listener
 from afterwork.store.journal.tracked_table import TrackedTable
 
 

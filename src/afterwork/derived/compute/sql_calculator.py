@@ -23,7 +23,7 @@ from afterwork.model.external_id import ExternalId, parse
 from afterwork.store.caches.manifests import is_of_sql
 from afterwork.store.caches.tables import due as dues
 from afterwork.store.dialects import entries_of
-from afterwork.store.direct import Direct
+from afterwork.store.direct_statement import DirectStatement
 from afterwork.store.journal.change import Change
 from afterwork.store.journal.tracked_table import TrackedTables
 
@@ -107,22 +107,22 @@ class SqlCalculator:
         return {tuple(row[:width]): row[width:] for row in rows}
 
     @cached_property
-    def _row_of_one(self) -> Direct:
-        return Direct(self.set_based.value().add_columns(self.declared.column))
+    def _row_of_one(self) -> DirectStatement:
+        return DirectStatement(self.set_based.value().add_columns(self.declared.column))
 
     def _find_reread(self, connection: Connection, claimed: Sequence[ClaimedCache]) -> set[int]:
         """Return caches whose dependencies may have changed.
 
-        Changes already visible in this snapshot won't mark them stale later, so find them now: in the journal, or as
-        marks where they were taken.
+        Changes already visible in this snapshot won't make them stale later, so find them now: in the journal, or as
+        entries of the queue where they were taken.
         """
         waiting = entries_of(connection.dialect.name).first_waiting(connection, MAX_INSPECTED_CHANGES)
         if waiting is None or any(
             change.table_id in self.set_based.tables and self.rereads(change) for change in waiting
         ):
             return {cache.cache for cache in claimed}
-        marked = select(dues.c.cache).where(dues.c.claim.is_not(None), dues.c.reread)
-        return set(connection.execute(marked).scalars()) | _to_reread(claimed)
+        enqueued = select(dues.c.cache).where(dues.c.claim.is_not(None), dues.c.reread)
+        return set(connection.execute(enqueued).scalars()) | _to_reread(claimed)
 
     def _reads(self, connection: Connection, roots: Sequence[ExternalId]) -> Mapping[tuple[object, ...], Reads]:
         if not roots:
@@ -145,7 +145,7 @@ class SqlCalculator:
 
 
 def _to_reread(claimed: Sequence[ClaimedCache]) -> set[int]:
-    """Return caches that are marked to be read again, or whose manifest Python has made."""
+    """Return caches that are enqueued to be read again, or whose manifest Python has made."""
     return {cache.cache for cache in claimed if cache.reread or not is_of_sql(cache.digest)}
 
 

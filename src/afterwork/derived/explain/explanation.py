@@ -46,11 +46,11 @@ class CacheLine:
 
 
 STANDING = (*caches.c, dues.c.due, dues.c.since, dues.c.claim, dues.c.cause.label("stale_cause"))
-"""The columns of a cache, and of its mark in the queue, that make up its state."""
+"""The columns of a cache, and of its entry in the queue, that make up its state."""
 
 
 def state_in(row: Any) -> State:
-    """Return the state of a cache from its own row and its mark in the queue."""
+    """Return the state of a cache from its own row and its entry in the queue."""
     if row.claim is not None:
         return "running"
     if row.error is not None:

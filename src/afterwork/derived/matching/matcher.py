@@ -13,7 +13,7 @@ from afterwork.derived.matching.cycles import CacheCycles
 from afterwork.derived.matching.root_follower import RootFollower
 from afterwork.derived.queue.cache_rows import CacheRows
 from afterwork.derived.queue.cycle_levels import Levels
-from afterwork.derived.queue.due_cache import DueMark, blocked_due
+from afterwork.derived.queue.due_cache import DueEntry, blocked_due
 from afterwork.derived.queue.due_queue import DueQueue
 from afterwork.derived.queue.registry import DerivationRegistry, using
 from afterwork.events import Point
@@ -30,7 +30,7 @@ JOURNAL = "journal"
 
 @dataclass(frozen=True)
 class Matched:
-    """Changes taken out of the journal, and the caches that have read what changed, each with its mark.
+    """Changes taken out of the journal, and the caches that have read what changed, each with its entry.
 
     `levels` are those of the caches in a cycle. `busy` says that other caches are due or claimed already, `more` that
     the journal may hold more changes; `may_concern_others`, that inserted rows may need caches of
@@ -38,7 +38,7 @@ class Matched:
     """
 
     changes: Sequence[Change]
-    marked: Sequence[tuple[Affected, DueMark]]
+    due: Sequence[tuple[Affected, DueEntry]]
     levels: Mapping[int, int]
     busy: bool
     more: bool
@@ -73,7 +73,7 @@ class Matcher:
         return self.registry.is_current(connection) and self.patterns.are_current(connection)
 
     def match(self, connection: Connection, now: datetime) -> bool:
-        """Take changes out of the journal, and mark the caches that have read what changed.
+        """Take changes out of the journal, and enqueue the caches that have read what changed.
 
         Returns True if there may be more. If it is cancelled, as what takes too long may be, it is repeated with half
         as many entries.
@@ -102,13 +102,13 @@ class Matcher:
             self.registry.load(connection)
         affected = self._affected(connection, taken.changes)
         levels = self._levels(connection, affected)
-        marked = list(self._marked(connection, affected, taken.changes, levels, now))
+        enqueued = list(self._due_entries(connection, affected, taken.changes, levels, now))
         may_concern_others = self.registry.others and any(change.kind in "IT" for change in taken.changes)
-        return Matched(taken.changes, marked, levels, taken.busy, taken.more, may_concern_others)
+        return Matched(taken.changes, enqueued, levels, taken.busy, taken.more, may_concern_others)
 
-    def note(self, connection: Connection, matched: Matched, marks: Sequence[DueMark], now: datetime) -> None:
+    def note(self, connection: Connection, matched: Matched, entries: Sequence[DueEntry], now: datetime) -> None:
         """Write the consequences of taken changes, in the same transaction."""
-        self.due_queue.mark(connection, [_held(mark, matched, now) for mark in marks])
+        self.due_queue.enqueue(connection, [_held(entry, matched, now) for entry in entries])
         RootFollower(self.registry, self.cache_rows, self.dialect).follow(connection, matched.changes, now)
         if matched.may_concern_others:
             self.registry.backfill_others(connection)
@@ -118,7 +118,7 @@ class Matcher:
             matched = self.take(connection, now)
             if matched is None:
                 return False
-            self.note(connection, matched, [mark for _, mark in matched.marked], now)
+            self.note(connection, matched, [entry for _, entry in matched.due], now)
             self.reached("before commit", JOURNAL)
         self.reached("after commit", JOURNAL)
         return matched.more
@@ -164,15 +164,15 @@ class Matcher:
         cyclic = self.registry.order.cyclic
         return self.levels.known(connection, [cache.cache for cache in affected if cache.derivation in cyclic])
 
-    def _marked(
+    def _due_entries(
         self,
         connection: Connection,
         affected: Iterable[Affected],
         changes: Sequence[Change],
         levels: dict[int, int],
         now: datetime,
-    ) -> Iterator[tuple[Affected, DueMark]]:
-        """Yield each cache with its mark. A cache that reads one of a level is above that level from now on."""
+    ) -> Iterator[tuple[Affected, DueEntry]]:
+        """Yield each cache with its entry. A cache that reads one of a level is above that level from now on."""
         cycles = CacheCycles(connection, self.registry, self.manifest_store, self.dialect)
         raised: dict[int, int] = {}
         for cache in affected:
@@ -180,7 +180,7 @@ class Matcher:
             writer = cycles.writer(change, cache)
             if writer is not None and writer.cache != cache.cache and levels[cache.cache] <= writer.level:
                 raised[cache.cache] = levels[cache.cache] = writer.level + 1
-            mark = DueMark(
+            entry = DueEntry(
                 cache.cache,
                 cache.derivation,
                 max(now, cache.computed + self._allowed_oldness(cache)),
@@ -190,7 +190,7 @@ class Matcher:
                 depth=0 if writer is None else writer.depth + 1,
                 reread=cache.reread,
             )
-            yield cache, mark
+            yield cache, entry
         self.levels.put(connection, raised)
 
     def _allowed_oldness(self, cache: Affected) -> timedelta:
@@ -200,7 +200,7 @@ class Matcher:
         return derivation.declaration.when.allow_oldness
 
 
-def _held(mark: DueMark, matched: Matched, now: datetime) -> DueMark:
-    """Return a mark as it is noted: above the lowest level of a cycle, caches are blocked until others have run."""
-    level = matched.levels.get(mark.cache, 0)
-    return replace(mark, due=blocked_due(level)) if level and mark.due <= now else mark
+def _held(entry: DueEntry, matched: Matched, now: datetime) -> DueEntry:
+    """Return an entry as it is noted: above the lowest level of a cycle, caches are blocked until others have run."""
+    level = matched.levels.get(entry.cache, 0)
+    return replace(entry, due=blocked_due(level)) if level and entry.due <= now else entry

@@ -8,7 +8,7 @@ from typing import Any
 from sqlalchemy import ColumnElement, Connection, Text, cast, delete, select, update
 
 from afterwork.derived.cause import Cause, cause_text
-from afterwork.derived.queue.due_cache import ClaimedCache, DueMark
+from afterwork.derived.queue.due_cache import ClaimedCache, DueEntry
 from afterwork.derived.queue.due_queue import DueQueue
 from afterwork.derived.queue.registered_derivation import RegisteredDerivation
 from afterwork.errors import UnnamedObject
@@ -65,8 +65,8 @@ class SeenState:
 
 
 @dataclass(frozen=True)
-class BackfillMark:
-    """Why and since when a backfill goes on, for the caches that it marks now."""
+class BackfillReason:
+    """Why and since when a backfill goes on, for the caches that it enqueues now."""
 
     began: datetime
     cause: Cause
@@ -83,22 +83,22 @@ class CacheRows:
     def add(
         self, connection: Connection, derivation: RegisteredDerivation, roots: Sequence[str], now: datetime
     ) -> None:
-        """Create missing rows and mark them due.
+        """Create missing rows and enqueue them.
 
-        A cache that has run before is left alone: it has read its object's row, so a change of it marks it anyway.
+        A cache that has run before is left alone: it has read its object's row, so a change of it enqueues it anyway.
         """
         number, cause = derivation.id, cause_text(Cause("new"))
         never_run = caches.c.computed.is_(None)
-        self._add(connection, number, roots, never_run, lambda cache: DueMark(cache, number, now, now, cause))
+        self._add(connection, number, roots, never_run, lambda cache: DueEntry(cache, number, now, now, cause))
 
     def add_to_backfill(
-        self, connection: Connection, derivation: RegisteredDerivation, roots: Sequence[str], backfill: BackfillMark
+        self, connection: Connection, derivation: RegisteredDerivation, roots: Sequence[str], backfill: BackfillReason
     ) -> None:
-        """Create missing rows, and mark those due that have not run since the backfill began."""
+        """Create missing rows, and enqueue those that have not run since the backfill began."""
         number, now, cause = derivation.id, backfill.now, cause_text(backfill.cause)
         is_old = caches.c.computed.is_(None) | (caches.c.computed < backfill.began)
         self._add(
-            connection, number, roots, is_old, lambda cache: DueMark(cache, number, now, now, cause, backfill=True)
+            connection, number, roots, is_old, lambda cache: DueEntry(cache, number, now, now, cause, backfill=True)
         )
 
     def _add(
@@ -107,14 +107,14 @@ class CacheRows:
         derivation: int,
         roots: Sequence[str],
         which: ColumnElement[bool],
-        mark: Callable[[int], DueMark],
+        entry_of: Callable[[int], DueEntry],
     ) -> None:
-        """Create missing rows, and mark those of these roots that a condition picks."""
+        """Create missing rows, and enqueue those of these roots that a condition picks."""
         c = caches.c
         for part in _slices(roots):
             connection.execute(self._insert, [{"derivation": derivation, "root": root} for root in part])
             picked = select(c.id).where(c.derivation == derivation, c.root.in_(part), which)
-            self._due_queue.mark(connection, [mark(cache) for cache in connection.execute(picked).scalars()])
+            self._due_queue.enqueue(connection, [entry_of(cache) for cache in connection.execute(picked).scalars()])
 
     def fail(
         self, connection: Connection, derivation: RegisteredDerivation, objects: Sequence[UnnamedObject], now: datetime
@@ -170,7 +170,7 @@ class CacheRows:
             self.drop(connection, numbers)
 
     def drop(self, connection: Connection, numbers: Sequence[int]) -> None:
-        """Drop caches, with their manifests and marks."""
+        """Drop caches, with their manifests and entries in the queue."""
         if numbers:
             self._manifests.forget(connection, numbers)
             connection.execute(delete(dues).where(dues.c.cache.in_(numbers)))

@@ -8,7 +8,7 @@ from afterwork.derived.queue.registered_derivation import RegisteredDerivation
 from afterwork.store.caches.tables import BLOCKED
 
 NEVER = datetime(9999, 1, 1, tzinfo=UTC)
-"""When a run that has stored its effects is due again as long as nothing marks it."""
+"""When a run that has stored its effects is due again as long as nothing enqueues it."""
 
 WAITING = BLOCKED + timedelta(days=300)
 """When a cache is due that waits for certain others."""
@@ -46,7 +46,7 @@ class DueSummary:
 
 
 @dataclass(frozen=True)
-class DueMark:
+class DueEntry:
     """Why and when a cache is to run. `since` is when it was noted as stale; None if it becomes so only at `due`."""
 
     cache: int
@@ -109,10 +109,10 @@ class ClaimedBatch:
 class StoredRun:
     """A claimed run that has stored its effects. They hold `until` then, if that is known.
 
-    `marked` is the cause if the cache was marked as stale since.
+    `enqueued` is the cause if the cache has become stale since.
     """
 
     cache: int
     derivation: int
     until: datetime | None
-    marked: str | None
+    enqueued: str | None

@@ -1,4 +1,4 @@
-"""The queue of due caches: mark them, claim them, and end their claims."""
+"""The queue of due caches: enqueue them, claim them, and end their claims."""
 
 from collections.abc import Collection, Iterable, Sequence
 from datetime import datetime
@@ -12,7 +12,7 @@ from afterwork.derived.queue.due_cache import (
     CacheClaimRequest,
     ClaimedBatch,
     ClaimedCache,
-    DueMark,
+    DueEntry,
     DueSummary,
     StoredRun,
 )
@@ -24,7 +24,7 @@ from afterwork.store.caches.tables import cache as caches
 from afterwork.store.caches.tables import derivation as derivations
 from afterwork.store.caches.tables import due as dues
 from afterwork.store.dialects import cache_statements_of
-from afterwork.store.direct import Direct
+from afterwork.store.direct_statement import DirectStatement
 from afterwork.store.journal.last_change import NO_CHANGE
 from afterwork.store.journal.tables import route as routes
 from afterwork.store.journal.tables import touch
@@ -61,8 +61,10 @@ class DueQueue:
     def __init__(self, dialect: str) -> None:
         self._statements = cache_statements_of(dialect)
         names: Any = (column(name) for name in ("claimed", "backfilled", "checksum"))
-        self._summaries = Direct(_SUMMARIES.columns(*_FIRSTS, *names))
-        self._blocked = Direct(_BLOCKED.bindparams(bindparam("held_from", type_=UtcDateTime())).columns(*_FIRSTS))
+        self._summaries = DirectStatement(_SUMMARIES.columns(*_FIRSTS, *names))
+        self._blocked = DirectStatement(
+            _BLOCKED.bindparams(bindparam("held_from", type_=UtcDateTime())).columns(*_FIRSTS)
+        )
 
     def summaries(self, connection: Connection) -> list[DueSummary]:
         """Return what waits, by derivation. Touches a row or two for each."""
@@ -74,10 +76,10 @@ class DueQueue:
         first = {derivation: min(filter(None, due_times), default=None) for derivation, *due_times in rows}
         return {derivation: due for derivation, due in first.items() if due is not None}
 
-    def mark(self, connection: Connection, marks: Sequence[DueMark]) -> None:
-        """Mark caches as due. A cache that is marked already runs at the earlier of the two times."""
-        if marks:
-            self._statements.mark(connection, [vars(mark) for mark in marks])
+    def enqueue(self, connection: Connection, entries: Sequence[DueEntry]) -> None:
+        """Enqueue caches. A cache that is in the queue already runs at the earlier of the two times."""
+        if entries:
+            self._statements.enqueue(connection, [vars(entry) for entry in entries])
 
     def claim(self, connection: Connection, request: CacheClaimRequest, now: datetime) -> ClaimedBatch:
         """Claim the first due caches of a derivation, in a transaction of its own.
@@ -104,7 +106,7 @@ class DueQueue:
         return self._statements.end(connection, batch.claim, ended)
 
     def drop(self, connection: Connection, caches: Collection[int]) -> None:
-        """Drop the marks of caches that have run without being claimed."""
+        """Drop the entries of caches that have run without being claimed."""
         if caches:
             connection.execute(delete(dues).where(dues.c.cache.in_(list(caches))))
 
@@ -157,7 +159,7 @@ def _stored_run(row: Any) -> StoredRun:
 
 
 def have_run(connection: Connection, name: str, root: ExternalId, who: str, now: datetime) -> None:
-    """Mark a cache of an object as due now, in the transaction that is open. Until it has run, it keeps its value.
+    """Enqueue a cache of an object, due now, in the transaction that is open. Until it has run, it keeps its value.
 
     Raises `NoCacheYet` if the object has no such cache, and `BadRequest` if it is running.
     """
@@ -172,7 +174,7 @@ def have_run(connection: Connection, name: str, root: ExternalId, who: str, now:
     if row.claim is not None:
         raise BadRequest(f"{name} of {root} runs just now. Ask again if that was not enough.")
     cause = cause_text(Cause("hand", moment=now, who=who))
-    DueQueue(connection.dialect.name).mark(connection, [DueMark(row.id, row.derivation, now, now, cause)])
+    DueQueue(connection.dialect.name).enqueue(connection, [DueEntry(row.id, row.derivation, now, now, cause)])
 
 
 def _touch(connection: Connection, name: str, root: ExternalId) -> bool:

@@ -11,7 +11,7 @@ from sqlalchemy import Connection, Dialect, select
 
 from afterwork.derived.cause import Cause
 from afterwork.derived.manifest.reads import Reads
-from afterwork.derived.queue.cache_rows import BackfillMark, CacheRows
+from afterwork.derived.queue.cache_rows import BackfillReason, CacheRows
 from afterwork.derived.queue.registered_derivation import RegisteredDerivation
 from afterwork.errors import UnnamedObject
 from afterwork.model.external_id import root_id
@@ -133,7 +133,7 @@ class Feeders:
         if began is not None:
             existing = writer.existing(connection, roots)
             added = [root for root in roots if root in existing]
-            self.cache_rows.add_to_backfill(connection, writer, added, BackfillMark(began, Cause("fill"), now))
+            self.cache_rows.add_to_backfill(connection, writer, added, BackfillReason(began, Cause("fill"), now))
             yield from self._existing(connection, writer, added, now)
 
 

@@ -21,7 +21,7 @@ from afterwork.derived.tracking.hidden_state import (
 from afterwork.derived.tracking.query.forbidden import refuse_text
 from afterwork.derived.tracking.statement_selects import select_in, selects_in_options
 from afterwork.errors import ChangedForMany, ConnectionOptions, DriverConnection, OwnConnection, TextualSQL
-from afterwork.store.direct import own
+from afterwork.store.direct_statement import own
 from afterwork.store.untracked_statements import BATCH_LOAD, ROOT_LOAD, UNTRACKED
 
 HARMLESS = {"info", "record_info", "is_valid", "is_detached", "commit", "rollback"}

@@ -11,7 +11,7 @@ from sqlalchemy import Column, Table, Time
 from sqlalchemy.orm import ClassManager, ColumnProperty, Mapper, Session
 
 from afterwork.compat.sqlalchemy_objects import is_loaded_as_usual
-from afterwork.store.direct import is_own
+from afterwork.store.direct_statement import is_own
 
 Values = dict[str, Any]
 

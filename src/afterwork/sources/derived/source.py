@@ -1,8 +1,8 @@
 """Stale caches start work: derived values, objects and states whose reads have changed.
 
 The way of a change: journal, then `Matcher`, which finds the caches that have read it. They are recomputed inline, or
-marked in `afterwork_due`. From there `ClaimingRunner` and `BatchRunner` run them, and `ResultStore` stores the results.
-In quarantine, caches are claimed one at a time, and the claim is the trace.
+enqueued in `afterwork_due`. From there `ClaimingRunner` and `BatchRunner` run them, and `ResultStore` stores the
+results. In quarantine, caches are claimed one at a time, and the claim is the trace.
 """
 
 import uuid
@@ -246,9 +246,9 @@ class DerivedSource(Source):
                 break
 
     def _inline_step(self, connection: Connection) -> InlineStep:
-        """Take changes once. In quarantine, caches are only marked, since inline recomputation leaves no trace."""
+        """Take changes once. In quarantine, caches are only enqueued, since inline recomputation leaves no trace."""
         if self.quarantine.tries_alone(CACHES):
-            return self.inline.take_and_mark(connection)
+            return self.inline.take_and_enqueue(connection)
         with self._noticing_loss(connection):
             return self.inline.take(connection)
 

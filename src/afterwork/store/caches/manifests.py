@@ -32,7 +32,7 @@ class TouchedRead(NamedTuple):
 class Affected:
     """A cache that has read something which was changed after its last run.
 
-    `computed` is the timestamp of that run, `took` its duration in seconds. `is_marked`: it is marked to run
+    `computed` is the timestamp of that run, `took` its duration in seconds. `is_enqueued`: it is in the queue, to run
     already. `change` is the first of the changes that affect it.
     """
 
@@ -43,7 +43,7 @@ class Affected:
     digest: int | None
     runs: int
     took: float | None
-    is_marked: bool
+    is_enqueued: bool
     change: int
     reread: bool
 

@@ -11,7 +11,7 @@ from afterwork.model.utc_datetime import UtcDateTime
 from afterwork.store.caches.tables import cache as caches
 from afterwork.store.caches.tables import derivation as derivations
 from afterwork.store.caches.tables import due as dues
-from afterwork.store.direct import Direct
+from afterwork.store.direct_statement import DirectStatement
 from afterwork.store.journal.tracked_table import TrackedTable
 
 Values = Mapping[str, Any]
@@ -22,14 +22,14 @@ CLAIMED = (
 )  # fmt: skip
 """The columns that a claim returns."""
 
-MARKED = {
+DUE_COLUMNS = {
     "cache": "bigint", "derivation": "int", "due": "timestamptz", "since": "timestamptz", "cause": "text",
     "backfill": "bool", "cause_cache": "bigint", "depth": "int", "attempts": "int", "reread": "bool",
 }  # fmt: skip
-"""The columns of a mark, with their types on PostgreSQL."""
+"""The columns of an entry of the queue, with their types on PostgreSQL."""
 
 # A blocked cache comes before one that is due only later, and after one that is due already.
-ON_MARKED = (
+ON_ALREADY_DUE = (
     " ON CONFLICT (cache) DO UPDATE SET"
     " due = CASE"
     " WHEN afterwork_due.due >= {blocked} AND excluded.due < {blocked}"
@@ -42,7 +42,7 @@ ON_MARKED = (
     " cause = excluded.cause, cause_cache = excluded.cause_cache, depth = excluded.depth,"
     " attempts = excluded.attempts, reread = afterwork_due.reread OR excluded.reread"
 )
-"""The merge of a mark into an earlier one; `blocked` is the due time from which on caches are blocked."""
+"""The merge of an entry into an earlier one; `blocked` is the due time from which on caches are blocked."""
 
 
 def first_due() -> Select[Any]:
@@ -63,8 +63,8 @@ class CacheStatements(ABC):
     """The statements for one kind of database."""
 
     @abstractmethod
-    def mark(self, connection: Connection, marks: Sequence[Values]) -> None:
-        """Mark caches as due. A cache that is marked already runs at the earlier of the two times."""
+    def enqueue(self, connection: Connection, entries: Sequence[Values]) -> None:
+        """Enqueue caches. A cache that is in the queue already runs at the earlier of the two times."""
 
     @abstractmethod
     def claim(self, connection: Connection, values: Values) -> Sequence[Sequence[Any]]:
@@ -91,7 +91,7 @@ class ColumnWriter:
 
     def __init__(self, target: TrackedTable, key: Sequence[Column[Any]], member: Column[Any]) -> None:
         self.target, self.key, self.member = target, key, member
-        self._one = Direct(self._by_key().returning(literal_column("1")))
+        self._one = DirectStatement(self._by_key().returning(literal_column("1")))
 
     def write(self, connection: Connection, rows: Rows) -> None:
         """Write values. Raises `RowNotFound` if a row is gone."""

@@ -15,7 +15,7 @@ from typing import Any, ClassVar
 from sqlalchemy import ColumnElement, Connection, TextClause, bindparam, text
 
 from afterwork.model.utc_datetime import UtcDateTime
-from afterwork.store.direct import Direct
+from afterwork.store.direct_statement import DirectStatement
 from afterwork.store.journal.change import Change, JournalEntry, changes_in
 
 MAX_ENTRIES_PER_TAKE = 20_000
@@ -101,7 +101,7 @@ class Entries(ABC):
 
     claims: str = "afterwork_due"
     portion: Portion = field(default_factory=lambda: Portion(MAX_ENTRIES_PER_TAKE))
-    _takes: dict[int, list[Direct]] = field(default_factory=dict)
+    _takes: dict[int, list[DirectStatement]] = field(default_factory=dict)
 
     columns: ClassVar[str]
     """The columns of an entry in a SELECT."""
@@ -153,7 +153,7 @@ class Entries(ABC):
         return Taken(changes_in(entries), read_patterns, uses, derivations, bool(busy), len(rows) == limit)
 
     @abstractmethod
-    def take_statements(self, limit: int) -> list[Direct]:
+    def take_statements(self, limit: int) -> list[DirectStatement]:
         """Return the statements that take up to `limit` entries out. The last one returns them, with `counts`."""
 
     def clear(self, connection: Connection, last: JournalEntry) -> None:  # noqa: B027 - where the others do it all

@@ -25,7 +25,7 @@ from sqlalchemy import (
 from sqlalchemy.types import TypeEngine
 
 from afterwork.model.key import is_one_of
-from afterwork.store.direct import Direct
+from afterwork.store.direct_statement import DirectStatement
 from afterwork.store.journal import tables as own
 from afterwork.store.journal.route_spec import RouteSpec
 
@@ -206,7 +206,7 @@ def is_of(routes: Iterable[int], column: ColumnElement[int] = own.touch.c.route)
 
 
 _FIRST = select(own.touch.c.route).limit(MAX_TOUCHES).subquery()
-_PENDING = Direct(select(_FIRST.c.route, func.count()).group_by(_FIRST.c.route))
+_PENDING = DirectStatement(select(_FIRST.c.route, func.count()).group_by(_FIRST.c.route))
 
 
 @dataclass(frozen=True)

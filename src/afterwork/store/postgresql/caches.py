@@ -15,8 +15,8 @@ from sqlalchemy.types import TypeDecorator
 
 from afterwork.store.caches.statements import (
     CLAIMED,
-    MARKED,
-    ON_MARKED,
+    DUE_COLUMNS,
+    ON_ALREADY_DUE,
     CacheStatements,
     ColumnWriter,
     Rows,
@@ -26,17 +26,17 @@ from afterwork.store.caches.statements import (
 from afterwork.store.caches.tables import BLOCKED
 from afterwork.store.caches.tables import cache as caches
 from afterwork.store.caches.tables import due as dues
-from afterwork.store.direct import Direct
+from afterwork.store.direct_statement import DirectStatement
 
 
 def _definitions(columns: dict[str, str]) -> str:
     return ", ".join(f"{name} {kind}" for name, kind in columns.items())
 
 
-_MARK = text(
-    f"INSERT INTO afterwork_due ({', '.join(MARKED)}) SELECT {', '.join(MARKED)}"
-    f" FROM json_to_recordset(CAST(:marks AS json)) AS mark ({_definitions(MARKED)})"
-    + ON_MARKED.format(blocked=f"TIMESTAMPTZ '{BLOCKED:%Y-%m-%d} 00:00:00+00'")
+_ENQUEUE = text(
+    f"INSERT INTO afterwork_due ({', '.join(DUE_COLUMNS)}) SELECT {', '.join(DUE_COLUMNS)}"
+    f" FROM json_to_recordset(CAST(:entries AS json)) AS entry ({_definitions(DUE_COLUMNS)})"
+    + ON_ALREADY_DUE.format(blocked=f"TIMESTAMPTZ '{BLOCKED:%Y-%m-%d} 00:00:00+00'")
 )
 
 _END = text(
@@ -66,18 +66,18 @@ _RAN_MANY = text(
 
 class PostgreSQLCacheStatements(CacheStatements):
     def __init__(self) -> None:
-        self._mark, self._end = Direct(_MARK), Direct(_END)
-        self._ran_one, self._ran_many = Direct(_RAN_ONE), Direct(_RAN_MANY)
+        self._enqueue, self._end = DirectStatement(_ENQUEUE), DirectStatement(_END)
+        self._ran_one, self._ran_many = DirectStatement(_RAN_ONE), DirectStatement(_RAN_MANY)
         # A statement that is a transaction of its own, and says that it need not wait for the disk.
         light = select(func.set_config("synchronous_commit", "off", true())).scalar_subquery()
         picked = first_due().where(light.is_not(None)).with_for_update(skip_locked=True).cte("picked")
         values = {"claim": bindparam("as_claim", type_=Text()), "server": bindparam("by")}
         claimed = update(dues).where(dues.c.cache == picked.c.cache, caches.c.id == dues.c.cache)
         claimed = claimed.values(**values, claimed_at=func.pg_current_snapshot())
-        self._claim = Direct(claimed.returning(*CLAIMED))
+        self._claim = DirectStatement(claimed.returning(*CLAIMED))
 
-    def mark(self, connection: Connection, marks: Sequence[Values]) -> None:
-        self._mark.execute(connection, {"marks": _json(marks)})
+    def enqueue(self, connection: Connection, entries: Sequence[Values]) -> None:
+        self._enqueue.execute(connection, {"entries": _json(entries)})
 
     def claim(self, connection: Connection, values: Values) -> Sequence[Sequence[Any]]:
         return self._claim.execute(connection, values)

@@ -19,7 +19,7 @@ from afterwork.model.contract import Contract
 from afterwork.model.utc_datetime import UtcDateTime
 from afterwork.settings import Settings
 from afterwork.store.database import NOT_LONG, SILENCE_FACTOR, Database, Holder
-from afterwork.store.direct import Direct, send_together
+from afterwork.store.direct_statement import DirectStatement, send_together
 from afterwork.store.postgresql import role_limits, wake_trigger
 from afterwork.store.postgresql.any_bytes import allow_any_bytes
 from afterwork.store.postgresql.column import PostgreSQLColumns
@@ -94,7 +94,7 @@ class PostgreSQL(Database):
     begin_script = "BEGIN;"
     # After waiting for a lock, a transaction must see what was committed by then, whatever the database's default is.
     begin_with_lock = "BEGIN ISOLATION LEVEL READ COMMITTED READ WRITE"
-    _begin = Direct(text(begin))
+    _begin = DirectStatement(text(begin))
 
     def __init__(self, engine: Engine, settings: Settings) -> None:
         super().__init__(engine, settings)

@@ -9,7 +9,7 @@ from typing import Any
 from sqlalchemy import ColumnElement, Connection, literal_column, text
 
 from afterwork.store.database import NOT_LONG
-from afterwork.store.direct import Direct
+from afterwork.store.direct_statement import DirectStatement
 from afterwork.store.journal.change import JournalEntry
 from afterwork.store.journal.entries import NOW, Entries, Literals, counts
 from afterwork.store.journal.key_walk import KeyWalk
@@ -36,7 +36,7 @@ class PostgreSQLEntries(Entries):
     def to_change_code(self) -> Sequence[str]:
         return (_TO_TAKE[0], f"LOCK TABLE {self.claims} IN SHARE ROW EXCLUSIVE MODE")
 
-    def take_statements(self, limit: int) -> list[Direct]:
+    def take_statements(self, limit: int) -> list[DirectStatement]:
         # The first ones, wherever they are stored: the deletion and recreation of an object must come in this order.
         first = f"SELECT ctid FROM afterwork_journal ORDER BY id LIMIT {limit}"
         taken = text(
@@ -46,7 +46,7 @@ class PostgreSQLEntries(Entries):
             f" WHERE {self.is_needed('taken')})"
             f" SELECT {self.columns}, {_COUNTS} FROM taken ORDER BY id"
         ).bindparams(NOW)
-        return [Direct(taken)]
+        return [DirectStatement(taken)]
 
     def seen(self, entry: str, snapshot: str) -> str:
         return f"pg_visible_in_snapshot({entry}.tx, {snapshot})"

@@ -39,7 +39,7 @@ class KeepingParts(RefreshParts):
     def carried(self, roots: CTE) -> Sequence[ColumnElement[Any]]:
         return (roots.c.via,)
 
-    def marks(self, objects: CTE | None) -> Sequence[ColumnElement[Any]]:
+    def via_columns(self, objects: CTE | None) -> Sequence[ColumnElement[Any]]:
         return (route_of(NO_CHANGE) if objects is None else func.coalesce(objects.c.via, NO_CHANGE),)
 
     def written(self) -> Sequence[ColumnElement[Any]]:

@@ -8,7 +8,7 @@ from sqlalchemy.dialects import postgresql
 from afterwork.store.caches.manifests import AFFECTED_COLUMNS, LAST_RUN, Affected, ManifestStore, TouchedRead
 from afterwork.store.caches.tables import cache as caches
 from afterwork.store.caches.tables import manifest
-from afterwork.store.direct import Direct
+from afterwork.store.direct_statement import DirectStatement
 
 # PostgreSQL plans a function once and keeps the plan. Its settings and the subquery make sure that the index is used
 # for each read key, whatever the planner believes of the length of arrays: to look through all manifests for each of
@@ -49,7 +49,7 @@ class PostgreSQLManifestStore(ManifestStore):
     """The manifests as arrays of read keys."""
 
     def __init__(self) -> None:
-        self._affected = Direct(_AFFECTED)
+        self._affected = DirectStatement(_AFFECTED)
 
     def prepare(self, connection: Connection) -> Iterator[str]:
         source = connection.execute(_SOURCE).scalar()

@@ -35,7 +35,7 @@ from sqlalchemy import (
 
 from afterwork.model.key import is_one_of
 from afterwork.model.utc_datetime import UtcDateTime
-from afterwork.store.direct import Direct
+from afterwork.store.direct_statement import DirectStatement
 from afterwork.store.journal import tables as own
 from afterwork.store.journal.refresh import (
     MAX_TOUCHES,
@@ -54,7 +54,7 @@ from afterwork.store.postgresql.touch_text import REFRESHING
 FEW = 100
 """Up to this number of touches, rows are looked up one by one by their indexes. The planner can't know the number."""
 
-_SETTINGS = Direct(
+_SETTINGS = DirectStatement(
     text(
         "SELECT set_config('enable_hashjoin', :value, true), set_config('enable_mergejoin', :value, true),"
         " set_config('enable_seqscan', :value, true), set_config('jit', 'off', true),"
@@ -66,7 +66,7 @@ _SETTINGS = Direct(
 _NOW: ColumnElement[Any] = bindparam("now", type_=UtcDateTime())
 
 
-_REFRESHING = Direct(text(f"SELECT set_config('{REFRESHING}', :route, true)"))
+_REFRESHING = DirectStatement(text(f"SELECT set_config('{REFRESHING}', :route, true)"))
 
 
 class PostgreSQLRefresh(SetRefresh):
@@ -142,7 +142,7 @@ class PostgreSQLRefresh(SetRefresh):
             chunk = chunk.where(tuple_(*key) > tuple_(*last))
         part = chunk.order_by(*key).limit(size).cte("chunk")
         values = [part.c[f"v{n}"] for n, _ in enumerate(key, 1)]
-        touched = self.parts.touched(values, self.parts.marks(None))
+        touched = self.parts.touched(values, self.parts.via_columns(None))
         kept = touched.returning(own.touch.c.route).cte("touched")
         last_row = select(part.c.place, *values).add_cte(kept).order_by(part.c.place.desc()).limit(1)
         row = connection.execute(last_row).first()
@@ -151,12 +151,12 @@ class PostgreSQLRefresh(SetRefresh):
     # The texts differ, since a server keeps the plan of each text.
 
     @cached_property
-    def _step_of_few(self) -> Direct:
-        return Direct(self._step.prefix_with("/* few */"))
+    def _step_of_few(self) -> DirectStatement:
+        return DirectStatement(self._step.prefix_with("/* few */"))
 
     @cached_property
-    def _step_of_many(self) -> Direct:
-        return Direct(self._step.prefix_with("/* many */"))
+    def _step_of_many(self) -> DirectStatement:
+        return DirectStatement(self._step.prefix_with("/* many */"))
 
     @property
     def _step(self) -> Select[Any]:
@@ -173,14 +173,14 @@ class PostgreSQLRefresh(SetRefresh):
         return step.add_cte(*self.parts.beside(roots, changed, _NOW), *self.parts.forgotten(taken))
 
     @cached_property
-    def _fill_first(self) -> tuple[Direct, Direct]:
+    def _fill_first(self) -> tuple[DirectStatement, DirectStatement]:
         return self._filling(())
 
     @cached_property
-    def _fill_next(self) -> tuple[Direct, Direct]:
+    def _fill_next(self) -> tuple[DirectStatement, DirectStatement]:
         return self._filling(self._bounds("after"))
 
-    def _filling(self, after: Sequence[ColumnElement[Any]]) -> tuple[Direct, Direct]:
+    def _filling(self, after: Sequence[ColumnElement[Any]]) -> tuple[DirectStatement, DirectStatement]:
         """Return the statements for the end of the chunk after a position, and for computing up to there."""
         plan, key = self.plan, self.plan.key
         chunk = select(*key).order_by(*key).limit(bindparam("size", type_=Integer()))
@@ -197,7 +197,9 @@ class PostgreSQLRefresh(SetRefresh):
             *ranges
         )
         changed, fill = self._computing(here, here.order_by(*columns), target, false())
-        return Direct(last), Direct(fill.add_cte(*self.parts.beside(roots.cte("roots"), changed, _NOW)))
+        return DirectStatement(last), DirectStatement(
+            fill.add_cte(*self.parts.beside(roots.cte("roots"), changed, _NOW))
+        )
 
     def _bounds(self, name: str) -> Sequence[ColumnElement[Any]]:
         """Return parameters for a key that come as texts."""
@@ -227,7 +229,7 @@ class PostgreSQLRefresh(SetRefresh):
         taken = delete(own.touch).where(is_of(plan.routes - {plan.own}), ~own.touch.c.whole)
         roots = self.parts.roots(taken.returning(*own.touch.c).cte("taken"), but=plan.own)
         return self.parts.touched(
-            [cast(roots.c[f"k{n}"], Text) for n, _ in enumerate(plan.key)], self.parts.marks(roots)
+            [cast(roots.c[f"k{n}"], Text) for n, _ in enumerate(plan.key)], self.parts.via_columns(roots)
         )
 
     @cached_property

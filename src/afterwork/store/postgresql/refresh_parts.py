@@ -89,15 +89,15 @@ class RefreshParts:
         keys = select(*(picked.c[part.key] for part in plan.key))
         is_picked = tuple_(*(here.c[part.key] for part in plan.key)).in_(keys)
         values = [cast(here.c[part.key], Text) for part in plan.key]
-        rest = self.touched(values, self.marks(here), ~is_picked)
+        rest = self.touched(values, self.via_columns(here), ~is_picked)
         return rest.returning(own.touch.c.route).cte("rest")
 
     def touched(
-        self, key: Sequence[ColumnElement[Any]], marks: Sequence[ColumnElement[Any]], *where: ColumnElement[bool]
+        self, key: Sequence[ColumnElement[Any]], via: Sequence[ColumnElement[Any]], *where: ColumnElement[bool]
     ) -> Insert:
         """Return the statement that touches objects with these keys as texts."""
-        names = ["route", *(f"v{n}" for n, _ in enumerate(key, 1)), *("via" for _ in marks)]
-        return insert(own.touch).from_select(names, select(literal(self.plan.own), *key, *marks).where(*where))
+        names = ["route", *(f"v{n}" for n, _ in enumerate(key, 1)), *("via" for _ in via)]
+        return insert(own.touch).from_select(names, select(literal(self.plan.own), *key, *via).where(*where))
 
     # What follows is for those that keep more than the value.
 
@@ -109,7 +109,7 @@ class RefreshParts:
         """Return the columns of the roots that stay with the objects, beside their keys."""
         return ()
 
-    def marks(self, objects: CTE | None) -> Sequence[ColumnElement[Any]]:
+    def via_columns(self, objects: CTE | None) -> Sequence[ColumnElement[Any]]:
         """Return the `via` of objects that are touched again; () if it is not kept. Without any, all are in turn."""
         return ()
 

@@ -6,18 +6,18 @@ from typing import Any
 from sqlalchemy import Boolean, Connection, Text, bindparam, case, delete, literal_column, select, text, update
 
 from afterwork.model.utc_datetime import UtcDateTime
-from afterwork.store.caches.statements import CLAIMED, MARKED, ON_MARKED, CacheStatements, Values, first_due
+from afterwork.store.caches.statements import CLAIMED, DUE_COLUMNS, ON_ALREADY_DUE, CacheStatements, Values, first_due
 from afterwork.store.caches.tables import BLOCKED
 from afterwork.store.caches.tables import cache as caches
 from afterwork.store.caches.tables import due as dues
-from afterwork.store.direct import Direct
+from afterwork.store.direct_statement import DirectStatement
 from afterwork.store.sqlite.database import LAST_CHANGE
 
 _LAST: Any = literal_column(f"({LAST_CHANGE})")
 
-_MARK = text(
-    f"INSERT INTO afterwork_due ({', '.join(MARKED)}) VALUES ({', '.join(f':{name}' for name in MARKED)})"
-    + ON_MARKED.format(blocked=f"'{BLOCKED:%Y-%m-%d} 00:00:00.000000'")
+_ENQUEUE = text(
+    f"INSERT INTO afterwork_due ({', '.join(DUE_COLUMNS)}) VALUES ({', '.join(f':{name}' for name in DUE_COLUMNS)})"
+    + ON_ALREADY_DUE.format(blocked=f"'{BLOCKED:%Y-%m-%d} 00:00:00.000000'")
 ).bindparams(bindparam("due", type_=UtcDateTime()), bindparam("since", type_=UtcDateTime()))
 
 _RAN = (
@@ -41,15 +41,15 @@ _RAN = (
 
 class SQLiteCacheStatements(CacheStatements):
     def __init__(self) -> None:
-        self._ran = Direct(_RAN)
+        self._ran = DirectStatement(_RAN)
         values = {"claim": bindparam("as_claim", type_=Text()), "server": bindparam("by"), "claimed_at": _LAST}
         self._claim = update(dues).where(dues.c.cache.in_(first_due())).values(values)
         # With the derivation, SQLite uses the index of claimed caches; without it, it would read all caches.
         mine = dues.c.derivation == bindparam("of"), dues.c.claim == bindparam("as_claim")
-        self._claimed = Direct(select(*CLAIMED).join(caches, caches.c.id == dues.c.cache).where(*mine))
+        self._claimed = DirectStatement(select(*CLAIMED).join(caches, caches.c.id == dues.c.cache).where(*mine))
 
-    def mark(self, connection: Connection, marks: Sequence[Values]) -> None:
-        connection.execute(_MARK, marks)
+    def enqueue(self, connection: Connection, entries: Sequence[Values]) -> None:
+        connection.execute(_ENQUEUE, entries)
 
     def claim(self, connection: Connection, values: Values) -> Sequence[Sequence[Any]]:
         connection.execute(self._claim, values)

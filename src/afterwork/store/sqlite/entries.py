@@ -8,7 +8,7 @@ from typing import Any
 
 from sqlalchemy import ColumnElement, Connection, literal_column, text
 
-from afterwork.store.direct import Direct
+from afterwork.store.direct_statement import DirectStatement
 from afterwork.store.journal.change import JournalEntry, key_as_bytes
 from afterwork.store.journal.entries import NOW, Entries, Literals, counts
 from afterwork.store.journal.key_walk import KeyWalk
@@ -22,20 +22,20 @@ _AS_BYTES = {
 _NAMES = ", ".join(JournalEntry._fields)
 _COUNTS = counts(Literals("0", "1", "(SELECT value AS id FROM json_each(:mine))"))
 _LAST = text(LAST_CHANGE)
-_CLEAR = Direct(text("DELETE FROM afterwork_journal WHERE id <= :last"))
+_CLEAR = DirectStatement(text("DELETE FROM afterwork_journal WHERE id <= :last"))
 
 
 class SQLiteEntries(Entries):
     columns = ", ".join(_AS_BYTES.get(name, name) for name in JournalEntry._fields)
 
-    def take_statements(self, limit: int) -> list[Direct]:
+    def take_statements(self, limit: int) -> list[DirectStatement]:
         first = f"SELECT * FROM afterwork_journal ORDER BY id LIMIT {limit}"
         kept = text(
             f"INSERT INTO afterwork_recent ({_NAMES}) SELECT {_NAMES} FROM ({first}) AS taken"
             f" WHERE {self.is_needed('taken')}"
         )
         taken = text(f"SELECT {self.columns}, {_COUNTS} FROM ({first})").bindparams(NOW)
-        return [Direct(kept), Direct(taken)]
+        return [DirectStatement(kept), DirectStatement(taken)]
 
     def clear(self, connection: Connection, last: JournalEntry) -> None:
         _CLEAR.execute(connection, {"last": last.id})

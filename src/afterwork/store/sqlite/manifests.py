@@ -10,7 +10,7 @@ from sqlalchemy import Connection, delete, select, text
 from afterwork.store.caches.manifests import AFFECTED_COLUMNS, LAST_RUN, Affected, ManifestStore, TouchedRead
 from afterwork.store.caches.tables import cache as caches
 from afterwork.store.caches.tables import manifest, read
-from afterwork.store.direct import Direct
+from afterwork.store.direct_statement import DirectStatement
 
 # CROSS JOIN keeps SQLite to this order, whatever it believes of the tables.
 _AFFECTED = text(
@@ -27,7 +27,7 @@ class SQLiteManifestStore(ManifestStore):
     """The manifests as rows, and as packed arrays of read keys."""
 
     def __init__(self) -> None:
-        self._affected = Direct(_AFFECTED)
+        self._affected = DirectStatement(_AFFECTED)
 
     def read_keys(self, connection: Connection, caches: Sequence[int]) -> Mapping[int, Sequence[int]]:
         query = select(manifest.c.cache, manifest.c.read_keys).where(manifest.c.cache.in_(caches))

@@ -33,7 +33,7 @@ from sqlalchemy import (
 )
 from sqlalchemy.types import NullType
 
-from afterwork.store.direct import Direct
+from afterwork.store.direct_statement import DirectStatement
 from afterwork.store.journal import tables as own
 from afterwork.store.journal.refresh import (
     MAX_TOUCHES,
@@ -120,8 +120,8 @@ class SQLiteRefresh(SetRefresh):
             return Chunk(0, None)
         *position, count = last
         names = ["route", *(f"v{n}" for n, _ in enumerate(key, 1))]
-        rows = select(literal(self.plan.own), *part.c, *self.marks)
-        connection.execute(note_once([*names, *("via" for _ in self.marks)], rows), after)
+        rows = select(literal(self.plan.own), *part.c, *self.via_columns)
+        connection.execute(note_once([*names, *("via" for _ in self.via_columns)], rows), after)
         return Chunk(count, position)
 
     @property
@@ -148,27 +148,27 @@ class SQLiteRefresh(SetRefresh):
         return _Followed(count, bool(whole))
 
     @cached_property
-    def _first_touches(self) -> Direct:
+    def _first_touches(self) -> DirectStatement:
         c = own.touch.c
         mine = select(_ROW.label("place"), c.route, c.whole).where(is_of(self.plan.routes))
         first = mine.order_by(_ROW).limit(MAX_TOUCHES).subquery()
         others = func.count().filter(first.c.route != self.plan.own)
-        return Direct(select(func.max(first.c.place), others, func.max(first.c.whole)))
+        return DirectStatement(select(func.max(first.c.place), others, func.max(first.c.whole)))
 
     def note(self, connection: Connection, limit: int, now: datetime) -> None:
         """Write what is kept beside the values, before these are written."""
 
     @property
-    def marks(self) -> Sequence[ColumnElement[Any]]:
+    def via_columns(self) -> Sequence[ColumnElement[Any]]:
         """The `via` of objects that no change has touched; () if it is not kept."""
         return ()
 
     @cached_property
-    def gathered(self) -> Direct:
+    def gathered(self) -> DirectStatement:
         """The statement that touches the objects which touches lead to, unless they are touched already."""
         names = [f"v{n}" for n, _ in enumerate(self.plan.key, 1)]
         roots = union(*(query for _, query in self.ways_on)).subquery()
-        return Direct(note_once(["route", *names], select(literal(self.plan.own), *roots.c)))
+        return DirectStatement(note_once(["route", *names], select(literal(self.plan.own), *roots.c)))
 
     @property
     def ways_on(self) -> Iterator[tuple[Way, Select[Any]]]:
@@ -180,9 +180,9 @@ class SQLiteRefresh(SetRefresh):
                 yield way, way.roots(touches).where(touches.c.route == way.route, place <= bindparam("last"))
 
     @cached_property
-    def _drop_followed(self) -> Direct:
+    def _drop_followed(self) -> DirectStatement:
         others = self.plan.routes - {self.plan.own}
-        return Direct(delete(own.touch).where(is_of(others), bindparam("last") >= _ROW))
+        return DirectStatement(delete(own.touch).where(is_of(others), bindparam("last") >= _ROW))
 
     @cached_property
     def first(self) -> Any:
@@ -192,20 +192,20 @@ class SQLiteRefresh(SetRefresh):
         return of_own.order_by(_ROW).limit(bindparam("limit", type_=Integer())).subquery("first")
 
     @cached_property
-    def _compute(self) -> Direct:
+    def _compute(self) -> DirectStatement:
         plan, first = self.plan, self.first
         on = and_(*(part == first.c[f"v{n}"] for n, part in enumerate(plan.key, 1)))
         value: Any = plan.value
         values = select(*plan.key, value).join_from(plan.table, first, on).distinct()
-        return Direct(insert(self.new).from_select([column.name for column in self.new.c], values))
+        return DirectStatement(insert(self.new).from_select([column.name for column in self.new.c], values))
 
     @cached_property
-    def _compute_first(self) -> Direct:
-        return Direct(self._chunk())
+    def _compute_first(self) -> DirectStatement:
+        return DirectStatement(self._chunk())
 
     @cached_property
-    def _compute_next(self) -> Direct:
-        return Direct(self._chunk(_is_after(self.plan.key)))
+    def _compute_next(self) -> DirectStatement:
+        return DirectStatement(self._chunk(_is_after(self.plan.key)))
 
     def _chunk(self, *where: ColumnElement[bool]) -> Insert:
         """Return the statement that computes the first objects that meet a condition, in the order of keys."""
@@ -216,9 +216,9 @@ class SQLiteRefresh(SetRefresh):
         return insert(self.new).from_select([column.name for column in self.new.c], chunk)
 
     @cached_property
-    def _write(self) -> Direct:
+    def _write(self) -> DirectStatement:
         value = self.as_kept(self.new.c.value, self.plan.member)
-        return Direct(update(self.plan.bare).where(*self.is_written).values({self.plan.member.name: value}))
+        return DirectStatement(update(self.plan.bare).where(*self.is_written).values({self.plan.member.name: value}))
 
     @property
     def is_written(self) -> Sequence[ColumnElement[bool]]:
@@ -229,12 +229,12 @@ class SQLiteRefresh(SetRefresh):
         return (*same, self.differs(plan.bare.c[plan.member.name], value, plan.member), self._fits)
 
     @cached_property
-    def _computed(self) -> Direct:
-        return Direct(self._new_keys.order_by(literal_column(f"{self.new.name}.rowid")))
+    def _computed(self) -> DirectStatement:
+        return DirectStatement(self._new_keys.order_by(literal_column(f"{self.new.name}.rowid")))
 
     @cached_property
-    def _refused(self) -> Direct:
-        return Direct(self._new_keys.where(~self._fits))
+    def _refused(self) -> DirectStatement:
+        return DirectStatement(self._new_keys.where(~self._fits))
 
     @property
     def _new_keys(self) -> Select[Any]:
@@ -245,7 +245,7 @@ class SQLiteRefresh(SetRefresh):
         return fits(self.new.c.value, self.plan.member)
 
     @cached_property
-    def _first_objects(self) -> Direct:
+    def _first_objects(self) -> DirectStatement:
         way = next(way for way in self.plan.ways if way.route == self.plan.own)
         first = (
             select(own.touch)
@@ -253,28 +253,28 @@ class SQLiteRefresh(SetRefresh):
             .order_by(_ROW)
             .limit(bindparam("limit", type_=Integer()))
         )
-        return Direct(way.roots(first.subquery("first")))
+        return DirectStatement(way.roots(first.subquery("first")))
 
     @cached_property
-    def _drop_first(self) -> Direct:
-        return Direct(delete(own.touch).where(_ROW.in_(select(self.first.c.place))))
+    def _drop_first(self) -> DirectStatement:
+        return DirectStatement(delete(own.touch).where(_ROW.in_(select(self.first.c.place))))
 
     @cached_property
-    def _begin_writing(self) -> Direct:
-        return Direct(insert(own.refreshing).values(route=self.plan.overwritten))
+    def _begin_writing(self) -> DirectStatement:
+        return DirectStatement(insert(own.refreshing).values(route=self.plan.overwritten))
 
     @cached_property
-    def _end_writing(self) -> Direct:
-        return Direct(delete(own.refreshing))
+    def _end_writing(self) -> DirectStatement:
+        return DirectStatement(delete(own.refreshing))
 
     @cached_property
-    def _clear(self) -> Direct:
-        return Direct(delete(self.new))
+    def _clear(self) -> DirectStatement:
+        return DirectStatement(delete(self.new))
 
     @cached_property
-    def _left(self) -> Direct:
+    def _left(self) -> DirectStatement:
         any_left = select(own.touch.c.route).where(is_of(self.plan.routes)).limit(1).subquery()
-        return Direct(select(func.count()).select_from(any_left))
+        return DirectStatement(select(func.count()).select_from(any_left))
 
 
 def _is_after(key: Sequence[Column[Any]]) -> ColumnElement[bool]:

@@ -11,7 +11,7 @@ from sqlalchemy.exc import OperationalError
 
 from afterwork.clock import MAX_CLOCK_SKEW
 from afterwork.store import tables
-from afterwork.store.direct import Direct
+from afterwork.store.direct_statement import DirectStatement
 from afterwork.store.lane_limits import MODES, Mode
 from afterwork.store.leases import free_slot, lock_lane
 from afterwork.store.readable_values import reading_any_text
@@ -24,14 +24,14 @@ class ClaimableTickets(WaitingTickets):
     """The statements that claim tickets. Each is built when first needed: looking at tickets needs none."""
 
     @cached_property
-    def _due(self) -> dict[Mode, Direct]:
+    def _due(self) -> dict[Mode, DirectStatement]:
         asked: ColumnElement[int] = bindparam("priority")
-        return {mode: Direct(self._guarded(self._due_rows(asked), mode)) for mode in MODES}
+        return {mode: DirectStatement(self._guarded(self._due_rows(asked), mode)) for mode in MODES}
 
     @cached_property
-    def _first(self) -> dict[Mode, Direct]:
+    def _first(self) -> dict[Mode, DirectStatement]:
         first = self._first_priority()
-        return {mode: Direct(self._guarded(self._due_rows(first), mode)) for mode in MODES}
+        return {mode: DirectStatement(self._guarded(self._due_rows(first), mode)) for mode in MODES}
 
     @cached_property
     def _one(self) -> dict[Mode, Select[Any]]:
@@ -40,19 +40,19 @@ class ClaimableTickets(WaitingTickets):
         return {mode: self._guarded(by_key, mode) for mode in MODES}
 
     @cached_property
-    def _second_priority(self) -> Direct:
-        return Direct(self._first_priority_after(self._first_priority()))
+    def _second_priority(self) -> DirectStatement:
+        return DirectStatement(self._first_priority_after(self._first_priority()))
 
     @cached_property
-    def _next_priority(self) -> Direct:
-        return Direct(self._first_priority_after(bindparam("than")))
+    def _next_priority(self) -> DirectStatement:
+        return DirectStatement(self._first_priority_after(bindparam("than")))
 
     @cached_property
-    def _policies(self) -> Direct:
+    def _policies(self) -> DirectStatement:
         """Return the query for whether policies of the table apply to this role."""
         preparer: Any = postgresql.dialect().identifier_preparer  # type: ignore[no-untyped-call]
         name = preparer.format_table(self.contract.table)
-        return Direct(select(func.row_security_active(name)))
+        return DirectStatement(select(func.row_security_active(name)))
 
     def claim_due(
         self, connection: Connection, request: ClaimRequest, mode: Mode, by_rate: bool = False

@@ -20,7 +20,7 @@ from sqlalchemy import (
     true,
 )
 
-from afterwork.store.direct import Direct
+from afterwork.store.direct_statement import DirectStatement
 from afterwork.store.key_lists import padded
 from afterwork.store.readable_values import reading_any_text
 from afterwork.store.tickets.columns import TicketColumns, aware, has_begun
@@ -63,9 +63,9 @@ class WaitingTickets(TicketTable):
         return [TicketRow.of(row) for row in rows]
 
     @cached_property
-    def _still_in_place(self) -> Direct:
+    def _still_in_place(self) -> DirectStatement:
         query = self._select().where(self._is_among(many=True), *self._is_still("in place"))
-        return Direct(query.order_by(self.columns.moment, self.columns.key))
+        return DirectStatement(query.order_by(self.columns.moment, self.columns.key))
 
     def _place(self, keys: Sequence[Any], now: datetime, lane: str, priority: int) -> dict[str, object]:
         return {
@@ -83,7 +83,7 @@ class WaitingTickets(TicketTable):
         return not self._overtaking.execute(connection, self._place(keys, now, lane, priority))
 
     @cached_property
-    def _overtaking(self) -> Direct:
+    def _overtaking(self) -> DirectStatement:
         """Return the query for a ticket that this transaction has put in front of some that it has claimed.
 
         Those of others don't count: they have been committed since then."""
@@ -94,7 +94,9 @@ class WaitingTickets(TicketTable):
         overtakes = or_(other.priority < its_priority, and_(other.priority == its_priority, other.moment < last))
         is_due = other.is_due_at(bindparam("afterwork_at", type_=other.earliest.type))
         place = (other.pending, other.lane == bindparam("afterwork_its_lane"), overtakes, is_due)
-        return Direct(select(other.key).where(*place, self._has_other_key(other), _is_own(self.dialect)).limit(1))
+        return DirectStatement(
+            select(other.key).where(*place, self._has_other_key(other), _is_own(self.dialect)).limit(1)
+        )
 
     def in_place(self, connection: Connection, rows: Sequence[TicketRow], now: datetime, lane: str) -> int:
         """Count those tickets of a lane that are still due at the same position of it."""

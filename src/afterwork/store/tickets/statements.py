@@ -9,7 +9,7 @@ from sqlalchemy import ColumnElement, Connection, Select, Update, bindparam, del
 
 from afterwork.errors import NotWritten
 from afterwork.model.contract import DEFAULT_KEEP_MINUTES, Contract
-from afterwork.store.direct import Direct
+from afterwork.store.direct_statement import DirectStatement
 from afterwork.store.key_lists import padded
 from afterwork.store.texts import fitted
 from afterwork.store.tickets.claiming import ClaimableTickets
@@ -23,9 +23,9 @@ class EndingTickets(TicketTable):
     """The statements that end tickets, put them off, and delete their receipts."""
 
     @cached_property
-    def _end(self) -> dict[tuple[bool, bool, Still], Direct]:
+    def _end(self) -> dict[tuple[bool, bool, Still], DirectStatement]:
         return {
-            (error, many, still): Direct(self._end_statement(error, many, still))
+            (error, many, still): DirectStatement(self._end_statement(error, many, still))
             for error in (True, False)
             for many in (True, False)
             for still in get_args(Still)

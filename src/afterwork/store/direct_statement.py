@@ -34,7 +34,7 @@ def is_own(listener: Callable[..., object]) -> bool:
     return getattr(listener, OWN, False)
 
 
-class Direct:
+class DirectStatement:
     """A statement that is built once and sent again and again."""
 
     def __init__(self, statement: Executable) -> None:

@@ -1,6 +1,6 @@
 """Runs of one method that are taken together: a call of its function for many does the work of several tickets.
 
-A group is what follows each other in a batch anyway, so effects come in the order of the tickets. Each ticket keeps a
+Its tickets follow each other in a batch anyway, so effects come in the order of the tickets. Each ticket keeps a
 run, a precondition, an outcome and a receipt of its own. One that is special in any way is run by itself.
 """
 
@@ -22,7 +22,7 @@ from afterwork.model.method import Method
 
 
 @dataclass(frozen=True)
-class Group:
+class CallForMany:
     """Claims that follow each other from `start` on, at least two. They ask for one method on different roots."""
 
     execution: Execution
@@ -31,7 +31,9 @@ class Group:
     start: int
 
     @classmethod
-    def beginning_at(cls, execution: Execution, method: Method[Any, Any], start: int, until: float) -> "Group | None":
+    def beginning_at(
+        cls, execution: Execution, method: Method[Any, Any], start: int, until: float
+    ) -> "CallForMany | None":
         """Return the claims from `start` on that are taken together; None if the first is run by itself.
 
         `until` is a reading of `time.perf_counter`: as many are taken as are likely to be done by then.
@@ -64,7 +66,7 @@ class Group:
     def _call(self, ready: Sequence[Claim]) -> Succeeded:
         """Call the method's function for many. Return the outcome of each run, which has its share of the time."""
         runner, function = self.execution.runner, self.method.for_many
-        assert function is not None  # or there was no group
+        assert function is not None  # or there was no call for many
         roots = [self.execution.roots[claim.key] for claim in ready]
         timeout = runner.time_limits.of_run(self.method.timeout)
         limit = runner.time_limits.over(self.execution.session.outer, ready[0].run, timeout, leave_it)
