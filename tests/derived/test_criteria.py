@@ -75,6 +75,31 @@ class Task(Hideable, Base):
     labels: Mapped[list[Label]] = relationship(secondary=label_of, order_by=Label.id)
 
 
+class Clerk(Base):
+    """Nothing of one is hidden, wherever its columns are loaded."""
+
+    __tablename__ = "clerk"
+    id: Mapped[int] = mapped_column(primary_key=True)
+    type: Mapped[str]
+    motto: Mapped[str] = mapped_column(deferred=True)
+    sign: Mapped[str] = mapped_column(default="", server_default="")
+    __mapper_args__ = {"polymorphic_on": "type", "polymorphic_identity": "clerk"}
+
+    @aw.derived(sign)
+    def compute_sign(self) -> str:
+        return self.motto
+
+
+class Chief(Clerk):
+    __tablename__ = "chief"
+    id: Mapped[int] = mapped_column(ForeignKey("clerk.id"), primary_key=True)
+    floor: Mapped[int]
+    __mapper_args__ = {"polymorphic_identity": "chief"}
+
+    def compute_sign(self) -> str:
+        return f"{self.floor}: {self.motto}"
+
+
 Way = Callable[[Any], str]
 """How a note comes to what it says."""
 
@@ -141,6 +166,8 @@ WAYS: dict[str, Way] = {
         ids(owner.tasks)
         for owner in aw.session(note).scalars(select(Owner).where(Owner.id == note.owner_id).limit(1)).unique()
     ),
+    "columns of a class's own table, that are loaded later": lambda note: str(note.clerk.floor),
+    "columns that are loaded when they are read": lambda note: note.clerk.motto,
     "columns": asked(lambda note: select(Task.size).where(Task.owner_id == note.owner_id).order_by(Task.id)),
     "a number": asked(lambda note: select(func.count()).select_from(Task).where(Task.owner_id == note.owner_id)),
     "a join": asked(lambda note: select(Task.id).join(Task.owner).where(Owner.id == note.owner_id).order_by(Task.id)),
@@ -176,6 +203,8 @@ class Note(Base):
     task_id: Mapped[int] = mapped_column(ForeignKey("task.id"))
     owner: Mapped[Owner | None] = relationship()
     task: Mapped[Task | None] = relationship()
+    clerk_id: Mapped[int] = mapped_column(ForeignKey("clerk.id"))
+    clerk: Mapped[Clerk] = relationship()
     for number, way in enumerate(WAYS.values()):
         vars()[f"says_{number}"] = mapped_column(Text, default="", server_default="")
         vars()[f"compute_{number}"] = aw.derived(vars()[f"says_{number}"])(says(way))
@@ -229,7 +258,9 @@ INSERT INTO owner (id, deleted) VALUES (1, false), (2, false), (3, false);
 INSERT INTO task (id, size, owner_id, deleted) VALUES (1, 1, 1, false), (2, 2, 1, false), (3, 3, 2, false), (4, 4, 3, false);
 INSERT INTO label (id, deleted) VALUES (1, false), (2, false), (3, false), (4, false);
 INSERT INTO label_of (task_id, label_id) VALUES (1, 1), (1, 2), (2, 3), (3, 4);
-INSERT INTO note (id, owner_id, task_id) VALUES (1, 1, 1), (3, 3, 4)
+INSERT INTO clerk (id, type, motto) VALUES (1, 'chief', 'slow'), (3, 'chief', 'slower');
+INSERT INTO chief (id, floor) VALUES (1, 1), (3, 2);
+INSERT INTO note (id, owner_id, task_id, clerk_id) VALUES (1, 1, 1, 1), (3, 3, 4, 3)
 """  # noqa: E501
 
 WRITES = (
@@ -237,6 +268,7 @@ WRITES = (
     "INSERT INTO task (id, size, owner_id, deleted) VALUES (5, 5, 1, true), (6, 6, 2, true)",
     "UPDATE task SET deleted = NOT deleted WHERE id IN (1, 2, 3)",
     "UPDATE task SET size = 5 - size",
+    "UPDATE chief SET floor = floor + 1; UPDATE clerk SET motto = 'slowest' WHERE id = 3",
     "UPDATE owner SET deleted = true WHERE id = 1; UPDATE label SET deleted = NOT deleted",
 )
 
@@ -305,3 +337,15 @@ def test_what_is_hidden_makes_nothing_run_that_has_not_read_it(engine: Engine, a
         engine, "INSERT INTO task (id, size, owner_id, deleted) VALUES (7, 7, 3, true); DELETE FROM label WHERE id = 5"
     )
     assert in_vain(app.run_until_idle(engine)) == set()
+
+
+@pytest.mark.parametrize("listener", OFTEN, ids=lambda listener: listener.__name__)
+@pytest.mark.parametrize("alone", [1, 3])
+def test_columns_that_are_loaded_later_read_no_criteria(engine: Engine, app: aw.Afterwork, alone: int) -> None:
+    """They need none, whether an object's are loaded alone or with those of others."""
+    write(engine, f"DELETE FROM note; UPDATE clerk SET motto = 'fast'; UPDATE chief SET floor = 5 WHERE id = {alone}")
+    app.run_until_idle(engine)
+    write(engine, f"UPDATE chief SET floor = 6 WHERE id = {alone}")
+    assert [run.run.root_id for run in app.run_until_idle(engine)] == [f"Clerk!{alone}"]
+    write(engine, "UPDATE task SET deleted = NOT deleted; UPDATE label SET deleted = NOT deleted")
+    assert app.run_until_idle(engine) == []

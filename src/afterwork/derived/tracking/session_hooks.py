@@ -19,7 +19,7 @@ from afterwork.derived.tracking.hidden_state import (
     replace_class,
 )
 from afterwork.derived.tracking.query.forbidden import refuse_text
-from afterwork.derived.tracking.statement_selects import select_in, selects_in_options
+from afterwork.derived.tracking.statement_selects import select_in, selects_in_options, selects_of_clauses
 from afterwork.errors import ChangedForMany, ConnectionOptions, DriverConnection, OwnConnection, TextualSQL
 from afterwork.store.direct_statement import own
 from afterwork.store.untracked_statements import BATCH_LOAD, ROOT_LOAD, UNTRACKED
@@ -126,7 +126,9 @@ def _before_session_statement(given: Any, state: ORMExecuteState) -> None:
     if is_root:
         return
     connection = state.session.connection()
-    for beside in selects_in_options(state.statement):
+    # No criterion narrows the columns that an object loads later, though it hands on those it was loaded with itself.
+    in_options = selects_of_clauses if state.is_column_load and not is_changed else selects_in_options
+    for beside in in_options(state.statement):
         listener.before_statement(beside, {}, connection)
     if is_changed or not (state.is_relationship_load or state.is_column_load or mark is not None):
         _record(state.statement, state.parameters, connection)

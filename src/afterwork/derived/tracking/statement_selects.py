@@ -49,12 +49,17 @@ def select_in(statement: Any) -> Executable | None:
 
 def selects_in_options(statement: Any) -> Iterator[Select[Any]]:
     """Yield selects of what the options of a statement read beside it: narrowed relationships, calculated members."""
+    yield from selects_of_clauses(statement)
     statement = unwrapped_lambda(statement)
-    options = options_of(statement)
-    yield from (select(clause) for option in options for clause in clauses_in(option))
     # Other criteria are read with the statement itself, and with the relationships of what it loads.
-    unseen = tuple(criterion for criterion in criteria_in(options) if not _is_seen_with(statement, criterion))
-    yield from selects_of_criteria(unseen)
+    criteria = criteria_in(options_of(statement))
+    yield from selects_of_criteria(tuple(one for one in criteria if not _is_seen_with(statement, one)))
+
+
+def selects_of_clauses(statement: Any) -> Iterator[Select[Any]]:
+    """Yield selects of the expressions in the options of a statement, which have members calculated."""
+    options = options_of(unwrapped_lambda(statement))
+    return (select(clause) for option in options for clause in clauses_in(option))
 
 
 def _is_seen_with(statement: Any, criterion: Any) -> bool:
