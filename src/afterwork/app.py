@@ -35,6 +35,7 @@ from afterwork.model.jobs_file.load import JobsFile, load, load_again
 from afterwork.model.lane import Lane, lanes_by_name
 from afterwork.model.timeout import checked_timeout
 from afterwork.saving.awaiting import asking
+from afterwork.saving.later import connection_of
 from afterwork.saving.later import session as session_of
 from afterwork.server.assembly import RunnerAssembly
 from afterwork.server.health import Health, Prober, Sign, of_database
@@ -152,7 +153,8 @@ class Afterwork:
         """
         grants = Grants(grant_to, grant_to_writers)
         if isinstance(engine, Connection):
-            return self._installation(database_behind(engine, self.settings)).install_within(engine, grants)
+            with database_behind(engine, self.settings) as database:
+                return self._installation(database).install_within(engine, grants)
         return self._installation(self.database(engine)).install(grants)
 
     def install_script(
@@ -166,7 +168,8 @@ class Afterwork:
 
     def to_install(self, connection: Connection) -> Sequence[Finding]:
         """Return what `install` would mend, as the transaction of a connection sees the database."""
-        return Insight(database_behind(connection, self.settings), self.model, self.clock).to_install(connection)
+        with database_behind(connection, self.settings) as database:
+            return Insight(database, self.model, self.clock).to_install(connection)
 
     def _installation(self, database: Database) -> Installation:
         return Installation(database, self.model, self.clock)
@@ -180,8 +183,8 @@ class Afterwork:
         """
         application = self.model.contract.table.fullname
         if isinstance(engine, Connection):
-            removal = Removal(database_behind(engine, self.settings), self.clock, application)
-            return removal.remove_within(engine, force=force)
+            with database_behind(engine, self.settings) as database:
+                return Removal(database, self.clock, application).remove_within(engine, force=force)
         return Removal(self.database(engine), self.clock, application).remove(force=force)
 
     def repair(self, engine: Engine) -> list[str]:
@@ -277,19 +280,20 @@ class Afterwork:
         """
         session = session_of(obj)
         session.flush()
-        explainer = self._explainer(session.connection())
-        derivation = explainer.matcher.registry.of(self.model.derivation_of(obj, name))
-        explanation = explainer.explain_object(session.connection(), derivation, obj)
-        if not isinstance(derivation.declaration, MachineDerivation):
-            return explanation
-        machine = derivation.declaration.machine
-        recorder = recorder_of(explainer.matcher, session, self.clock)
-        stored = machine.stored(obj)
-        return replace(
-            explanation,
-            stands_in=None if stored is None else str(stored),
-            steps=PossibleTransitions(recorder, explainer.words).of(machine, obj),
-        )
+        connection = connection_of(obj)
+        with self._explainer(connection) as explainer:
+            derivation = explainer.matcher.registry.of(self.model.derivation_of(obj, name))
+            explanation = explainer.explain_object(connection, derivation, obj)
+            if not isinstance(derivation.declaration, MachineDerivation):
+                return explanation
+            machine = derivation.declaration.machine
+            recorder = recorder_of(explainer.matcher, session, self.clock)
+            stored = machine.stored(obj)
+            return replace(
+                explanation,
+                stands_in=None if stored is None else str(stored),
+                steps=PossibleTransitions(recorder, explainer.words).of(machine, obj),
+            )
 
     @asking("app.impact(…)")
     def impact(self, obj: object, member: str) -> list[Reader]:
@@ -297,8 +301,9 @@ class Afterwork:
 
         Raises `BadRequest` if the object has no such member, `NoSession` if it is in no session.
         """
-        connection = session_of(obj).connection()
-        return self._explainer(connection).readers.impact(connection, obj, member)
+        connection = connection_of(obj)
+        with self._explainer(connection) as explainer:
+            return explainer.readers.impact(connection, obj, member)
 
     def verify(self, engine: Engine, sample: int | None = None) -> Verified:
         """Calculate all derived members again, or `sample` of each, and report differences from the stored values.
@@ -311,10 +316,11 @@ class Afterwork:
                 return Verified({}, [])
             return Verifier(source.matcher, source.calculators, source.result_store).verify(connection, sample)
 
-    def _explainer(self, connection: Connection) -> Explainer:
-        database = database_behind(connection, self.settings)
-        schema.check_installed(database, connection)
-        return Explainer(matcher_of(database, self.model, connection))
+    @contextmanager
+    def _explainer(self, connection: Connection) -> Iterator[Explainer]:
+        with database_behind(connection, self.settings) as database:
+            schema.check_installed(database, connection)
+            yield Explainer(matcher_of(database, self.model, connection))
 
     def evaluate(self, session: Session, text: str, itself: object | None = None) -> Any:
         """Return the value of an OCL expression, read through a session; `itself` is its `self`. Changes nothing.

@@ -11,7 +11,7 @@ from datetime import datetime, timedelta
 from enum import Enum
 from typing import Any
 
-from sqlalchemy import ColumnElement, inspect, or_, select
+from sqlalchemy import ColumnElement, Connection, inspect, or_, select
 from sqlalchemy.orm import Session, object_session, undefer
 
 from afterwork.clock import now
@@ -107,6 +107,11 @@ def session(obj: object) -> Session:
     if own_session is None:
         raise NoSession(f"This {type(obj).__name__} is in no session. Add it to one first: session.add(obj).")
     return own_session
+
+
+def connection_of(obj: object) -> Connection:
+    """Return the connection by which the session of a mapped object reads it. Raises `NoSession` if it is in none."""
+    return session(obj).connection(bind_arguments={"mapper": inspect(obj).mapper})
 
 
 @request_work.register

@@ -65,8 +65,12 @@ def _check_timestamp(timestamp: object, attribute: ContractAttribute) -> None:
 
 
 def resolve_root(mapper: Mapper[Any], connection: object, ticket: Any) -> None:
-    """Write the root's external id into a ticket about to be inserted, or note that it comes later."""
+    """Write the root's external id into a ticket about to be inserted, or note that it comes later.
+
+    Raises `BadRequest` if the root is in another database.
+    """
     root = vars(ticket).get(ROOT)
+    _check_database(mapper, ticket, root)
     attribute = contract_of(type(ticket)).root_id.name
     if root is None or (vars(ticket).get(attribute) and not _has_its_key(root)):
         return
@@ -78,6 +82,20 @@ def resolve_root(mapper: Mapper[Any], connection: object, ticket: Any) -> None:
     session = object_session(ticket)
     assert session is not None  # it is being flushed by one
     session.info.setdefault(WITHOUT_ROOT_ID, []).append(ticket)
+
+
+def _check_database(mapper: Mapper[Any], ticket: Any, root: object) -> None:
+    session = object_session(ticket)
+    if root is None or session is None:
+        return
+    root_mapper = inspect(root).mapper
+    own, others = session.get_bind(mapper), session.get_bind(root_mapper)
+    if own is not others:
+        raise BadRequest(
+            f"The session saves tickets by {own.engine}, but {root_mapper.class_.__name__} by {others.engine}: not in "
+            "one transaction, so that one could be saved without the other. Give the classes of each database a base "
+            "of their own with a class SysAsyncTicket, and each base a server."
+        )
 
 
 def resolve_changed_root(mapper: Mapper[Any], connection: object, ticket: Any) -> None:

@@ -1,5 +1,8 @@
 """The parts that depend on the kind of database, chosen by its dialect."""
 
+from collections.abc import Iterator
+from contextlib import contextmanager
+
 from sqlalchemy import Connection, Dialect, Engine
 
 from afterwork.errors import UnsupportedDatabase
@@ -33,6 +36,7 @@ from afterwork.store.sqlite.locking import SQLiteLocks
 from afterwork.store.sqlite.manifests import SQLiteManifestStore
 from afterwork.store.sqlite.own_engine import without_begin
 from afterwork.store.sqlite.touch_values import SQLiteTouchValues
+from afterwork.store.tenant_schema import in_tenant_schema, refuse_translation
 
 
 def database_of(engine: Engine, settings: Settings) -> Database:
@@ -45,6 +49,7 @@ def database_of(engine: Engine, settings: Settings) -> Database:
         )
     match engine.dialect.name, engine.dialect.driver:
         case "sqlite", "pysqlite":
+            refuse_translation(engine.get_execution_options())
             return SQLite(without_begin(engine), settings)
         case "postgresql", "psycopg":
             # The driver may not be installed where it is not needed.
@@ -58,18 +63,20 @@ def database_of(engine: Engine, settings: Settings) -> Database:
             )
 
 
-def database_behind(connection: Connection, settings: Settings) -> Database:
-    """Return the database of somebody else's connection, for what is done there.
+@contextmanager
+def database_behind(connection: Connection, settings: Settings) -> Iterator[Database]:
+    """Provide the database of somebody else's connection, for what the block does there.
 
     Any driver serves, also one below an async connection. Raises `UnsupportedDatabase`.
     """
     match connection.dialect.name:
         case "sqlite":
-            return SQLite(connection.engine, settings)
+            yield SQLite(connection.engine, settings)
         case "postgresql":
             from afterwork.store.postgresql.database import PostgreSQL
 
-            return PostgreSQL(connection.engine, settings)
+            with in_tenant_schema(connection):
+                yield PostgreSQL(connection.engine, settings)
         case name:
             raise UnsupportedDatabase(f"Afterwork runs on SQLite and PostgreSQL, not on {name}.")
 

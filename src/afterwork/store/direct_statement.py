@@ -164,7 +164,7 @@ def _is_for_sqlalchemy(connection: Connection) -> bool:
     return (
         not all(map(is_own, heard))
         or connection.engine.logger.isEnabledFor(logging.INFO)
-        or "schema_translate_map" in connection.get_execution_options()
+        or bool(connection.get_execution_options().get("schema_translate_map"))
     )
 
 

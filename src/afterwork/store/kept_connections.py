@@ -11,8 +11,9 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from weakref import WeakKeyDictionary, WeakSet
 
-from sqlalchemy import Connection, Engine, QueuePool, event
+from sqlalchemy import Connection, Engine, Pool, QueuePool, event
 
+from afterwork.compat.sqlalchemy_engines import base_engine
 from afterwork.store.database import Database
 
 
@@ -20,6 +21,7 @@ from afterwork.store.database import Database
 class _Kept:
     database: Database
     connection: Connection
+    pool: Pool
     process: int
 
 
@@ -49,7 +51,7 @@ class KeptConnections:
 
     def _opened(self, engine: Engine) -> _Kept:
         database = self._open_database(engine)
-        return _Kept(database, database.connect(), os.getpid())
+        return _Kept(database, database.connect(), engine.pool, os.getpid())
 
     def _taken(self, engine: Engine) -> _Kept | None:
         """Return the connection that was kept, if it still answers."""
@@ -66,17 +68,22 @@ class KeptConnections:
         if not isinstance(engine.pool, QueuePool):  # its connections end with their use, or there is only one
             kept.database.discard(kept.connection)
             return
+        owner = base_engine(engine)
         with self._lock:
-            if engine not in self._watched:
-                self._watched.add(engine)
-                event.listen(engine, "engine_disposed", self._discard)
+            if owner not in self._watched:
+                self._watched.add(owner)
+                event.listen(owner, "engine_disposed", self._discard)
             replaced = self._kept.pop(engine, None)
             self._kept[engine] = kept
         if replaced is not None:
             replaced.database.discard(replaced.connection)
 
-    def _discard(self, engine: Engine) -> None:
+    def _discard(self, _: Engine) -> None:
+        """Discard the connections of all engines whose pool has been disposed of: they have another one by now."""
         with self._lock:
-            kept = self._kept.pop(engine, None)
-        if kept is not None and kept.process == os.getpid():
-            kept.database.discard(kept.connection)
+            ended = {engine: kept for engine, kept in self._kept.items() if engine.pool is not kept.pool}
+            for engine in ended:
+                del self._kept[engine]
+        for kept in ended.values():
+            if kept.process == os.getpid():
+                kept.database.discard(kept.connection)

@@ -1,5 +1,7 @@
 """`aw.fresh` and `aw.is_stale`: answers that are right now, whatever the server has still to do."""
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
@@ -21,6 +23,7 @@ from afterwork.model.derivation import MemberDerivation
 from afterwork.model.external_id import external_id
 from afterwork.model.inspection import inspect_model
 from afterwork.saving.awaiting import asking
+from afterwork.saving.later import connection_of
 from afterwork.saving.later import session as session_of
 from afterwork.settings import Settings
 from afterwork.store.dialects import database_behind
@@ -36,8 +39,8 @@ def is_stale(obj: object, name: str) -> bool:
 
     Raises `BadRequest` if the object has no such cache, `NoSession` if it is in no session.
     """
-    inquiry, derivation = _inquiry(obj, name)
-    return inquiry.staleness.is_stale(derivation, external_id(obj))
+    with _inquiry(obj, name) as (inquiry, derivation):
+        return inquiry.staleness.is_stale(derivation, external_id(obj))
 
 
 @asking("aw.fresh(…)")
@@ -51,25 +54,27 @@ def fresh(obj: object, name: str) -> Any:
     Raises `BadRequest` if the object has no such member, `NoSession` if it is in no session, `CircularCaches` if it is
     made from itself, `BadValue` if it can't be stored, and what the calculation raises.
     """
-    inquiry, derivation = _inquiry(obj, name)
-    if not isinstance(derivation.declaration, MemberDerivation):
-        raise BadRequest(f"{name} is a view model, which has no value. Ask aw.is_stale, or run it with aw.later.")
-    instrument(instance_state(obj).mapper.registry.mappers)
-    with Session(inquiry.connection, autoflush=False) as session:
-        twin = session.get_one(type(obj), instance_state(obj).identity)
-        with recording_to(_Freshening(inquiry)):
-            return getattr(twin, derivation.declaration.member)
+    with _inquiry(obj, name) as (inquiry, derivation):
+        if not isinstance(derivation.declaration, MemberDerivation):
+            raise BadRequest(f"{name} is a view model, which has no value. Ask aw.is_stale, or run it with aw.later.")
+        instrument(instance_state(obj).mapper.registry.mappers)
+        with Session(inquiry.connection, autoflush=False) as session:
+            twin = session.get_one(type(obj), instance_state(obj).identity)
+            with recording_to(_Freshening(inquiry)):
+                return getattr(twin, derivation.declaration.member)
 
 
-def _inquiry(obj: object, name: str) -> "tuple[_Inquiry, RegisteredDerivation]":
+@contextmanager
+def _inquiry(obj: object, name: str) -> "Iterator[tuple[_Inquiry, RegisteredDerivation]]":
     session = session_of(obj)
     session.flush()
-    connection = session.connection()
+    connection = connection_of(obj)
     model = inspect_model(instance_state(obj).mapper.registry)
     cache = model.derivation_of(obj, name)
-    matcher = matcher_of(database_behind(connection, Settings()), model, connection)
-    derivation = matcher.registry.of(cache)
-    return _Inquiry(Staleness(connection, matcher, matcher.entries.waiting(connection))), derivation
+    with database_behind(connection, Settings()) as database:
+        matcher = matcher_of(database, model, connection)
+        derivation = matcher.registry.of(cache)
+        yield _Inquiry(Staleness(connection, matcher, matcher.entries.waiting(connection))), derivation
 
 
 @dataclass

@@ -99,7 +99,7 @@ class LinkRows:
         if self.condition is not None:
             query = query.where(self.condition)
         with untracked():
-            return session.connection().execute(query).all()
+            return session.connection(bind_arguments={"clause": query}).execute(query).all()
 
     def _loaded_values(self, session: Session, state: InstanceState[Any]) -> Iterator[tuple[Any, ...]]:
         for other in session.identity_map.all_states():

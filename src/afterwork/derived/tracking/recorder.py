@@ -145,7 +145,7 @@ class Recorder(ReadListener):
 
     def _record_narrowed(self, relationship: TrackedRelationship, state: InstanceState[Any]) -> None:
         for narrowed in narrowed_relationships(relationship.prop, state, relationship.tables, self._criteria):
-            self._on_statement(narrowed, {}, self._session.connection(), self._reads, entities=True)
+            self._on_statement(narrowed, {}, self._connection_of(state), self._reads, entities=True)
 
     def relationship_failed(self, state: InstanceState[Any], key: str) -> None:
         relationship = self._dependencies.relationship(state.mapper, key)
@@ -197,7 +197,10 @@ class Recorder(ReadListener):
     def _record_expression(self, expression: ColumnElement[Any], state: InstanceState[Any]) -> None:
         keys = zip(state.mapper.primary_key, identity_of(state), strict=True)
         query = select(expression).where(*(column == value for column, value in keys))
-        self.before_statement(query, {}, self._session.connection())
+        self.before_statement(query, {}, self._connection_of(state))
+
+    def _connection_of(self, state: InstanceState[Any]) -> Connection:
+        return self._session.connection(bind_arguments={"mapper": state.mapper})
 
 
 @dataclass(frozen=True)

@@ -125,7 +125,7 @@ def _before_session_statement(given: Any, state: ORMExecuteState) -> None:
         return
     if is_root:
         return
-    connection = state.session.connection()
+    connection = state.session.connection(bind_arguments=dict(state.bind_arguments))
     # No criterion narrows the columns that an object loads later, though it hands on those it was loaded with itself.
     in_options = selects_of_clauses if state.is_column_load and not is_changed else selects_in_options
     for beside in in_options(state.statement):

@@ -53,7 +53,9 @@ def selects_in_options(statement: Any) -> Iterator[Select[Any]]:
     statement = unwrapped_lambda(statement)
     # Other criteria are read with the statement itself, and with the relationships of what it loads.
     criteria = criteria_in(options_of(statement))
-    yield from selects_of_criteria(tuple(one for one in criteria if not _is_seen_with(statement, one)))
+    yield from selects_of_criteria(
+        tuple(criterion for criterion in criteria if not _is_seen_with(statement, criterion))
+    )
 
 
 def selects_of_clauses(statement: Any) -> Iterator[Select[Any]]:

@@ -120,4 +120,5 @@ def _uninstall(operations: Operations, operation: UninstallOp) -> None:
 def _uninstalled(connection: Connection, app: Afterwork | None, force: bool) -> list[str]:
     if app is not None:
         return app.uninstall(connection, force=force)
-    return Removal(database_behind(connection, Settings()), SystemClock()).remove_within(connection, force=force)
+    with database_behind(connection, Settings()) as database:
+        return Removal(database, SystemClock()).remove_within(connection, force=force)

@@ -87,7 +87,7 @@ def withdraw(machine: Machine, obj: Any, state: str) -> None:
     if STATEMENTS_AT_END in session.info:
         session.info[STATEMENTS_AT_END].append(withdrawn)
     else:
-        session.connection().execute(withdrawn)
+        session.connection(bind_arguments={"mapper": contract.mapper}).execute(withdrawn)
 
 
 def while_in(

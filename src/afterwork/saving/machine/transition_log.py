@@ -91,7 +91,7 @@ def note(obj: Any, move: Move) -> None:
         unsaved(obj).moves.append(move)
         state = inspect(obj)
         if state.session is not None and state.persistent and not state.modified:  # an action has saved it already
-            write_down(state.mapper, state.session.connection(), obj)
+            write_down(state.mapper, state.session.connection(bind_arguments={"mapper": state.mapper}), obj)
     if hasattr(type(obj), "on_state_change"):
         obj.on_state_change(move.machine.name, move.source, move.target)
 

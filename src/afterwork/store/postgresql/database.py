@@ -14,7 +14,7 @@ from psycopg.pq import TransactionStatus
 from sqlalchemy import ColumnElement, Connection, Engine, Interval, Table, cast, func, literal, text
 from sqlalchemy.exc import DBAPIError, SQLAlchemyError
 
-from afterwork.errors import StateHasChanged
+from afterwork.errors import StateHasChanged, UnsupportedDatabase
 from afterwork.model.contract import Contract
 from afterwork.model.utc_datetime import UtcDateTime
 from afterwork.settings import Settings
@@ -28,6 +28,7 @@ from afterwork.store.postgresql.connection_ends import ConnectionEnds
 from afterwork.store.postgresql.waker import NotifyWaker
 from afterwork.store.process import machine, process_start
 from afterwork.store.server_rows import ServerRow
+from afterwork.store.tenant_schema import TRANSLATED, path_to, tenant_schema
 from afterwork.store.waker import PollingWaker, Waker
 
 IN_TRANSACTION = {TransactionStatus.ACTIVE, TransactionStatus.INTRANS, TransactionStatus.INERROR}
@@ -99,12 +100,19 @@ class PostgreSQL(Database):
     def __init__(self, engine: Engine, settings: Settings) -> None:
         super().__init__(engine, settings)
         self.columns = PostgreSQLColumns(engine.dialect)
+        self._schema = tenant_schema(engine.get_execution_options())
         # A role that got another path meanwhile would find other tables by the same names, or none.
         self._path: str | None = None
         self._ends = ConnectionEnds()
         bound(engine)
 
     def connecting(self) -> AbstractContextManager[None]:
+        if self._schema is not None and not self._has_session:
+            raise UnsupportedDatabase(
+                f"{TRANSLATED} needs connections that keep their settings, which a transaction-mode pooler doesn't "
+                f"give. Let the role's own search path begin with {self._schema!r}, or give Afterwork a connection "
+                "beside the pooler."
+            )
         return own_connection()
 
     def execute_begin(self, connection: Connection, first: Sequence[str] = ()) -> None:
@@ -130,11 +138,17 @@ class PostgreSQL(Database):
             # Ends the transaction of a stopped process, and so frees its lane.
             "idle_in_transaction_session_timeout": _milliseconds(self.settings.inside_limit * SILENCE_FACTOR),
         }
-        path = {} if self._path is None else {"search_path": self._path}
-        self._set(connection, {**OWN, **limits, **path})
         if self._path is None:
-            self._path = connection.exec_driver_sql("SELECT current_setting('search_path')").scalar_one()
-            connection.commit()
+            self._path = self._path_of(connection)
+        self._set(connection, {**OWN, **limits, "search_path": self._path})
+        if self._schema is not None:
+            connection.execution_options(**{TRANSLATED: None})  # the path leads to its tables
+
+    def _path_of(self, connection: Connection) -> str:
+        """Return the search path of the server's connections: their role's, with the tenant's schema before it."""
+        path: str = connection.exec_driver_sql("SELECT current_setting('search_path')").scalar_one()
+        connection.commit()
+        return path if self._schema is None else path_to(self._schema, path)
 
     def be_impatient(self, connection: Connection) -> None:
         self._set(connection, {"lock_timeout": "1", "synchronous_commit": "off"})
