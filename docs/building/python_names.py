@@ -1,0 +1,83 @@
+"""The reference of the public names, `aw.later` or `aw.Afterwork.serve`, from signatures and docstrings."""
+
+import ast
+import importlib
+import inspect
+from itertools import pairwise
+from pathlib import Path
+from types import ModuleType
+from typing import Any
+
+import afterwork as aw
+from afterwork import errors, events
+from afterwork.model.method import Method
+from docs.building.declarations import Callable, Class, Parameter, docstring
+from docs.building.texts import Places, described, linked
+
+MODULES: dict[str, Any] = {"aw": aw, "method": Method}
+"""The first parts of the names that pages ask for, beside those of modules. `@assign_number.many` is of a method."""
+
+
+def places() -> Places:
+    """Return where the site describes the names that docstrings mention."""
+    raised = {name: f"afterwork.errors.{name}" for name, _ in inspect.getmembers(errors, inspect.isclass)}
+    seen = {name: f"afterwork.events.{name}" for name in events.__all__ if name[0].isupper()}
+    classes = {name: f"aw.{name}" for name in aw.__all__ if name[0].isupper() and name not in raised}
+    of_app = {f"app.{name}": f"aw.Afterwork.{name}" for name in vars(aw.Afterwork) if not name.startswith("_")}
+    public = {f"aw.{name}": raised.get(name, f"aw.{name}") for name in aw.__all__}
+    return {**seen, **raised, **classes, **of_app, **public}
+
+
+def description(name: str) -> str:
+    """Return the description of a public name.
+
+    Raises `LookupError` if there is no such name, or none that says what it means.
+    """
+    known, (owner, obj) = places(), _looked_up(name)
+    match obj:
+        case type():
+            shape = Class(obj)
+            members = [linked(shape.doc, known), *(_field(name, field, known) for field in shape.fields)]
+            return described("class", name, shape.signature, "\n\n".join(members))
+        case ModuleType():
+            return linked(inspect.cleandoc(obj.__doc__ or ""), known)
+        case _ if Callable(obj).is_read:
+            read = Callable(obj)
+            return described("property", name, "", linked(read.doc, known), f"type: {read.result}")
+        case _ if callable(obj):
+            called = Callable(obj)
+            option = ("async:",) if inspect.iscoroutinefunction(obj) else ()
+            kind = "method" if isinstance(owner, type) else "function"
+            return described(kind, name, called.signature, linked(called.doc, known), *option)
+        case _:
+            return described("data", name, "", linked(_constant(name.rpartition(".")[2]), known))
+
+
+def _looked_up(name: str) -> tuple[Any, Any]:
+    """Return what a dotted name stands for, after the one that it is a part of."""
+    module, _, path = name.rpartition(".") if name.startswith("afterwork.") else name.partition(".")
+    owner = obj = MODULES.get(module) or importlib.import_module(module)
+    for part in path.split("."):
+        if not hasattr(obj, part):
+            raise LookupError(f"There is no {name}.")
+        owner, obj = obj, inspect.getattr_static(obj, part)
+    return owner, obj
+
+
+def _field(owner: str, field: Parameter, known: Places) -> str:
+    return described("attribute", f"{owner}.{field.name}", "", linked(field.doc, known), f"type: {field.type}")
+
+
+def _constant(name: str) -> str:
+    """Return the docstring that stands below a public constant, in the module from which it is taken."""
+    imports = [node for node in ast.parse(_text(aw)).body if isinstance(node, ast.ImportFrom)]
+    module = next(node.module for node in imports if name in [alias.name for alias in node.names])
+    for statement, following in pairwise(ast.parse(_text(importlib.import_module(module or ""))).body):
+        match statement:
+            case ast.Assign(targets=[ast.Name(id=found)]) if found == name:
+                return docstring(following)
+    raise LookupError(f"{name} has no docstring.")
+
+
+def _text(module: ModuleType) -> str:
+    return Path(str(module.__file__)).read_text(encoding="utf-8")
