@@ -1,4 +1,4 @@
-"""README.md and docs/tutorial.md, step by step: the model grows, and each script prints what the page shows."""
+"""README.md, the home page and the tutorial, step by step: the model grows, and each script prints what the page shows."""
 
 import re
 import subprocess
@@ -11,7 +11,7 @@ ROOT = Path(__file__).resolve().parents[2]
 BLOCK = re.compile(r"^```(python run|python|text)\n(.*?)^```$", re.MULTILINE | re.DOTALL)
 
 
-@pytest.mark.parametrize(("page", "scripts"), [("README.md", 1), ("docs/tutorial.md", 4)])
+@pytest.mark.parametrize(("page", "scripts"), [("README.md", 1), ("docs/index.md", 1), ("docs/tutorial.md", 4)])
 def test_each_step_of_a_page_does_what_it_shows(page: str, scripts: int, tmp_path: Path) -> None:
     model = tmp_path / "shop.py"
     shown: list[str] = []

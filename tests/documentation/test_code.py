@@ -1,0 +1,157 @@
+"""Every block of code in the documentation is run, or checked in another way that fits it; the rest is named here."""
+
+import configparser
+import json
+import shlex
+import tomllib
+from collections.abc import Callable, Mapping
+from pathlib import Path
+
+import click
+import pytest
+
+from afterwork.cli import main
+from afterwork.language import parse
+from tests.documentation.blocks import PAGES, ROOT, Block, blocks
+from tests.documentation.programs import program_file, programs, run, used
+
+STORIES = ["README.md", "docs/index.md", "docs/tutorial.md"]
+"""Pages whose scripts are run as they stand, one after the other: tests/stories/test_tutorial.py."""
+
+NOT_RUN = {
+    ("docs/howto/coming-from-celery.md", 3): "needs Celery",
+    ("docs/howto/coming-from-django-signals.md", 2): "needs Django",
+    ("docs/howto/coming-from-odoo.md", 3): "runs inside of Odoo",
+    ("docs/howto/coming-from-procrastinate.md", 1): "needs Procrastinate",
+}
+"""Blocks in Python that are only compiled, by page and number, and why."""
+
+NOT_CHECKED = {
+    "nginx": "the settings of another program",
+    "caddy": "the settings of another program",
+    "text": "what something prints, or a diagram",
+}
+"""Languages of blocks that nothing reads, and why."""
+
+WITH_PROGRAMS = [page for page in PAGES if program_file(page).exists()]
+
+
+@pytest.mark.parametrize(
+    ("page", "number"), [(page, number) for page in WITH_PROGRAMS for number in range(len(programs(page)))]
+)
+def test_the_python_of_a_page_does_what_it_should(
+    page: str, number: int, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+
+    run(page, number)
+
+
+@pytest.mark.parametrize("page", PAGES)
+def test_each_block_of_python_is_part_of_a_program(page: str) -> None:
+    numbers = {number for number, _ in enumerate(blocks(page, "python"), 1)}
+    excused = {number for of, number in NOT_RUN if of == page}
+    told = f"Put it into {program_file(page).relative_to(ROOT)} as <block N>, or say in NOT_RUN why it can't be run."
+
+    assert page in STORIES or numbers - used(page) == excused, told
+
+
+@pytest.mark.parametrize(("page", "number"), NOT_RUN)
+def test_what_cannot_be_run_is_python_at_least(page: str, number: int) -> None:
+    compile(blocks(page, "python")[number - 1].text, page, "exec")
+
+
+def is_toml(block: Block) -> None:
+    tomllib.loads(block.text)
+
+
+def is_json(block: Block) -> None:
+    json.loads(block.text)
+
+
+def is_ini(block: Block) -> None:
+    configparser.ConfigParser().read_string(block.text if "[" in block.text else f"[a]\n{block.text}")
+
+
+def is_eal(block: Block) -> None:
+    for line in block.text.splitlines():
+        parse(line)
+
+
+def elsewhere(block: Block) -> None:
+    """Another test reads it."""
+
+
+CHECKS: Mapping[str, Callable[[Block], None]] = {
+    "toml": is_toml,
+    "json": is_json,
+    "ini": is_ini,
+    "eal": is_eal,
+    "shell": lambda block: are_commands(block),
+    "python": elsewhere,  # above
+    "python run": elsewhere,  # tests/stories/test_tutorial.py
+    "ocl": elsewhere,  # tests/language/test_reference.py
+    "sql": elsewhere,  # test_sql.py
+}
+
+
+@pytest.mark.parametrize("page", PAGES)
+def test_each_block_is_valid_in_its_language(page: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("AFTERWORK_DATABASE", A_DATABASE)  # as those have it who leave the option out
+
+    for block in blocks(page):
+        assert block.language in {*CHECKS, *NOT_CHECKED}, f"{block}: nothing checks the language {block.language!r}"
+        if block.language in CHECKS:
+            CHECKS[block.language](block)
+
+
+A_DATABASE = "sqlite:///shop.db"
+
+STANDS_FOR = {"URL": A_DATABASE, "MODULE:APP": "examples.shop:app", "shop:app": "examples.shop:app"}
+"""Words of pages that stand for something of the reader's, each with such a thing."""
+
+PROGRAMS = {"alembic", "cat", "curl", "journalctl", "pip", "python3", "systemctl"}
+"""Programs of others that pages tell people to run."""
+
+
+def are_commands(block: Block) -> None:
+    """Each line can be typed: the program is there, and takes these words."""
+    for line in block.text.splitlines():
+        words = [word for word in shlex.split(line, comments=True) if not is_setting(word)]
+        if words:
+            check_command(block, words)
+
+
+def is_setting(word: str) -> bool:
+    """Whether a word sets a variable: `DATABASE_URL=…`."""
+    return word.partition("=")[0].isupper() and "=" in word
+
+
+def check_command(block: Block, words: list[str]) -> None:
+    program, *arguments = words
+    match program.rpartition("/")[2]:
+        case "afterwork":
+            check_afterwork(block, arguments)
+        case "make":
+            targets = [word for word in arguments if not is_setting(word)]
+            known = (ROOT / "Makefile").read_text()
+            assert all(f"\n{target}:" in known for target in targets), f"{block}: make {targets}"
+        case "python" | "python3" if arguments[0].endswith(".py"):
+            # What a page has its readers save stands in the page itself.
+            own = arguments[0] in (ROOT / block.page).read_text().replace(f"python {arguments[0]}", "")
+            assert own or (ROOT / arguments[0]).exists(), f"{block}: there is no {arguments[0]}"
+        case name:
+            assert name in PROGRAMS | {"python"}, f"{block}: what is {name}?"
+
+
+def check_afterwork(block: Block, arguments: list[str]) -> None:
+    """The command and its options are there, with as many arguments as it takes."""
+    if arguments == ["--help"]:
+        return
+    verb, *words = arguments[: arguments.index(">")] if ">" in arguments else arguments
+    assert verb in main.commands, f"{block}: afterwork {verb}"
+    given = [STANDS_FOR.get(word, A_DATABASE if word.endswith("//…") else word) for word in words]
+    try:
+        main.commands[verb].make_context(verb, given, parent=click.Context(main))
+    except click.UsageError as error:
+        raise AssertionError(f"{block}: {error.message}") from error
