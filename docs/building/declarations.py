@@ -82,7 +82,7 @@ class Class:
 
     @property
     def signature(self) -> str:
-        return f"({', '.join(map(str, self._constructor()))})"
+        return f"({', '.join(map(str, self.parameters))})"
 
     @property
     def fields(self) -> list[Parameter]:
@@ -93,7 +93,9 @@ class Class:
     def bases(self) -> list[type]:
         return [base for base in self.cls.__bases__ if base is not object]
 
-    def _constructor(self) -> list[Parameter]:
+    @cached_property
+    def parameters(self) -> list[Parameter]:
+        """Return what the constructor takes, the marks `/` and `*` included."""
         own = [cls for cls in self.cls.__mro__ if "__init__" in vars(cls) and _is_ours(cls)]
         if not own or vars(own[0]).get("_is_protocol"):
             return []

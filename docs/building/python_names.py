@@ -10,6 +10,8 @@ from typing import Any
 
 import afterwork as aw
 from afterwork import errors, events
+from afterwork.control import Control
+from afterwork.insight import Insight
 from afterwork.model.method import Method
 from docs.building.declarations import Callable, Class, Parameter, docstring
 from docs.building.texts import Places, described, linked
@@ -18,13 +20,17 @@ MODULES: dict[str, Any] = {"aw": aw, "method": Method}
 """The first parts of the names that pages ask for, beside those of modules. `@assign_number.many` is of a method."""
 
 
+MADE_BY_AFTERWORK = (aw.BoundMachine, aw.BoundMethod, aw.Derived, Control, Insight)
+"""Classes whose objects nobody else makes, so that what their constructors take is left out."""
+
+
 def places() -> Places:
     """Return where the site describes the names that docstrings mention."""
     raised = {name: f"afterwork.errors.{name}" for name, _ in inspect.getmembers(errors, inspect.isclass)}
     seen = {name: f"afterwork.events.{name}" for name in events.__all__ if name[0].isupper()}
     classes = {name: f"aw.{name}" for name in aw.__all__ if name[0].isupper() and name not in raised}
     of_app = {f"app.{name}": f"aw.Afterwork.{name}" for name in vars(aw.Afterwork) if not name.startswith("_")}
-    public = {f"aw.{name}": raised.get(name, f"aw.{name}") for name in aw.__all__}
+    public = {f"aw.{name}": raised.get(name, f"aw.{name}") for name in aw.__all__ if name != "aio"}
     return {**seen, **raised, **classes, **of_app, **public}
 
 
@@ -33,12 +39,13 @@ def description(name: str) -> str:
 
     Raises `LookupError` if there is no such name, or none that says what it means.
     """
-    known, (owner, obj) = places(), _looked_up(name)
+    known, (owner, obj) = places(), looked_up(name)
     match obj:
         case type():
             shape = Class(obj)
             members = [linked(shape.doc, known), *(_field(name, field, known) for field in shape.fields)]
-            return described("class", name, shape.signature, "\n\n".join(members))
+            signature = "" if obj in MADE_BY_AFTERWORK else shape.signature
+            return described("class", name, signature, "\n\n".join(members))
         case ModuleType():
             return linked(inspect.cleandoc(obj.__doc__ or ""), known)
         case _ if Callable(obj).is_read:
@@ -53,7 +60,7 @@ def description(name: str) -> str:
             return described("data", name, "", linked(_constant(name.rpartition(".")[2]), known))
 
 
-def _looked_up(name: str) -> tuple[Any, Any]:
+def looked_up(name: str) -> tuple[Any, Any]:
     """Return what a dotted name stands for, after the one that it is a part of."""
     module, _, path = name.rpartition(".") if name.startswith("afterwork.") else name.partition(".")
     owner = obj = MODULES.get(module) or importlib.import_module(module)

@@ -1,7 +1,7 @@
 """Programs around the pieces of code in a page: what the page leaves out, and what must be so afterwards.
 
-Each page with such pieces has a file in the folder `programs`. A line `<block 2>` there stands for the page's second block in
-Python. A line `---` begins another program. Each begins with `common.txt`.
+Each page with such pieces has a file in the folder `programs`. A line `<block 2>` there stands for the second block in
+Python of the page. A line `---` begins another program. Each begins with `common.txt`.
 """
 
 import re

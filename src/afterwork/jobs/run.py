@@ -160,7 +160,7 @@ class Raised:
 @dataclass(frozen=True)
 class Hindered:
     """Others had locked what the run needed, or its ticket could not be written; nothing of the run was saved. It is
-    tried again, and this attempt is not counted."""
+    tried again after `again_after`, and this attempt is not counted. `text` says what was in its way."""
 
     text: str
     again_after: timedelta
