@@ -67,7 +67,7 @@ def looked_up(name: str) -> tuple[Any, Any]:
     for part in path.split("."):
         if not hasattr(obj, part):
             raise LookupError(f"There is no {name}.")
-        owner, obj = obj, inspect.getattr_static(obj, part)
+        owner, obj = obj, inspect.getattr_static(obj, part) if isinstance(obj, type) else getattr(obj, part)
     return owner, obj
 
 
@@ -77,7 +77,7 @@ def _field(owner: str, field: Parameter, known: Places) -> str:
 
 def _constant(name: str) -> str:
     """Return the docstring that stands below a public constant, in the module from which it is taken."""
-    imports = [node for node in ast.parse(_text(aw)).body if isinstance(node, ast.ImportFrom)]
+    imports = [node for node in ast.walk(ast.parse(_text(aw))) if isinstance(node, ast.ImportFrom)]
     module = next(node.module for node in imports if name in [alias.name for alias in node.names])
     for statement, following in pairwise(ast.parse(_text(importlib.import_module(module or ""))).body):
         match statement:

@@ -22,16 +22,16 @@ from examples.shop.demo.stage import serving, stage
 from examples.shop.demo.writers import stock_up, writing
 
 PAGES = {
-    "overview": "/",
-    "tickets": "/tickets",
-    "value": "/caches/Customer.total/Customer!1",
-    "machine": "/machines/Order.flow",
+    "overview": ("/", 440),
+    "tickets": ("/tickets", 560),
+    "value": ("/caches/Customer.total/Customer!1", 720),
+    "machine": ("/machines/Order.flow", 760),
 }
-"""The pages that are shown, each with its path."""
+"""The pages that are shown, each with its path and with how much of it is shown, in pixels from the top."""
 
 SCHEMES = ("light", "dark")
 
-SIZE = {"width": 1180, "height": 760}
+WIDTH = 1180
 
 ENOUGH = 400
 """Numbers that are given to customers and orders before the writers stop."""
@@ -80,9 +80,10 @@ def take(browser: Browser, address: str, folder: Path) -> list[Path]:
     """Take a picture of each page in each scheme of colours, and return the files."""
     pictures = []
     for scheme in SCHEMES:
-        context = browser.new_context(viewport=SIZE, color_scheme=scheme)  # type: ignore[arg-type]
+        context = browser.new_context(color_scheme=scheme)  # type: ignore[arg-type]
         page = context.new_page()
-        for name, path in PAGES.items():
+        for name, (path, height) in PAGES.items():
+            page.set_viewport_size({"width": WIDTH, "height": height})
             # The page holds a stream open, so that the network is never idle.
             response = page.goto(address + path, wait_until="load")
             if response is None or not response.ok:

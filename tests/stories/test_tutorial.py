@@ -1,4 +1,4 @@
-"""README.md, the home page and the tutorial, step by step: the model grows, and each script prints what the page shows."""
+"""The README, the home page and the tutorial, step by step: the model grows, and each script prints what is shown."""
 
 import re
 import subprocess
