@@ -3,8 +3,11 @@
 import ast
 import importlib
 import inspect
+import re
+from collections.abc import Mapping
 from itertools import pairwise
 from pathlib import Path
+from pkgutil import resolve_name
 from types import ModuleType
 from typing import Any
 
@@ -16,9 +19,8 @@ from afterwork.model.method import Method
 from docs.building.declarations import Callable, Class, Parameter, docstring
 from docs.building.texts import Places, described, linked
 
-MODULES: dict[str, Any] = {"aw": aw, "method": Method}
-"""The first parts of the names that pages ask for, beside those of modules. `@assign_number.many` is of a method."""
-
+OWNERS: Mapping[str, Any] = {"method": Method}
+"""What names are parts of that don't begin with a module: `@assign_number.many` is of a method."""
 
 MADE_BY_AFTERWORK = (aw.BoundMachine, aw.BoundMethod, aw.Derived, Control, Insight)
 """Classes whose objects nobody else makes, so that what their constructors take is left out."""
@@ -61,14 +63,12 @@ def description(name: str) -> str:
 
 
 def looked_up(name: str) -> tuple[Any, Any]:
-    """Return what a dotted name stands for, after the one that it is a part of."""
-    module, _, path = name.rpartition(".") if name.startswith("afterwork.") else name.partition(".")
-    owner = obj = MODULES.get(module) or importlib.import_module(module)
-    for part in path.split("."):
-        if not hasattr(obj, part):
-            raise LookupError(f"There is no {name}.")
-        owner, obj = obj, inspect.getattr_static(obj, part) if isinstance(obj, type) else getattr(obj, part)
-    return owner, obj
+    """Return what a dotted name stands for, after the module or class that it is a part of."""
+    parent, _, last = name.rpartition(".")
+    owner = OWNERS.get(parent) or resolve_name(re.sub(r"^aw\b", "afterwork", parent))
+    if not hasattr(owner, last):
+        raise LookupError(f"There is no {name}.")
+    return owner, inspect.getattr_static(owner, last) if isinstance(owner, type) else getattr(owner, last)
 
 
 def _field(owner: str, field: Parameter, known: Places) -> str:

@@ -13,7 +13,7 @@ import pytest
 import afterwork as aw
 from afterwork import errors, events
 from afterwork.cli import main
-from docs.building.declarations import Callable, Class
+from docs.building.declarations import Callable, Class, Parameter
 from docs.building.pages import LISTS, MARK, completed
 from docs.building.python_names import MADE_BY_AFTERWORK, looked_up
 from tests.documentation.blocks import PAGES, ROOT
@@ -107,12 +107,22 @@ def test_a_public_name_tells_what_each_argument_is(name: str) -> None:
     assert untold == []
 
 
+@pytest.mark.parametrize("name", NAMES)
+def test_a_public_name_tells_the_unit_of_each_number_that_is_no_count(name: str) -> None:
+    numbers = [parameter.name for parameter in parameters_of(name) if "float" in parameter.type]
+    units = {"seconds", "minutes", "hours", "days"}
+
+    assert not numbers or set(numbers) <= units or units & set(words_of(name).split())
+
+
 def words_of(name: str) -> str:
-    """What the docstrings of a name say: its own, those of its constructor's parts, those of its fields."""
-    obj = looked_up(name)[1]
+    """What the docstrings of a name say: its own, those of its fields, and for a method that of its class."""
+    owner, obj = looked_up(name)
+    above = Class(owner).doc if isinstance(owner, type) else ""
     if isinstance(obj, type):
         return " ".join([Class(obj).doc, *(f"{field.name} {field.doc}" for field in Class(obj).fields)])
-    return Callable(obj).doc if callable(obj) or Callable(obj).is_read else inspect.getdoc(obj) or ""
+    own = Callable(obj).doc if callable(obj) or Callable(obj).is_read else inspect.getdoc(obj) or ""
+    return f"{own} {above}" if own else ""
 
 
 def raised_by(name: str) -> list[str]:
@@ -138,9 +148,14 @@ def is_in_a_file(function: Any) -> bool:
 
 def arguments_of(name: str) -> list[str]:
     """The arguments that a reader can't do without being told of: all but the one that the function is about."""
-    obj = looked_up(name)[1]
-    if name in LIKE_ANOTHER or obj in MADE_BY_AFTERWORK or not callable(obj):
+    if name in LIKE_ANOTHER:
         return []
-    parameters = Class(obj).parameters if isinstance(obj, type) else Callable(obj).parameters
-    given = [parameter.name for parameter in parameters if parameter.name.isidentifier()]
-    return given[1:]
+    return [parameter.name for parameter in parameters_of(name) if parameter.name.isidentifier()][1:]
+
+
+def parameters_of(name: str) -> list[Parameter]:
+    """What a function, or the constructor of a class, takes."""
+    obj = looked_up(name)[1]
+    if obj in MADE_BY_AFTERWORK or not callable(obj):
+        return []
+    return Class(obj).parameters if isinstance(obj, type) else Callable(obj).parameters
