@@ -44,3 +44,7 @@ def _all(page: str) -> Iterator[Block]:
             yield Block(page, token.map[0] + 1, "shell", token.content)
         elif token.type == "fence" and token.map and not token.info.startswith("{"):
             yield Block(page, token.map[0] + 1, token.info.strip(), token.content)
+
+
+WITH_SCRIPTS = [page for page in PAGES if blocks(page, "python run")]
+"""Pages with scripts that are run as they stand, one after the other: tests/stories/test_tutorial.py."""

@@ -12,7 +12,7 @@ A_DATABASE = "sqlite:///shop.db"
 STANDS_FOR = {"URL": A_DATABASE, "MODULE:APP": "examples.shop:app", "shop:app": "examples.shop:app"}
 """Words of pages that stand for something of the reader's, each with such a thing."""
 
-PROGRAMS = {"alembic", "cat", "curl", "journalctl", "pip", "python3", "systemctl"}
+PROGRAMS = {"alembic", "cat", "curl", "journalctl", "ls", "pip", "python3", "systemctl"}
 """Programs of others that pages tell people to run."""
 
 
