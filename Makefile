@@ -10,7 +10,7 @@ EXAMPLES ?= 10000
 # Tests start hundreds of processes, which need not compile all modules anew.
 unexport PYTHONDONTWRITEBYTECODE
 
-.PHONY: help demo test check prove bench clean
+.PHONY: help demo test check docs pictures prove bench clean
 
 help:                ## show this
 	@grep -E '^[a-z]+: .*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z]+):.*## /  make \1\t/'
@@ -38,6 +38,14 @@ check: $(DEV)        ## ruff, mypy, basedpyright, import-linter, and the tests
 		$(MAKE) --no-print-directory test; tested=$$?; \
 		wait $$typed || { echo 'mypy has found what it says above.'; exit 1; }; exit $$tested
 
+docs: $(DEV)         ## the documentation as a site in site/, every link in it checked; make docs SERVE=8000 shows it there
+	@$(BIN)/python -m sphinx --quiet --fresh-env --fail-on-warning --keep-going --doctree-dir .sphinx docs site
+	@echo 'The site is in site/index.html.'
+	@$(if $(SERVE),$(BIN)/python -m http.server --bind 127.0.0.1 --directory site $(SERVE))
+
+pictures: $(DEV)     ## take the pictures of the web page anew that the site shows (needs Chromium)
+	@$(BIN)/python -m docs.building.screenshots
+
 prove: $(DEV)        ## 10,000 random histories of caches, and as many as it takes of the rest, on each database; a minute of chaos (EXAMPLES=10000)
 	@EXAMPLES='$(EXAMPLES)' DATABASE_URL='$(DATABASE_URL)' $(BIN)/python -m pytest -n auto --dist worksteal \
 		tests/properties/test_caches.py tests/properties/test_machines.py \
@@ -47,4 +55,4 @@ bench: $(DEV)        ## how fast it is (benchmarks/tickets.py; add --peers there
 	@$(BIN)/python benchmarks/tickets.py
 
 clean:               ## remove the virtual environment and caches
-	rm -rf .venv .pytest_cache .mypy_cache .ruff_cache .hypothesis .import_linter_cache
+	rm -rf .venv site .sphinx .pytest_cache .mypy_cache .ruff_cache .hypothesis .import_linter_cache

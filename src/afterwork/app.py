@@ -163,6 +163,7 @@ class Afterwork:
         """Return the SQL that `install` would run now, as a script for a database's administrator; "" for none.
 
         It is found out by an installation that is rolled back, so it needs the same rights, and raises the same.
+        `grant_to` and `grant_to_writers` are those of `install`.
         """
         return self._installation(self.database(engine)).script(Grants(grant_to, grant_to_writers))
 
@@ -270,7 +271,7 @@ class Afterwork:
 
     @asking("app.explain(…)")
     def explain(self, obj: object, name: str) -> Explanation:
-        """Explain the state of a derived member, or of a view model that is a cache, of one object.
+        """Explain the state of a derived member, or of a view model that is a cache, of one object. `name` is its name.
 
         That is: its freshness, what it read, what last made it stale, and when and why it last ran. Changes count that
         a server has still to take. In doubt it is stale, as for `aw.is_stale`. Reads in the transaction of the object's
@@ -323,8 +324,9 @@ class Afterwork:
             yield Explainer(matcher_of(database, self.model, connection))
 
     def evaluate(self, session: Session, text: str, itself: object | None = None) -> Any:
-        """Return the value of an OCL expression, read through a session; `itself` is its `self`. Changes nothing.
+        """Return the value of an OCL expression, read through a session. Changes nothing.
 
+        `text` is the expression, and `itself` the object that it calls `self`.
         Raises `LanguageError` with the place of the error.
         """
         return evaluate(text, self.model.contract.mapper.registry, session, itself)
@@ -383,7 +385,7 @@ class Afterwork:
         return runner
 
     def runner(self, database: Database, connection: Connection) -> Runner:
-        """Return the runner of a server, for those who run its steps one at a time, as tests do.
+        """Return the runner of a server on a connection, for those who run its steps themselves, as tests do.
 
         Raises `NotInstalled` or `WrongSchema` if the database is not as it must be.
         """

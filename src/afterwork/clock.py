@@ -14,10 +14,14 @@ application's clock is this far ahead, and a server's clock that is behind by le
 class Clock(Protocol):
     """A source of the current time, as an aware datetime in UTC."""
 
-    def now(self) -> datetime: ...
+    def now(self) -> datetime:
+        """Return the current time, aware and in UTC."""
+        ...
 
 
 class SystemClock:
+    """The clock of this machine, which applications have unless they are given another."""
+
     def now(self) -> datetime:
         return datetime.now(UTC)
 
@@ -32,6 +36,7 @@ class ManualClock:
         return self._now
 
     def advance(self, span: timedelta) -> None:
+        """Let time pass, or with a negative span go back."""
         self._now += span
 
 

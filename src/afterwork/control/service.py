@@ -47,7 +47,8 @@ MAX_SERVER_ID = 2**31 - 1
 
 
 class Control:
-    """Acts on one database by hand. Each act is logged as `events.Acted`, with the name `who` of the actor."""
+    """Acts on one database by hand. Each act is logged as `events.Acted`, with the name `who` of the actor. One act on
+    tickets affects at most `limit` of them."""
 
     def __init__(
         self, database: Database, model: ModelInfo, clock: Clock, events: Events, variables: Mapping[str, Any]
@@ -113,7 +114,7 @@ class Control:
         return self.act_on_tickets(CANCEL, selected, who, limit)
 
     def act_on_tickets(self, act: TicketAct, selected: Selected, who: str, limit: int = MAX_TICKETS) -> ActResult:
-        """Perform an act on at most `limit` tickets. Raises `BadRequest` for a malformed key."""
+        """Perform an act on tickets, `selected` by key or by what they are. Raises `BadRequest` for a malformed key."""
         tickets = tickets_of(self._model.contract, self._database.dialect)
         runner = TicketActRunner(self._database, tickets, self._clock.now(), who)
         with self._connection() as connection:

@@ -113,7 +113,7 @@ class MachineInsight(InsightBase):
     def objects_in(self, machine: str, state: str | None, after: str | None = None) -> ListPage[ObjectInState]:
         """Return a page of the objects in a state, as `machines` shows it: in the order of entry, if known.
 
-        Raises `NotThere` if there is no such machine or state.
+        `after` is the `next` of the previous page. Raises `NotThere` if there is no such machine or state.
         """
         with self._reading() as connection:
             objects = machines.objects_of(self._database, connection, self._model, machine)
@@ -126,6 +126,8 @@ class MachineInsight(InsightBase):
 
     def object_in_machine(self, root_id: str, machine: str, after: str | None = None) -> ObjectInMachine:
         """Return an object and its machine, named `flow`. Evaluates its guards, and changes nothing.
+
+        `after` is the `next` of the previous page of its history.
 
         Raises `NotThere` if there is no such object or machine, and `MalformedExternalId`.
         """

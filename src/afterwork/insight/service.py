@@ -81,7 +81,7 @@ class Insight(TicketInsight, CacheInsight, MachineInsight):
             return gauges(self._database, self._model, connection, self._clock.now())
 
     def failures(self, since: datetime, limit: int = 20, work: str | None = None) -> Sequence[RunRecord]:
-        """Return the newest runs that failed since a time, of one work or of all."""
+        """Return the newest runs that failed since a time, at most `limit`, of one work or of all."""
         wanted = {"outcome": "failed"} | ({} if work is None else {"work": work})
         with self._reading() as connection:
             return records(connection, wanted, since, None, limit)
@@ -98,8 +98,8 @@ class Insight(TicketInsight, CacheInsight, MachineInsight):
     ) -> Sequence[RunRecord]:
         """Return the newest runs that failed, were put off, or were slow.
 
-        `before` is the `id` of the last run of the previous page, `ticket` the key of a ticket or match, `root` an
-        external id.
+        `outcome` chooses one of these. `before` is the `id` of the last run of the previous page, `limit` the length of
+        a page, `ticket` the key of a ticket or match, `root` an external id.
         """
         asked = {"work": work, "ticket": ticket, "root_id": root, "outcome": outcome}
         wanted = {name: value for name, value in asked.items() if value is not None}

@@ -26,8 +26,8 @@ class TicketInsight(InsightBase):
     def tickets(self, wanted: TicketFilter = ALL, limit: int = 20, after: str | None = None) -> TicketPage:
         """Return a page of matching tickets: pending ones in the order in which they run, others newest first.
 
-        `after` is the key of the last ticket of the previous page. Works without Afterwork's tables, too. Raises
-        `BadRequest` if `after` is the key of no ticket.
+        `after` is the key of the last ticket of the previous page, `limit` the length of a page. Works without
+        Afterwork's tables, too. Raises `BadRequest` if `after` is the key of no ticket.
         """
         with self._database.engine.connect() as connection:
             return ticket_views.page(connection, self._walk(connection), wanted, after, limit)

@@ -41,16 +41,21 @@ NO_LANE = ""
 @dataclass(frozen=True)
 class Run:
     """The current run. `id` stays the same however often the work is tried, so that it can serve as an idempotence key
-    for other systems. `attempt` counts from 1."""
+    for other systems."""
 
     _source: tuple[uuid.UUID, str] = field(repr=False)
     work: str
+    """The name of what runs: `Class.method`, or a view model."""
     root_id: str | None
+    """The external id of its root, `Customer!42`; None without one."""
     lane: str
+    """The name of its lane, "" for none."""
     attempt: int
+    """The number of this attempt, from 1."""
     ticket: Any = field(default=None, repr=False)
     """The key of the ticket that asked for it; None if something else started it."""
     source: SourceKind = field(default="ticket", repr=False)
+    """The kind of what started it."""
     due: datetime | None = field(default=None, repr=False)
     """The time from which on it could have begun, if that was noted."""
     trace_parent: str | None = field(default=None, repr=False)
@@ -58,6 +63,7 @@ class Run:
 
     @cached_property
     def id(self) -> uuid.UUID:
+        """Return the UUID of the run, which is the same in each attempt."""
         return uuid.uuid5(*self._source)  # slow, so only jobs that ask for it pay
 
 
@@ -154,7 +160,7 @@ class Raised:
 @dataclass(frozen=True)
 class Hindered:
     """Others had locked what the run needed, or its ticket could not be written; nothing of the run was saved. It is
-    tried again, and this attempt is not counted."""
+    tried again after `again_after`, and this attempt is not counted. `text` says what was in its way."""
 
     text: str
     again_after: timedelta
@@ -171,6 +177,7 @@ class Withdrawn:
 
 
 Outcome = Succeeded | Rejected | Raised | Hindered | Superseded | Withdrawn
+"""The possible ends of a run. A `match` over these classes is exhaustive."""
 
 
 def apart(run: Run, outcome: Outcome | SucceededTogether) -> Iterator[tuple[Run, Outcome]]:

@@ -70,7 +70,10 @@ def bring_along(root: object | None, session: Session | None) -> None:
 
 
 class AsyncTicket:
-    """The ready-made ticket. Derive from it and from your base: `class SysAsyncTicket(aw.AsyncTicket, Base): ...`."""
+    """The ready-made ticket. Derive from it and from your base: `class SysAsyncTicket(aw.AsyncTicket, Base): ...`.
+
+    Its constructor takes the attributes below by name. All timestamps are aware and in UTC.
+    """
 
     __tablename__ = "sys_async_ticket"
     # Keys that come back after a receipt was deleted would name two different pieces of work.
@@ -79,21 +82,46 @@ class AsyncTicket:
     __mapper_args__: Any = {"eager_defaults": False}
 
     id: Mapped[int] = mapped_column(BigInteger().with_variant(Integer, "sqlite"), primary_key=True)
+    """The key. No key comes back after its receipt was deleted."""
+
     view_model: Mapped[str | None] = mapped_column(Text)
+    """The name of a view model, of a method as `Class.method`, or of a machine's event."""
+
     root_id: Mapped[str | None] = mapped_column(Text)
+    """The external id of the root, `Customer!42`. Set by `root_object`; by hand only in statements."""
+
     execute_earliest: Mapped[datetime | None] = mapped_column(UtcDateTime)
+    """It is not run before this. None: as soon as possible."""
+
     keep_receipt_minutes: Mapped[int] = mapped_column(
         Integer, default=DEFAULT_KEEP_MINUTES, server_default=str(DEFAULT_KEEP_MINUTES)
     )
+    """The minutes for which the receipt stays after the end."""
+
     done: Mapped[datetime | None] = mapped_column(UtcDateTime)
+    """The time of its end, good or bad. The server sets it."""
+
     delete_time: Mapped[datetime | None] = mapped_column(UtcDateTime)
+    """The time from which on the receipt may be deleted. The server sets it."""
+
     error: Mapped[str | None] = mapped_column(Text)
+    """The reason why it could not be done; None if it was. The server sets it."""
+
     priority: Mapped[int | None] = mapped_column(Integer)
+    """1 runs before 2, None last."""
+
     lane: Mapped[str | None] = mapped_column(Text)
+    """The lane in which it runs alone. None: `main`."""
+
     attempts: Mapped[int] = mapped_column(Integer, default=0, server_default="0")
+    """The number of attempts that have failed so far."""
+
     created: Mapped[datetime] = mapped_column(UtcDateTime, default=lambda: datetime.now(UTC), server_default=func.now())
+    """The time at which it was made, by the clock of whoever made it."""
+
     # Deferred, so that most statements leave it out and the table of an earlier version, which lacks it, still serves.
     not_after: Mapped[datetime | None] = mapped_column(UtcDateTime, server_default=FetchedValue(), deferred=True)
+    """It ends with an Error, and is not run, if its turn comes later than this. None: whenever."""
 
     root_object = RootObject()
 

@@ -118,10 +118,19 @@ class ViewModel(Generic[Root]):
     """
 
     lane: ClassVar[str | Lane | None] = MAIN
+    """The lane of its runs. None: in parallel."""
+
     external: ClassVar[bool] = False
+    """True: it runs with no transaction open, since it talks to other systems or takes long."""
+
     retry: ClassVar[Retry | None] = None
+    """The policy for runs that raise. None: one attempt."""
+
     timeout: ClassVar[timedelta | None] = None
+    """A longer run ends with `TimedOut`. None: the timeout of the server's settings."""
+
     when: ClassVar[WhenStale | Timer | Once | None] = None
+    """The event that starts it without a ticket, such as `aw.Every(minutes=10)`. None: tickets only."""
 
     root_class: ClassVar[type | None] = None
     model: ClassVar[object | None] = None
@@ -131,7 +140,11 @@ class ViewModel(Generic[Root]):
     exception_handler: ClassVar[OnException | None] = None
 
     root: Root
+    """The object that it works on."""
+
     error_text: str = ""
+    """The text of the exception, in `on_exception`."""
+
     session_of_run: Session | None = None
 
     def __init__(self, root: Root) -> None:

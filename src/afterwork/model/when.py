@@ -17,7 +17,7 @@ class WhenStale:
     """Starts a view model on each object of its root class, and again whenever something that it read has changed.
 
     `priority`: 1 runs before 2, None last. `allow_oldness`: a cache that has just run waits at least this
-    long before it runs again, however often it becomes stale meanwhile.
+    long before it runs again, however often it becomes stale meanwhile. Raises `BadDeclaration` if that is negative.
     """
 
     priority: int | None = None

@@ -57,7 +57,7 @@ WAKE_SECONDS = 1.0
 
 @dataclass(frozen=True)
 class Sign:
-    """One thing that was probed, with the result in words."""
+    """One thing that was probed, by its `name`: whether it is `good`, and what it `says` in words."""
 
     name: str
     good: bool

@@ -16,7 +16,7 @@ LOOPBACK_NAMES = ("localhost", "127.0.0.1", "[::1]")
 
 @dataclass(frozen=True)
 class Identity:
-    """A visitor: the name under which their acts are logged, and whether they may act or only read."""
+    """A visitor: the `name` under which their acts are logged, and whether they may act (`may_act`) or only read."""
 
     name: str
     may_act: bool = False

@@ -33,9 +33,9 @@ from afterwork.store.dialects import database_behind
 def is_stale(obj: object, name: str) -> bool:
     """Return whether a derived member of an object, or a view model that is a cache, is out of date.
 
-    It is if something that it read has changed, also through others, or if it has never run. In doubt it counts as out
-    of date: where its queries ask for derived values by more than one column, or by no integer. This is answered in the
-    transaction of the object's session, which is flushed before.
+    `name` is its name. It is if something that it read has changed, also through others, or if it has never run. In
+    doubt it counts as out of date: where its queries ask for derived values by more than one column, or by no integer.
+    This is answered in the transaction of the object's session, which is flushed before.
 
     Raises `BadRequest` if the object has no such cache, `NoSession` if it is in no session.
     """
@@ -45,7 +45,7 @@ def is_stale(obj: object, name: str) -> bool:
 
 @asking("aw.fresh(…)")
 def fresh(obj: object, name: str) -> Any:
-    """Return the value of a derived member that is right now.
+    """Return the value of a derived member that is right now. `name` is the name of the member.
 
     That is the stored one, or if it is stale, one that is calculated here, with all stale values that it is made from.
     Only what a query of the calculation itself reads or compares in SQL is as the database has it. Nothing is stored;

@@ -34,7 +34,7 @@ NO_CLAIM = ""
 
 @dataclass(frozen=True)
 class StoredDifference:
-    """A stored value that is not what its calculation says, though it counts as fresh.
+    """A value as `stored` that is not as `calculated`, though it counts as fresh: `name` of the object `root_id`.
 
     With `in_sql`, it is the SQL side that differs from the Python side.
     """

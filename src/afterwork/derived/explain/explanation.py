@@ -27,22 +27,28 @@ class ReadGroup:
 
 @dataclass(frozen=True)
 class CacheLine:
-    """The state of one cache of one object.
-
-    `took` is in seconds; `because` is what made it run last, `stale` why it is to run again, and `due` when. No run is
-    kept of a value in sets: `changed` is when it was last written, and `because` why, if that is kept.
-    """
+    """The state of one cache of one object. No run is kept of a value in sets."""
 
     root_id: str
+    """The external id of the object."""
     state: State
+    """Its state: "fresh", "stale", "running", "failed" or "never run"."""
     runs: int
+    """The number of its runs."""
     computed: datetime | None
+    """The time of its last run."""
     took: float | None
+    """The seconds that its last run took."""
     because: Cause | None
+    """The cause of its last run, or of its last change."""
     stale: Cause | None
+    """The cause for which it is to run again."""
     due: datetime | None
+    """The time from which on it is to run again."""
     error: str | None
+    """The error of its last run."""
     changed: datetime | None
+    """The time at which a value in sets was last written, if that is kept."""
 
 
 STANDING = (*caches.c, dues.c.due, dues.c.since, dues.c.claim, dues.c.cause.label("stale_cause"))
@@ -78,20 +84,24 @@ def line_of(row: Any) -> CacheLine:
 
 @dataclass(frozen=True)
 class Explanation(CacheLine):
-    """All that is known of one cache of one object.
-
-    For a machine, that is also the state that it is in, and the steps that it would take by itself. `is_behind` says
-    that too many changes wait to tell whether it is still fresh.
-    """
+    """All that is known of one cache of one object. As a text, it is the sentences of `afterwork explain`."""
 
     name: str
+    """The name of the derived member or view model, as `Class.member`."""
     reads: tuple[ReadGroup, ...]
+    """The kinds of what it read, each with their number."""
     stands_in: str | None = None
+    """The state in which a machine is."""
     steps: tuple[PossibleTransition, ...] = ()
+    """The steps that a machine would take by itself, each with what is missing."""
     is_in_sets: bool = False
+    """True: its query alone keeps it right, many objects by one statement."""
     is_at_commit: bool = False
+    """True: the transaction that changes what it is made of computes it."""
     why_not_in_sets: str | None = None
+    """The reason why an expression can't be turned round; None if it can, or if there is none."""
     is_behind: bool = False
+    """True: too many changes wait to tell whether it is still fresh."""
 
     def __str__(self) -> str:
         lines = [f"{self.name} of {self.root_id} is {self.state}."]

@@ -16,7 +16,7 @@ MAX_READERS = 10_000
 
 @dataclass(frozen=True)
 class Reader:
-    """A cache that reads something, directly, or through another cache."""
+    """A cache that reads something: `name` of the object `root_id`, directly, or `through` another cache."""
 
     name: str
     root_id: str

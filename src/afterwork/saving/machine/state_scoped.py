@@ -105,7 +105,8 @@ def while_in(
         def on_enter_shipped(self, model):
             aw.while_in(model.flow.escalate, after=timedelta(days=3))
 
-    The arguments are those of `aw.later`. Raises `BadRequest` elsewhere than in an entry action, and for other objects.
+    `at`, `after`, `keep` and `priority` are those of `aw.later`. Raises `BadRequest` elsewhere than in an entry action,
+    and for other objects.
     """
     entered = entering.state
     if entered is None:

@@ -1,0 +1,1 @@
+"""Builds the site from the pages in docs/ and from the code: `make docs`."""
