@@ -2,8 +2,6 @@
 
 import functools
 import getpass
-import importlib
-import os
 import re
 import shlex
 import sys
@@ -12,7 +10,6 @@ from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from datetime import timedelta
 from pathlib import Path
-from types import ModuleType
 from typing import Any
 
 import click
@@ -22,9 +19,17 @@ from sqlalchemy.exc import ArgumentError
 from sqlalchemy.orm import Session
 
 from afterwork.app import Afterwork
+from afterwork.cli.application import WHERE, ApplicationCommand, AppPlace, app_argument
 from afterwork.cli.printing import print_result
-from afterwork.jobs.run import text_of
+from afterwork.cli.project import FILE, TABLE, project_of
 from afterwork.model.inspection import from_external_id
+
+DATABASE = "AFTERWORK_DATABASE"
+
+NO_DATABASE = (
+    f"No database is named. Give --database URL, set {DATABASE}, or write database under [{TABLE}] in {FILE}: "
+    'database = "sqlite:///shop.db"'
+)
 
 URL_ADVICE = "Give one like sqlite:///shop.db or postgresql+psycopg://user@host/shop."
 
@@ -39,37 +44,6 @@ DRIVERS = {
 
 
 NO_PREPARED_STATEMENTS: Mapping[str, Any] = {"connect_args": {"prepare_threshold": None}}
-
-
-def app_at(where: str) -> Afterwork:
-    """Return the application at `MODULE:APP`, importing from the current directory."""
-    module_name, _, attribute = where.partition(":")
-    if not module_name or not attribute:
-        raise click.BadParameter(f"{where!r} is not of the form MODULE:APP. An example: shop:app")
-    module = _module(module_name)
-    app = getattr(module, attribute, None)
-    if not isinstance(app, Afterwork):
-        what = f"has no {attribute}" if app is None else f"has {attribute}, but that is no aw.Afterwork(…)"
-        raise click.BadParameter(f"The module {module_name} {what}. {_advice(module)}")
-    return app
-
-
-def _module(name: str) -> ModuleType:
-    if os.getcwd() not in sys.path:
-        sys.path.insert(0, os.getcwd())
-    try:
-        return importlib.import_module(name)
-    except ModuleNotFoundError as error:
-        if error.name is not None and f"{name}.".startswith(f"{error.name}."):
-            raise click.BadParameter(f"There is no module {name}, neither in {os.getcwd()} nor installed.") from None
-        raise click.ClickException(f"Importing {name} raised {text_of(error)}") from None
-    except Exception as error:
-        raise click.ClickException(f"Importing {name} raised {text_of(error)}") from None
-
-
-def _advice(module: ModuleType) -> str:
-    known = [f"{module.__name__}:{name}" for name, value in vars(module).items() if isinstance(value, Afterwork)]
-    return f"Did you mean {' or '.join(known)}?" if known else "Put one there: app = aw.Afterwork(Base)"
 
 
 def url_of(text: str) -> URL:
@@ -155,41 +129,54 @@ def size(text: str) -> int:
     return int(float(match[1]) * UNITS[match[2].upper()])
 
 
-WHERE = "afterwork.where"
-
-
-def _application_at(context: click.Context, parameter: click.Parameter, where: str) -> Afterwork:
-    """Return the application at `MODULE:APP`, and remember where it is for `full_command`."""
-    context.meta[WHERE] = where
-    return app_at(where)
-
-
 def full_command(words: str) -> str:
     """Return another command on the same application and database, as one types it, from `retry 7`."""
     context = click.get_current_context()
     verb, _, rest = words.partition(" ")
-    command = f"afterwork {verb} {context.meta[WHERE]}{' ' if rest else ''}{rest}"
-    if context.get_parameter_source("url") is ParameterSource.ENVIRONMENT:
+    place: AppPlace = context.meta[WHERE]
+    where = place.where if place.source is ParameterSource.COMMANDLINE else ""
+    command = " ".join(filter(None, ["afterwork", verb, where, rest]))
+    if context.get_parameter_source("url") is not ParameterSource.COMMANDLINE:
         return command
     return f"{command} --database {shlex.quote(context.params['url'].render_as_string())}"
 
 
-app_argument = click.argument("app", callback=_application_at, metavar="MODULE:APP")
 as_json = click.option("--json", "as_json", is_flag=True, help="Print JSON.")
 
 
 def database_option(required: bool = True) -> Callable[[Any], Any]:
     """Return the option --database."""
+
+    def found(context: click.Context, parameter: click.Parameter, url: URL | None) -> URL | None:
+        if url is None and (url := _url_of_project()) is not None:
+            context.set_parameter_source("url", ParameterSource.DEFAULT_MAP)
+        if url is None and required:
+            raise click.UsageError(NO_DATABASE)
+        return url
+
     return click.option(
         "--database",
         "url",
         type=url_of,
+        callback=found,
         metavar="URL",
-        required=required,
-        envvar="AFTERWORK_DATABASE",
+        envvar=DATABASE,
         show_envvar=True,
-        help="Such as sqlite:///shop.db or postgresql+psycopg://user@host/shop.",
+        help=f"Such as sqlite:///shop.db or postgresql+psycopg://user@host/shop. Or as [{TABLE}] in {FILE} says.",
     )
+
+
+def _url_of_project() -> URL | None:
+    """Return the URL of the database that the project names, None if it names none."""
+    project = project_of(Path.cwd())
+    text = None if project is None else project.database
+    if project is None or text is None:
+        return None
+    try:
+        return project.resolved(url_of(text))
+    except click.BadParameter as error:
+        error.param_hint = project.place_of("database")
+        raise
 
 
 @dataclass(frozen=True)
@@ -226,7 +213,8 @@ def command(
             if shown.exit_code:
                 sys.exit(shown.exit_code)
 
-        decorators = (click.command(name), app_argument, database_option(), *parameters, as_json)
+        made_of = click.command(name, cls=ApplicationCommand)
+        decorators = (made_of, app_argument, database_option(), *parameters, as_json)
         decorated: Any = functools.reduce(lambda inner, decorator: decorator(inner), reversed(decorators), run)
         return decorated  # type: ignore[no-any-return]
 

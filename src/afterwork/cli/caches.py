@@ -6,18 +6,14 @@ from datetime import datetime, timedelta
 from typing import get_args
 
 import click
-from sqlalchemy import URL
 from sqlalchemy.orm import Session
 
 from afterwork.app import Afterwork
 from afterwork.cli.arguments import (
     OpenedLate,
     Shown,
-    app_argument,
     command,
     current_user,
-    database_option,
-    engine_at,
     object_at,
 )
 from afterwork.cli.printing import name_text, table_lines, utc_text
@@ -97,17 +93,15 @@ def _line_cells(line: CacheLine) -> tuple[str, ...]:
     return line.root_id, line.state, f"{line.runs:,}", last, took, because, line.error or ""
 
 
-@click.command()
-@app_argument
-@click.argument("root")
-@click.argument("cache")
-@database_option()
-@click.option("--who", default=current_user, show_default="you", help="Who asks for it.")
-def recompute(app: Afterwork, root: str, cache: str, url: URL, who: str) -> None:
+@command(
+    click.argument("root"),
+    click.argument("cache"),
+    click.option("--who", default=current_user, show_default="you", help="Who asks for it."),
+)
+def recompute(app: Afterwork, at: OpenedLate, root: str, cache: str, who: str) -> Shown:
     """Recompute CACHE of ROOT although nothing that it read has changed. (Customer!42 total)"""
-    with engine_at(url) as engine:
-        app.control(engine).recompute(root, cache, who)
-    click.echo(f"{cache} of {root} will run.")
+    app.control(at.engine).recompute(root, cache, who)
+    return Shown([f"{cache} of {root} will run."], {"root": root, "cache": cache, "recomputed": True})
 
 
 @command(click.argument("root"), click.argument("cache"))

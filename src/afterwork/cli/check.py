@@ -8,7 +8,8 @@ import click
 from sqlalchemy import URL
 
 from afterwork.app import Afterwork
-from afterwork.cli.arguments import OpenedLate, Shown, app_argument, as_json, command, database_option, engine_at
+from afterwork.cli.application import ApplicationCommand, app_argument
+from afterwork.cli.arguments import OpenedLate, Shown, as_json, command, database_option, engine_at
 from afterwork.cli.model import model_lines, model_view
 from afterwork.cli.printing import print_result
 from afterwork.insight import Finding
@@ -47,7 +48,7 @@ def uninstall(app: Afterwork, at: OpenedLate, force: bool) -> Shown:
     return Shown(done or ["There is nothing of Afterwork here."], {"done": done})
 
 
-@click.command()
+@click.command(cls=ApplicationCommand)
 @app_argument
 @database_option(required=False)
 @click.option("--repair", is_flag=True, help="Install what is missing, and recompute all caches.")

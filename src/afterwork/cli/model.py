@@ -9,10 +9,10 @@ from sqlalchemy import URL
 from sqlalchemy.orm import Session
 
 from afterwork.app import Afterwork
+from afterwork.cli.application import ApplicationCommand, app_argument
 from afterwork.cli.arguments import (
     OpenedLate,
     Shown,
-    app_argument,
     as_json,
     command,
     database_option,
@@ -67,7 +67,7 @@ def model_lines(model: Mapping[str, Any]) -> Iterator[str]:
     yield from table_lines(("work", "on", "lane", "transaction", "attempts"), rows)
 
 
-@click.command("model")
+@click.command("model", cls=ApplicationCommand)
 @app_argument
 @click.option("--svg", metavar="FILE", type=click.Path(dir_okay=False, path_type=Path), help="Write a class diagram.")
 @as_json
@@ -134,7 +134,7 @@ def evaluate(app: Afterwork, at: OpenedLate, text: str, root: str | None) -> Sho
     return Shown(value_lines(value), value)
 
 
-@click.command("shell")
+@click.command("shell", cls=ApplicationCommand)
 @app_argument
 @database_option()
 def open_shell(app: Afterwork, url: URL) -> None:

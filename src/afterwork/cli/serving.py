@@ -15,10 +15,10 @@ import click
 from sqlalchemy import URL, Engine
 
 from afterwork.app import Afterwork
+from afterwork.cli.application import ApplicationCommand, app_argument
 from afterwork.cli.arguments import (
     OpenedLate,
     Shown,
-    app_argument,
     command,
     database_option,
     duration_in_seconds,
@@ -91,7 +91,7 @@ def web_options(command: Callable[..., Any]) -> Callable[..., Any]:
 LEVELS = ("debug", "info", "warning", "error")
 
 
-@click.command()
+@click.command(cls=ApplicationCommand)
 @app_argument
 @database_option()
 @click.option("--workers", type=click.IntRange(min=1), help="The maximum number of concurrent runs.")

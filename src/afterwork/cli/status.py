@@ -4,7 +4,8 @@ import click
 from sqlalchemy import URL, Engine
 
 from afterwork.app import Afterwork
-from afterwork.cli.arguments import app_argument, as_json, database_option, engine_at, full_command
+from afterwork.cli.application import ApplicationCommand, app_argument
+from afterwork.cli.arguments import as_json, database_option, engine_at, full_command
 from afterwork.cli.overview_text import status_lines, status_view
 from afterwork.cli.printing import print_result
 from afterwork.errors import MissingPackage
@@ -13,7 +14,7 @@ WATCH_SECONDS = 2.0
 """The default seconds between two refreshes of --watch."""
 
 
-@click.command()
+@click.command(cls=ApplicationCommand)
 @app_argument
 @database_option()
 @click.option(
