@@ -74,6 +74,16 @@ class NotThere(BadRequest):
     """Nothing has this name or key."""
 
 
+class UnknownLane(NotThere):
+    """Nothing names this lane: no work, timer or ticket, and no pause or limit."""
+
+    def __init__(self, name: str, instead: str) -> None:
+        super().__init__(
+            f"There is no lane {shown(name)}. {instead} If only tickets name it, declare it: aw.Afterwork(…, "
+            f"lanes=[aw.Lane({shown(name)})])"
+        )
+
+
 class NoCacheYet(NotThere):
     """An object has no cache of a derivation: it is not there, or no server has come to it yet."""
 

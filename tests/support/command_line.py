@@ -27,7 +27,9 @@ Serve = Callable[..., Process]
 
 def run(*arguments: str, **environment: str) -> Result:
     """Run a command in this process."""
-    return CliRunner().invoke(main, arguments, env={"AFTERWORK_DATABASE": None, **environment}, prog_name="afterwork")
+    return CliRunner().invoke(
+        main, arguments, env={"AFTERWORK_APP": None, "AFTERWORK_DATABASE": None, **environment}, prog_name="afterwork"
+    )
 
 
 def told(result: Result, exit_code: int = 0) -> str:

@@ -7,22 +7,22 @@ from typing import Any
 import click
 
 from afterwork.app import Afterwork
-from afterwork.cli.arguments import OpenedLate, Shown, command, current_user
-from afterwork.cli.tickets import filter_options
+from afterwork.cli.arguments import OpenedLate, Shown, command, current_user, full_command
+from afterwork.cli.tickets import check_names, filter_options
 from afterwork.cli.timers import dry_lines
 from afterwork.control import (
     CANCEL,
     MAX_TICKETS,
     RETRY,
     RUN_NOW,
-    Control,
     Selected,
     TicketAct,
     act_on,
     result_lines,
 )
-from afterwork.errors import BadRequest
+from afterwork.errors import BadRequest, shown
 from afterwork.insight import TicketFilter
+from afterwork.model.known_names import instead_of
 
 LIMIT = click.option(
     "--most",
@@ -41,8 +41,7 @@ def retry(app: Afterwork, at: OpenedLate, keys: Sequence[str], most: int, **filt
 
     With --all-matching, apply to all that match: failed ones, or those in the given --state.
     """
-    selected = _selected(keys, **filtered)
-    return _act(app.control(at.engine), RETRY, selected, most)
+    return _act(app, at, RETRY, _selected(keys, **filtered), most)
 
 
 @command(
@@ -64,7 +63,7 @@ def run(app: Afterwork, at: OpenedLate, names: Sequence[str], dry: bool, most: i
             raise click.UsageError(f"--dry is for timers. {hint}")
         selected = _selected(names, **filtered)
         with _hint(hint):
-            return _act(app.control(at.engine), RUN_NOW, selected, most)
+            return _act(app, at, RUN_NOW, selected, most)
     if dry:
         roots = app.control(at.engine).dry_run(timer)
         return Shown(dry_lines(timer, roots), {"timer": timer, "would_match": roots})
@@ -83,10 +82,10 @@ def cancel(app: Afterwork, at: OpenedLate, names: Sequence[str], most: int, **fi
     if timer is None:
         selected = _selected(names, **filtered)
         with _hint(_known_timers(app, names)):
-            return _act(app.control(at.engine), CANCEL, selected, most)
+            return _act(app, at, CANCEL, selected, most)
     act = act_on("timer", "cancel")
     cancelled = act.perform(app.control(at.engine), timer, current_user())
-    data = {"timer": timer, "cancelled": cancelled.ended, "asked_to_stop": cancelled.asked_to_stop}
+    data = {"timer": timer, "ended": cancelled.ended, "asked_to_stop": cancelled.asked_to_stop}
     return Shown([act.say(timer, cancelled)], data)
 
 
@@ -100,8 +99,10 @@ def _timer(app: Afterwork, names: Sequence[str]) -> str | None:
 
 def _known_timers(app: Afterwork, names: Sequence[str]) -> str:
     """Return a hint for users who meant a timer."""
-    known = ", ".join(sorted(app.model.timers)) or "none"
-    return f"The model has no timer {names[0]!r}. It has: {known}." if names else f"The model's timers: {known}."
+    timers = app.model.timers
+    if not names:
+        return f"The model's timers: {', '.join(sorted(timers)) or 'none'}."
+    return f"The model has no timer {shown(names[0])}. {instead_of(names[0], timers, verb='It has')}"
 
 
 def _selected(keys: Sequence[str], wanted: TicketFilter, all_matching: bool) -> Selected:
@@ -112,11 +113,16 @@ def _selected(keys: Sequence[str], wanted: TicketFilter, all_matching: bool) -> 
     return wanted if all_matching else keys
 
 
-def _act(control: Control, act: TicketAct, selected: Selected, limit: int) -> Shown:
+def _act(app: Afterwork, at: OpenedLate, act: TicketAct, selected: Selected, limit: int) -> Shown:
     """Perform an act. The command exits with 1 if keys were given and no ticket was affected."""
-    result = control.act_on_tickets(act, selected, current_user(), limit)
-    in_vain = not result.changed and not result.asked_to_stop and not isinstance(selected, TicketFilter)
-    return Shown(result_lines(act, result), result, 1 if in_vain else 0)
+    result = app.control(at.engine).act_on_tickets(act, selected, current_user(), limit)
+    is_in_vain = not result.changed and not result.asked_to_stop
+    if isinstance(selected, TicketFilter):
+        if is_in_vain and not result.left_alone:
+            check_names(app, app.insight(at.engine), selected)
+        return Shown(result_lines(act, result), result)
+    advice = [f"Tickets are listed by: {full_command('tickets')}"] if is_in_vain else []
+    return Shown([*result_lines(act, result), *advice], result, 1 if is_in_vain else 0)
 
 
 @contextmanager

@@ -9,7 +9,9 @@ import click
 from afterwork.app import Afterwork
 from afterwork.cli.arguments import OpenedLate, Shown, command
 from afterwork.cli.printing import table_lines, utc_text
+from afterwork.errors import NotThere, shown
 from afterwork.insight import Latency, RunMinute, RunRecord
+from afterwork.model.known_names import instead_of
 
 HEAD = ("work", "by", "done", "failed", "put off", "mean ms", "waited s")
 FAILURES_HEAD = ("failed (UTC)", "work", "root", "ticket", "error")
@@ -41,8 +43,19 @@ def history(app: Afterwork, at: OpenedLate, minutes: int, work: str | None, most
     """Show recent runs, how long they took, and which failed. Servers write these every few seconds."""
     since, insight = app.clock.now() - timedelta(minutes=minutes), app.insight(at.engine)
     failed, past = insight.failures(since, most, work), insight.past(since, work)
+    if work is not None and not past.minutes and not failed:
+        _check_work(app, work)
     recent = RecentRuns(past.minutes, past.latency, failed)
     return Shown(history_lines(recent), recent)
+
+
+def _check_work(app: Afterwork, name: str) -> None:
+    """Raise `NotThere` if the model has nothing of this name that runs."""
+    model = app.model
+    known = [*model.works, *model.derivations, *(action.name for own in model.once.values() for action in own)]
+    if name not in known and not model.knows(name):
+        others = instead_of(name, known, verb="It has", listed_by="model")
+        raise NotThere(f"The model has no work {shown(name)}. {others}")
 
 
 def history_lines(recent: RecentRuns) -> Iterator[str]:

@@ -1,6 +1,7 @@
 """Commands about lanes and servers, and those that pause timers and lanes."""
 
 from collections.abc import Iterator
+from typing import Literal
 
 import click
 
@@ -8,7 +9,9 @@ from afterwork.app import Afterwork
 from afterwork.cli.arguments import OpenedLate, Shown, command, current_user
 from afterwork.cli.printing import progress_text, table_lines, utc_text
 from afterwork.control import Thing, act_on
+from afterwork.errors import UnknownLane
 from afterwork.insight import Activity, Insight, LaneView, ServerView
+from afterwork.model.known_names import instead_of
 from afterwork.model.lane import MAIN, PARALLEL
 
 LANES_HEAD = ("lane", "rule", "now", "waiting", "matches", "oldest since (UTC)", "scheduled")
@@ -56,11 +59,7 @@ def _lane_cells(lane: LaneView) -> tuple[str, ...]:
 @command(click.argument("name"))
 def pause(app: Afterwork, at: OpenedLate, name: str) -> Shown:
     """Pause the timer NAME, or the lane NAME, over all servers. Current runs go on."""
-    thing = _thing(app, name)
-    unknown = _unknown(app.insight(at.engine), name) if thing == "lane" else ""
-    act = act_on(thing, "pause")
-    act.perform(app.control(at.engine), name, current_user())
-    return Shown([f"{act.say(name, None)}{unknown}"], {thing: name, "paused": True})
+    return _turn(app, at, "pause", name)
 
 
 @command(click.argument("server", type=int))
@@ -74,19 +73,23 @@ def drain(app: Afterwork, at: OpenedLate, server: int) -> Shown:
 @command(click.argument("name"))
 def resume(app: Afterwork, at: OpenedLate, name: str) -> Shown:
     """Resume the timer NAME, or the lane NAME."""
-    thing = _thing(app, name)
-    act = act_on(thing, "resume")
+    return _turn(app, at, "resume", name)
+
+
+def _turn(app: Afterwork, at: OpenedLate, verb: Literal["pause", "resume"], name: str) -> Shown:
+    """Pause or resume the timer or lane that has a name. Raises `UnknownLane` if none has it."""
+    thing = _thing(app, app.insight(at.engine), name)
+    act = act_on(thing, verb)
     act.perform(app.control(at.engine), name, current_user())
-    return Shown([act.say(name, None)], {thing: name, "paused": False})
+    return Shown([act.say(name, None)], {thing: name, "paused": verb == "pause"})
 
 
-def _unknown(insight: Insight, name: str) -> str:
-    """Return a note if no such lane is known, else an empty text."""
-    known = {MAIN, PARALLEL, *(lane.name for lane in insight.activity().lanes)}
-    if name in known:
-        return ""
-    return f" No work declares this lane, and no ticket is in it. There are: {', '.join(sorted(known))}."
-
-
-def _thing(app: Afterwork, name: str) -> Thing:
-    return "timer" if name in app.model.timers else "lane"
+def _thing(app: Afterwork, insight: Insight, name: str) -> Thing:
+    timers = app.model.timers
+    if name in timers:
+        return "timer"
+    lanes = {MAIN, PARALLEL, *(lane.name for lane in insight.activity().lanes)}
+    if name not in lanes:
+        verb = "There are the lanes and timers" if timers else "There are"
+        raise UnknownLane(name, instead_of(name, [*lanes, *timers], verb=verb, listed_by="lanes"))
+    return "lane"

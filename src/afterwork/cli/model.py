@@ -137,9 +137,13 @@ def evaluate(app: Afterwork, at: OpenedLate, text: str, root: str | None) -> Sho
 @click.command("shell", cls=ApplicationCommand)
 @app_argument
 @database_option()
-def open_shell(app: Afterwork, url: URL) -> None:
-    """Evaluate expressions in OCL, one after the other, with completion and a history. Changes nothing."""
+@as_json
+def open_shell(app: Afterwork, url: URL, as_json: bool) -> None:
+    """Evaluate expressions in OCL, one after the other, with completion and a history. Changes nothing.
+
+    With --json, each value is a line of JSON, and nothing else is printed.
+    """
     from afterwork.cli.shell import Shell  # which needs readline, and not every system has it
 
     with engine_at(url) as engine:
-        Shell(app, engine).run()
+        Shell(app, engine, as_json).run()

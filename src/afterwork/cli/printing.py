@@ -2,7 +2,8 @@
 
 import dataclasses
 import json
-from collections.abc import Iterator, Sequence
+import math
+from collections.abc import Iterator, Mapping, Sequence
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -23,17 +24,40 @@ MAX_CELL_CHARACTERS = 60
 
 def print_result(text: str, data: object, as_json: bool) -> None:
     """Print the text, or the data as JSON."""
-    click.echo(json.dumps(data, default=_plain, indent=2) if as_json else text)
+    click.echo(json.dumps(_plain(data), indent=2) if as_json else text)
+
+
+def print_line(data: object) -> None:
+    """Print data as one line of JSON, for a command that prints one after the other."""
+    click.echo(json.dumps(_plain(data)))
 
 
 def _plain(value: object) -> object:
+    """Return data as JSON has it."""
     match value:
+        case Mapping():
+            return {str(key): _plain(part) for key, part in value.items()}
+        case list() | tuple():
+            return [_plain(part) for part in value]
+        case set() | frozenset():
+            return sorted(map(_plain, value), key=str)
+        case _ if dataclasses.is_dataclass(value) and not isinstance(value, type):
+            return {field.name: _plain(getattr(value, field.name)) for field in dataclasses.fields(value)}
+        case _:
+            return _plain_value(value)
+
+
+def _plain_value(value: object) -> object:
+    """Return one value as JSON has it: a timestamp as ISO 8601, a duration in seconds, infinity and NaN as null."""
+    match value:
+        case float():
+            return value if math.isfinite(value) else None
         case datetime():
             return value.isoformat()
         case timedelta():
             return value.total_seconds()
-        case _ if dataclasses.is_dataclass(value) and not isinstance(value, type):
-            return dataclasses.asdict(value)
+        case None | int() | str():
+            return value
         case _:
             return str(value)
 

@@ -27,8 +27,10 @@ from afterwork.cli.arguments import (
     size,
 )
 from afterwork.cli.systemd import reporting_to_systemd
-from afterwork.errors import BadDeclaration
+from afterwork.errors import BadDeclaration, UnknownLane
 from afterwork.logs import Layout, log_to_stderr
+from afterwork.model.known_names import instead_of
+from afterwork.model.lane import MAIN, PARALLEL
 from afterwork.store.routing import STARTS, routing_of
 from afterwork.web import web as web_application
 from afterwork.web.access import is_loopback
@@ -134,6 +136,7 @@ def serve(
         routing_of(wanted)
     except BadDeclaration as error:
         raise click.UsageError(str(error)) from None
+    _check_lanes(app, [*(settings["lanes"] or ()), *(settings["except_lanes"] or ())])
     app.settings = wanted
     with (
         engine_at(url, app.settings.listen) as engine,
@@ -144,6 +147,14 @@ def serve(
     if app.is_to_begin_anew:
         os.execv(sys.executable, [sys.executable, *sys.orig_argv[1:]])  # the same process, as far as others can tell
     _end(1 if unfinished else 0)
+
+
+def _check_lanes(app: Afterwork, lanes: Sequence[str]) -> None:
+    """Refuse a lane that the model doesn't declare. The database is not asked: it may not be there yet."""
+    known = {MAIN, PARALLEL, *app.model.lane_names, *app.model.lanes}
+    for lane in lanes:
+        if lane not in known:
+            raise click.UsageError(str(UnknownLane(lane, instead_of(lane, known, listed_by="lanes"))))
 
 
 EXIT_SECONDS = 5.0

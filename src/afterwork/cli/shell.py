@@ -1,7 +1,6 @@
 """`afterwork shell`: evaluates expressions in OCL, one after the other, with completion and a history."""
 
 import readline
-from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -11,7 +10,7 @@ from sqlalchemy.orm import Session
 
 from afterwork.app import Afterwork
 from afterwork.cli.arguments import object_at
-from afterwork.cli.printing import value_lines, value_view
+from afterwork.cli.printing import print_line, value_lines, value_view
 from afterwork.errors import AfterworkError
 from afterwork.language.operators.table import table
 from afterwork.model.expression import names_of
@@ -30,6 +29,7 @@ class Shell:
 
     app: Afterwork
     engine: Engine
+    as_json: bool = False
     root: str | None = None
     completer: "Completer" = field(init=False)
 
@@ -43,7 +43,7 @@ class Shell:
         readline.parse_and_bind("tab: complete")
         if HISTORY.exists():
             readline.read_history_file(HISTORY)
-        click.echo(HELP)
+        self._tell(HELP)
         try:
             while (line := self._read()) not in (None, ":quit"):
                 assert line is not None
@@ -53,10 +53,15 @@ class Shell:
 
     def _read(self) -> str | None:
         try:
-            return input(PROMPT).strip()
+            return input("" if self.as_json else PROMPT).strip()
         except EOFError:
-            click.echo()
+            self._tell()
             return None
+
+    def _tell(self, text: str = "") -> None:
+        """Print what is no value, for who types."""
+        if not self.as_json:
+            click.echo(text)
 
     def _do(self, line: str) -> None:
         try:
@@ -64,12 +69,11 @@ class Shell:
                 case "", _, _:
                     pass
                 case ":help", _, _:
-                    click.echo(HELP)
+                    self._tell(HELP)
                 case ":on", _, root:
                     self._set_root(root.strip())
                 case _:
-                    for value_line in self._value(line):
-                        click.echo(value_line)
+                    self._print(line)
         except (AfterworkError, click.ClickException) as error:
             click.echo(str(error), err=True)
 
@@ -79,10 +83,15 @@ class Shell:
                 object_at(session, root, self.app)
         self.root = root or None
 
-    def _value(self, text: str) -> Iterator[str]:
+    def _print(self, text: str) -> None:
         with Session(self.engine) as session:
             itself = None if self.root is None else object_at(session, self.root, self.app)
-            yield from value_lines(value_view(self.app.evaluate(session, text, itself)))
+            value = value_view(self.app.evaluate(session, text, itself))
+        if self.as_json:
+            print_line(value)
+        else:
+            for line in value_lines(value):
+                click.echo(line)
 
 
 class Completer:

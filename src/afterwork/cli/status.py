@@ -1,14 +1,18 @@
 """The command that shows the overview."""
 
+import time
+from contextlib import suppress
+
 import click
 from sqlalchemy import URL, Engine
+from sqlalchemy.exc import SQLAlchemyError
 
 from afterwork.app import Afterwork
 from afterwork.cli.application import ApplicationCommand, app_argument
 from afterwork.cli.arguments import as_json, database_option, engine_at, full_command
 from afterwork.cli.overview_text import status_lines, status_view
-from afterwork.cli.printing import print_result
-from afterwork.errors import MissingPackage
+from afterwork.cli.printing import error_text, print_line, print_result
+from afterwork.errors import AfterworkError, MissingPackage
 
 WATCH_SECONDS = 2.0
 """The default seconds between two refreshes of --watch."""
@@ -27,12 +31,13 @@ WATCH_SECONDS = 2.0
 )
 @as_json
 def status(app: Afterwork, url: URL, watch: float | None, as_json: bool) -> None:
-    """Show an overview: waiting and running work, the last hour, and what needs attention."""
-    if watch is not None and as_json:
-        raise click.UsageError("--watch refreshes, --json prints once. Give one of them.")
+    """Show an overview: waiting and running work, the last hour, and what needs attention.
+
+    With --watch, --json prints a line of JSON each time.
+    """
     with engine_at(url, app.settings.listen) as engine:
         if watch is not None:
-            _watch(app, engine, watch)
+            (_print_lines if as_json else _watch)(app, engine, watch)
             return
         overview = app.insight(engine).overview()
     print_result("\n".join(status_lines(overview, full_command)), status_view(overview), as_json)
@@ -44,3 +49,14 @@ def _watch(app: Afterwork, engine: Engine, seconds: float) -> None:
     except ModuleNotFoundError as error:
         raise MissingPackage("status --watch", error.name, "cli") from None
     live.watch(app.insight(engine).overview, app.clock, full_command, seconds)
+
+
+def _print_lines(app: Afterwork, engine: Engine, seconds: float) -> None:
+    """Print the overview again and again as a line of JSON. An unreachable database ends nothing: it may come back."""
+    with suppress(KeyboardInterrupt):
+        while True:
+            try:
+                print_line(status_view(app.insight(engine).overview()))
+            except (AfterworkError, SQLAlchemyError) as error:
+                click.echo(error_text(error), err=True)
+            time.sleep(seconds)

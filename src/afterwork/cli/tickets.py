@@ -9,7 +9,10 @@ import click
 from afterwork.app import Afterwork
 from afterwork.cli.arguments import OpenedLate, Shown, command
 from afterwork.cli.printing import progress_text, table_lines, utc_text
-from afterwork.insight import TicketDetail, TicketFilter, TicketPage, TicketView
+from afterwork.errors import NotThere, shown
+from afterwork.insight import Insight, TicketDetail, TicketFilter, TicketPage, TicketView
+from afterwork.model.known_names import instead_of
+from afterwork.model.lane import MAIN, PARALLEL
 from afterwork.store.tickets.filter import QUALIFIERS, STATES
 
 CHOICES = ("pending", "failed", "done", *(state for state in STATES if state not in ("failed", "done")))
@@ -54,8 +57,26 @@ def filter_options(command: Callable[..., Any]) -> Callable[..., Any]:
 )
 def tickets(app: Afterwork, at: OpenedLate, wanted: TicketFilter, most: int, after: str | None) -> Shown:
     """Show tickets: pending ones in the order in which they run, others newest first."""
-    page = app.insight(at.engine).tickets(wanted, most, after)
+    insight = app.insight(at.engine)
+    page = insight.tickets(wanted, most, after)
+    if not page.tickets and page.after is None:
+        check_names(app, insight, wanted)
     return Shown(_page_lines(page), page.tickets)
+
+
+def check_names(app: Afterwork, insight: Insight, wanted: TicketFilter) -> None:
+    """Raise `NotThere` if a filter that nothing matches names what is not there: a work, a class, or a lane."""
+    model = app.model
+    works = [*model.works, *model.once]
+    if wanted.work and not any(wanted.work.lower() in name.lower() for name in works):
+        known = instead_of(wanted.work, works, verb="It has", listed_by="model")
+        raise NotThere(f"The model has no work {shown(wanted.work)}. {known}")
+    name = (wanted.root or "").partition("!")[0]
+    if name and name not in model.classes:
+        known = instead_of(name, model.classes, verb="It has", listed_by="model")
+        raise NotThere(f"The model has no class {shown(name)}. {known}")
+    if wanted.lane and wanted.lane not in (MAIN, PARALLEL):
+        insight.lane(wanted.lane)
 
 
 def _page_lines(page: TicketPage) -> Iterator[str]:

@@ -29,6 +29,7 @@ from afterwork.jobs.source import SourceContext
 from afterwork.jobs.time_limits import TimeLimits
 from afterwork.model.external_id import parse
 from afterwork.model.inspection import ModelInfo
+from afterwork.model.known_names import instead_of
 from afterwork.sources.timer.rounds import Rounds
 from afterwork.store import leases, once, schema, server_rows, tables
 from afterwork.store.database import Database
@@ -82,8 +83,8 @@ class Control:
             exists = 0 < server <= MAX_SERVER_ID and server_rows.drain(connection, server)
             connection.commit()
             if not exists:
-                known = ", ".join(map(str, connection.execute(select(tables.server.c.id)).scalars())) or "none"
-                raise NotThere(f"There is no server {server}. There are: {known}.")
+                known = map(str, connection.execute(select(tables.server.c.id)).scalars())
+                raise NotThere(f"There is no server {server}. {instead_of(str(server), known, listed_by='lanes')}")
         self._events.emit(Acted(who, "drained", f"server {server}"))
 
     def retry(self, key: str, who: str = BY_PROGRAM) -> None:
@@ -129,9 +130,9 @@ class Control:
         """
         with self._acting() as connection:
             if not once.forget_failed(connection, name):
-                failed = sorted(row.name for row in once.rows(connection).values() if row.error is not None)
-                known = ", ".join(failed) or "none"
-                raise BadRequest(f"{shown(name)} is no action that runs once and has failed. Failed have: {known}.")
+                failed = [row.name for row in once.rows(connection).values() if row.error is not None]
+                known = instead_of(name, failed, verb="Failed have", listed_by="once")
+                raise BadRequest(f"{shown(name)} is no action that runs once and has failed. {known}")
         self._events.emit(Acted(who, "retried", name))
 
     def recompute(self, root: str, cache: str, who: str = BY_PROGRAM) -> None:
@@ -207,8 +208,8 @@ class Control:
 
     def _timer(self, name: str) -> str:
         if name not in self._model.timers:
-            known = ", ".join(sorted(self._model.timers)) or "none"
-            raise NotThere(f"The model has no timer {shown(name)}. It has: {known}.")
+            known = instead_of(name, self._model.timers, verb="It has", listed_by="timers")
+            raise NotThere(f"The model has no timer {shown(name)}. {known}")
         return name
 
     @contextmanager

@@ -79,10 +79,7 @@ class LaneReader:
         holders = self.database.lane_holders(connection)
         rules = lane_limits.rules(connection)
         waiting = {lane for walk in (self.tickets, self.matches) for lane in walk.lanes(connection)}
-        declared = {work.lane for work in self.model.works.values()} | {
-            timer.lane for timer in self.model.timers.values()
-        }
-        names = sorted({*paused, *waiting, *declared, *rules})
+        names = sorted({*paused, *waiting, *self.model.lane_names, *self.model.lanes, *rules})
         views = [self._view(connection, name, paused.get(name, False), holders, running) for name in names]
         return [self._with_rule(connection, lane, *rules[lane.name]) if lane.name in rules else lane for lane in views]
 

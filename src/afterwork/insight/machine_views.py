@@ -18,6 +18,7 @@ from afterwork.insight.machines import MachineView
 from afterwork.insight.object_states import ObjectInState
 from afterwork.insight.page import PAGE_SIZE, ListPage
 from afterwork.insight.reading import InsightBase
+from afterwork.model.known_names import instead_of
 from afterwork.model.machine.declaration import Machine, declared_machines
 from afterwork.saving.machine.play import Play
 from afterwork.store import tables
@@ -121,7 +122,8 @@ class MachineInsight(InsightBase):
             if state not in known:  # a state of an older version of the machine, or one of several nested ones
                 known |= {str(value): value for value in objects.counts() if value is not None}
             if state not in known:
-                raise NotThere(f"{machine} has no state {shown(state)}. It has: {', '.join(filter(None, known))}.")
+                states = instead_of(state or "", filter(None, known), verb="It has", listed_by="machines")
+                raise NotThere(f"{machine} has no state {shown(state)}. {states}")
             return objects.page_in(known[state], after)
 
     def object_in_machine(self, root_id: str, machine: str, after: str | None = None) -> ObjectInMachine:
@@ -150,6 +152,6 @@ def _machine(obj: object, name: str) -> Machine:
     own = declared_machines(type(obj))
     named = next((machine for machine in own if machine.name == name), None)
     if named is None:
-        known = ", ".join(machine.name for machine in own) or "none"
-        raise NotThere(f"{type(obj).__name__} has no machine {shown(name)}. It has: {known}.")
+        known = instead_of(name, [machine.name for machine in own], verb="It has", listed_by="machines")
+        raise NotThere(f"{type(obj).__name__} has no machine {shown(name)}. {known}")
     return named

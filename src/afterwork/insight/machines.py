@@ -11,6 +11,7 @@ from sqlalchemy.orm import Mapper
 from afterwork.errors import NotThere, UnknownState, shown
 from afterwork.insight.object_states import ObjectsByState
 from afterwork.model.inspection import ModelInfo
+from afterwork.model.known_names import instead_of
 from afterwork.model.machine.chart import in_words
 from afterwork.model.machine.declaration import Machine, declared_machines
 from afterwork.saving.machine.transition_log import Conflict
@@ -82,7 +83,8 @@ def machine_named(model: ModelInfo, name: str) -> tuple[Mapper[Any], Machine]:
     """Return a machine such as `Order.flow`, and its class. Raises `NotThere` if the model has no such machine."""
     known = {known_name: (mapper, machine) for known_name, mapper, machine in machines_in(model)}
     if name not in known:
-        raise NotThere(f"The model has no machine {shown(name)}. It has: {', '.join(known) or 'none'}.")
+        others = instead_of(name, known, verb="It has", listed_by="machines")
+        raise NotThere(f"The model has no machine {shown(name)}. {others}")
     return known[name]
 
 

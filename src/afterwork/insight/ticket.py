@@ -146,7 +146,8 @@ class TicketReader:
         walk = self.waiting.tickets
         rows = walk.rows(connection, [walk.key(key)])
         if not rows:
-            raise NotThere(f"There is no ticket {shown(key)}. Perhaps its receipt has gone.")
+            advice = "Tickets are listed by: afterwork tickets MODULE:APP --database URL"
+            raise NotThere(f"There is no ticket {shown(key)}. Perhaps its receipt has gone. {advice}")
         (ticket,) = views(connection, walk, rows)
         work = self._work(ticket)
         records = history.records(connection, {"ticket": ticket.key}, None, None, MAX_ATTEMPTS)

@@ -4,7 +4,7 @@ from functools import cached_property
 
 from sqlalchemy import Connection
 
-from afterwork.errors import NotThere, shown
+from afterwork.errors import UnknownLane
 from afterwork.insight import servers
 from afterwork.insight import tickets as ticket_views
 from afterwork.insight.lanes import Activity, LaneReader, LaneView
@@ -12,6 +12,7 @@ from afterwork.insight.reading import InsightBase
 from afterwork.insight.running import running, suspect_views
 from afterwork.insight.ticket import TicketDetail, TicketReader, WaitReasons
 from afterwork.insight.tickets import TicketPage
+from afterwork.model.known_names import instead_of
 from afterwork.store import schema, tables
 from afterwork.store.bounded_count import Count
 from afterwork.store.tickets.filter import ALL, State, TicketFilter
@@ -54,10 +55,10 @@ class TicketInsight(InsightBase):
             return Activity(now.lanes, now.servers, now.running, suspects)
 
     def lane(self, name: str) -> LaneView:
-        """Return one lane. Raises `NotThere` if it is empty, and neither the model nor a pause or limit names it."""
+        """Return one lane. Raises `UnknownLane` if it is empty, and neither the model nor a pause or limit names it."""
         lanes = {lane.name: lane for lane in self.activity().lanes}
         if name not in lanes:
-            raise NotThere(f"There is no lane {shown(name)}. There are: {', '.join(lanes)}.")
+            raise UnknownLane(name, instead_of(name, lanes, listed_by="lanes"))
         return lanes[name]
 
     def _waiting(self, connection: Connection) -> WaitReasons:

@@ -13,6 +13,7 @@ from afterwork.insight import history
 from afterwork.insight.history import RunMinute
 from afterwork.model.expression import expression_of
 from afterwork.model.inspection import ModelInfo
+from afterwork.model.known_names import instead_of
 from afterwork.model.when import Timer
 from afterwork.store import progress, tables
 from afterwork.store.bounded_count import BOUND, NONE, Count
@@ -70,8 +71,8 @@ class TimerDetail:
 def detail(connection: Connection, model: ModelInfo, name: str, now: datetime) -> TimerDetail:
     timer = next((view for view in views(connection, model) if view.name == name), None)
     if timer is None:
-        known = ", ".join(sorted(model.timers)) or "none"
-        raise NotThere(f"There is no timer {shown(name)}. The model has: {known}.")
+        known = instead_of(name, model.timers, verb="The model has", listed_by="timers")
+        raise NotThere(f"There is no timer {shown(name)}. {known}")
     timed = model.timers.get(name)
     minutes = history.past(connection, now - PAST_PERIOD, name).minutes
     past = [minute for minute in minutes if minute.source == "timer"]

@@ -16,6 +16,7 @@ from sqlalchemy.orm import InstanceState, Mapper
 from afterwork.errors import MalformedExternalId, shown
 from afterwork.model.column_types import python_type
 from afterwork.model.key import encode_key_part, key_part_decoder
+from afterwork.model.known_names import instead_of
 
 MAX_LENGTH = 1000
 """Characters of an external id at most. A longer key is none to keep in a ticket."""
@@ -104,7 +105,8 @@ def parse(text: str | None, classes: Mapping[str, Mapper[Any]]) -> ExternalId:
     mapper = classes.get(name)
     if mapper is None:
         raise MalformedExternalId(
-            f"{shown(text)} begins with no class of the model. An external id looks like Customer!42."
+            f"{shown(text)} begins with no class of the model. An external id looks like Customer!42. "
+            f"{instead_of(name, classes, listed_by='model')}"
         )
     if parts[:1] and parts[0].startswith(PLACEHOLDER):
         raise MalformedExternalId(

@@ -15,6 +15,7 @@ from afterwork.language.syntax.spelling import folded
 from afterwork.model.contract import CLASS_NAME, HOW_TO_HAVE_TICKETS, Contract
 from afterwork.model.derivation import Derivation, derivations_of
 from afterwork.model.external_id import parse
+from afterwork.model.known_names import instead_of
 from afterwork.model.lane import MAIN, Lane, lanes_by_name
 from afterwork.model.machine.declaration import declared_machines
 from afterwork.model.machine.state_scope import base_of, scope_of
@@ -88,15 +89,16 @@ class ModelInfo:
         for derivation in own:
             if name in (derivation.name, derivation.name.rpartition(".")[2]):
                 return derivation
-        known = ", ".join(derivation.name for derivation in own) or "none"
-        raise NotThere(f"{cls.__name__} has no cache {shown(name)}. It has: {known}.")
+        known = [derivation.name for derivation in own]
+        if "." not in name:
+            known = [full.rpartition(".")[2] for full in known]
+        raise NotThere(f"{cls.__name__} has no cache {shown(name)}. {instead_of(name, known, verb='It has')}")
 
     def derivation_named(self, name: str) -> Derivation:
         """Return the derivation with a name. Raises `NotThere`, which suggests similar names."""
         if name not in self.derivations:
-            near = difflib.get_close_matches(name, self.derivations, n=3, cutoff=0.4) if len(name) < 100 else []
-            known = f" Near to it: {', '.join(near)}." if near else " A cache is named like Customer.total."
-            raise NotThere(f"The model has no cache {shown(name)}.{known}")
+            known = instead_of(name, self.derivations, verb="It has", listed_by="caches")
+            raise NotThere(f"The model has no cache {shown(name)}. {known}")
         return self.derivations[name]
 
     def _unknown(self, name: str | None) -> str:

@@ -33,7 +33,7 @@ class Site:
         return self.app.control(self.engine)
 
     def perform(self, act: NamedAct, name: str | int, who: str) -> Any:
-        """Perform an act on a thing. Raises `NotThere` for an unknown lane, which the command line may pause."""
+        """Perform an act on a thing. Raises `NotThere` for an unknown lane, which a program may pause all the same."""
         known = self.insight.lane(str(name)).name if act.thing == "lane" else name
         return act.perform(self.control, known, who)
 

@@ -12,7 +12,8 @@ from sqlalchemy.orm import ColumnProperty, CompositeProperty, InstanceState, Rel
 from afterwork.derived.manifest.read_patterns import ReadPatterns
 from afterwork.derived.manifest.reads import read_key
 from afterwork.derived.queue.registered_derivation import RegisteredDerivation
-from afterwork.errors import BadRequest
+from afterwork.errors import BadRequest, shown
+from afterwork.model.known_names import instead_of
 from afterwork.store.journal.tracked_table import TrackedTable, joined
 from afterwork.store.journal.values import BAD_VALUE, key_of, text_of
 
@@ -38,7 +39,8 @@ class MemberKeys:
         state: InstanceState[Any] = state_of(obj)
         prop = state.mapper.attrs.get(member)
         if prop is None:
-            raise BadRequest(f"{state.mapper.class_.__name__} has no member {member!r}.")
+            known = instead_of(member, state.mapper.attrs.keys(), verb="It has", listed_by="model")
+            raise BadRequest(f"{state.mapper.class_.__name__} has no member {shown(member)}. {known}")
         if isinstance(prop, RelationshipProperty):
             if prop.direction is not RelationshipDirection.MANYTOONE:
                 yield from self._of_relationship(state, prop)
