@@ -21,7 +21,7 @@ from afterwork.derived.explain.explainer import Explainer
 from afterwork.derived.explain.explanation import Explanation
 from afterwork.derived.explain.readers import Reader
 from afterwork.derived.explain.transitions import PossibleTransitions
-from afterwork.errors import AnotherDatabase, BadJobsFile, RestoredBeneath
+from afterwork.errors import AnotherDatabase, BadDeclaration, BadJobsFile, RestoredBeneath, shown
 from afterwork.events import Broken, Events, Listener, Reloaded
 from afterwork.insight import Finding, Insight
 from afterwork.installation import Grants, Installation, Removal
@@ -30,9 +30,11 @@ from afterwork.jobs.run import Outcome, Run, apart
 from afterwork.jobs.runner import Around, Runner, nothing_around
 from afterwork.model.derivation import MachineDerivation
 from afterwork.model.expression import evaluate
+from afterwork.model.functions import check_callable
 from afterwork.model.inspection import ModelInfo, inspect_model, registry_of
 from afterwork.model.jobs_file.load import JobsFile, load, load_again
 from afterwork.model.lane import Lane, lanes_by_name
+from afterwork.model.settings_check import check_settings
 from afterwork.model.timeout import checked_timeout
 from afterwork.saving.awaiting import asking
 from afterwork.saving.later import connection_of
@@ -74,7 +76,7 @@ class Afterwork:
     `on_event` receives their events (see `afterwork.events`). `variables` are given, by name, to each view model that
     declares such a variable (`aw.variable`); `server_started`, the time at which the server began, is always one.
     `lanes` are those with rules of their own (`aw.Lane`) that no work names as its `lane=`. Raises `BadDeclaration` for
-    lanes or settings that make no sense.
+    arguments that make no sense.
     """
 
     def __init__(
@@ -89,12 +91,16 @@ class Afterwork:
     ) -> None:
         self.base = base
         self.lanes = lanes_by_name(lanes)
-        self.settings = settings or Settings()
+        self.settings = Settings() if settings is None else settings
+        check_settings(self.settings)
         routing_of(self.settings)
         checked_timeout("Settings", self.settings.timeout)
-        self.clock = clock or SystemClock()
+        self.clock = SystemClock() if clock is None else clock
+        _check_clock(self.clock)
+        if on_event is not None:
+            check_callable(on_event, "on_event", ["the event"])
         self.events = Events([on_event] if on_event is not None else [])
-        self.variables = dict(variables or {})
+        self.variables = _checked_variables({} if variables is None else variables)
         self._files: dict[Path, JobsFile] = {}
         self.around: Around = nothing_around
         """Returns a context manager that is entered around the code of a run started by a ticket or a timer."""
@@ -396,6 +402,17 @@ class Afterwork:
 
     def _variables(self) -> dict[str, Any]:
         return {SERVER_STARTED: self.clock.now(), **self.variables}
+
+
+def _check_clock(clock: object) -> None:
+    if isinstance(clock, type) or not callable(getattr(clock, "now", None)):
+        raise BadDeclaration(f"clock={shown(clock)}: give a clock, such as aw.SystemClock() or aw.ManualClock().")
+
+
+def _checked_variables(variables: object) -> dict[str, Any]:
+    if not isinstance(variables, Mapping) or not all(isinstance(name, str) for name in variables):
+        raise BadDeclaration(f'variables={shown(variables)}: give values by name, such as {{"post": post}}.')
+    return dict(variables)
 
 
 def applications_of(metadata: MetaData) -> list[Afterwork]:

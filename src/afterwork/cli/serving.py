@@ -27,7 +27,7 @@ from afterwork.cli.arguments import (
     size,
 )
 from afterwork.cli.systemd import reporting_to_systemd
-from afterwork.errors import BadDeclaration, UnknownLane
+from afterwork.errors import BadDeclaration, shown
 from afterwork.logs import Layout, log_to_stderr
 from afterwork.model.known_names import instead_of
 from afterwork.model.lane import MAIN, PARALLEL
@@ -37,6 +37,8 @@ from afterwork.web.access import is_loopback
 
 if TYPE_CHECKING:
     from starlette.applications import Starlette
+
+LOG = logging.getLogger("afterwork")
 
 TOKEN, READ_TOKEN = "AFTERWORK_WEB_TOKEN", "AFTERWORK_WEB_READ_TOKEN"
 
@@ -150,11 +152,12 @@ def serve(
 
 
 def _check_lanes(app: Afterwork, lanes: Sequence[str]) -> None:
-    """Refuse a lane that the model doesn't declare. The database is not asked: it may not be there yet."""
+    """Warn of lanes that the model doesn't declare. Only tickets can name these, and the database may not be there."""
     known = {MAIN, PARALLEL, *app.model.lane_names, *app.model.lanes}
     for lane in lanes:
         if lane not in known:
-            raise click.UsageError(str(UnknownLane(lane, instead_of(lane, known, listed_by="lanes"))))
+            others = instead_of(lane, known, verb="It declares")
+            LOG.warning("the model declares no lane %s: only tickets that name it are in it. %s", shown(lane), others)
 
 
 EXIT_SECONDS = 5.0
@@ -180,7 +183,7 @@ def _shown(app: Afterwork, engine: Engine, address: Address | None, read_only: b
     from afterwork.web.serving import served
 
     with served(application, address.host, address.port, prefix) as where:
-        logging.getLogger("afterwork").info("the web page is at %s", where)
+        LOG.info("the web page is at %s", where)
         yield
 
 

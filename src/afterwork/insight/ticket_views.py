@@ -58,7 +58,7 @@ class TicketInsight(InsightBase):
         """Return one lane. Raises `UnknownLane` if it is empty, and neither the model nor a pause or limit names it."""
         lanes = {lane.name: lane for lane in self.activity().lanes}
         if name not in lanes:
-            raise UnknownLane(name, instead_of(name, lanes, listed_by="lanes"))
+            raise UnknownLane(name, instead_of(name, lanes))
         return lanes[name]
 
     def _waiting(self, connection: Connection) -> WaitReasons:

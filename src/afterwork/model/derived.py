@@ -9,7 +9,7 @@ from sqlalchemy import Column
 from sqlalchemy.orm import Mapped, MappedColumn, Mapper
 
 from afterwork.errors import BadDeclaration
-from afterwork.model.method import check_callable_alone
+from afterwork.model.functions import check_callable_alone, checked_function
 from afterwork.model.timeout import checked_timeout
 from afterwork.model.when import WhenStale
 
@@ -17,6 +17,9 @@ Owner = TypeVar("Owner")
 Result = TypeVar("Result")
 Member = TypeVar("Member")
 Expression = TypeVar("Expression")
+
+
+EXPRESSION = "@compute_total.expression above def total_in_sql(cls)"
 
 
 class Derived(Generic[Owner, Result]):
@@ -41,7 +44,7 @@ class Derived(Generic[Owner, Result]):
         self.when = when
         self.is_at_commit = at is not None
         self.keeps_last_change = last_change
-        self.in_sql: Callable[[type], Any] | None = None
+        self.in_sql: Callable[..., Any] | None = None
         self._member = member
         functools.update_wrapper(self, function)  # type: ignore[arg-type]
 
@@ -65,9 +68,16 @@ class Derived(Generic[Owner, Result]):
 
             @compute_total.expression
             def _total_in_sql(cls): ...
+
+        A `classmethod` or `staticmethod` does, too. Returns the function. Raises `BadDeclaration` if it can't be called
+        with one argument, is asynchronous or a generator, or if there is an expression already.
         """
-        self.in_sql = function
-        return function
+        mark = f"@{self.name}.expression"
+        if self.in_sql is not None:
+            raise BadDeclaration(f"{mark}: {self.name} has an expression already, {self.in_sql.__qualname__}.")
+        self.in_sql = checked_function(function, mark, "cls", example=EXPRESSION)
+        # With the method's own name, as setters of properties have it, it would take the method's place in its class.
+        return self if self.in_sql.__name__ == self.name else function  # type: ignore[return-value]
 
     def member_of(self, mapper: Mapper[Any]) -> str:
         """Return the name of the member, in a mapped class that has this function.

@@ -16,7 +16,7 @@ from sqlalchemy.orm import InstanceState, Mapper
 from afterwork.errors import MalformedExternalId, shown
 from afterwork.model.column_types import python_type
 from afterwork.model.key import encode_key_part, key_part_decoder
-from afterwork.model.known_names import instead_of
+from afterwork.model.known_names import meant
 
 MAX_LENGTH = 1000
 """Characters of an external id at most. A longer key is none to keep in a ticket."""
@@ -104,9 +104,10 @@ def parse(text: str | None, classes: Mapping[str, Mapper[Any]]) -> ExternalId:
     name, *parts = text.split("!")
     mapper = classes.get(name)
     if mapper is None:
+        near = meant(name, classes)
         raise MalformedExternalId(
             f"{shown(text)} begins with no class of the model. An external id looks like Customer!42. "
-            f"{instead_of(name, classes, listed_by='model')}"
+            f"{near}{' ' if near else ''}Classes are listed by: afterwork model MODULE:APP"
         )
     if parts[:1] and parts[0].startswith(PLACEHOLDER):
         raise MalformedExternalId(

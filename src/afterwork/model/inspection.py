@@ -15,7 +15,7 @@ from afterwork.language.syntax.spelling import folded
 from afterwork.model.contract import CLASS_NAME, HOW_TO_HAVE_TICKETS, Contract
 from afterwork.model.derivation import Derivation, derivations_of
 from afterwork.model.external_id import parse
-from afterwork.model.known_names import instead_of
+from afterwork.model.known_names import MAX_LISTED, instead_of
 from afterwork.model.lane import MAIN, Lane, lanes_by_name
 from afterwork.model.machine.declaration import declared_machines
 from afterwork.model.machine.state_scope import base_of, scope_of
@@ -138,6 +138,8 @@ def inspect_model(base: object, lanes: Mapping[str, Lane] | None = None) -> Mode
     once = once_of(works, problems)
     declared = _lanes(works, timers, lanes or {}, problems)
     contract = _contract(mappers, problems)
+    if contract is None:
+        problems += _forgotten(registry_of(base))
     if problems or contract is None:
         raise ModelError(problems)
     if contract.lane is None:
@@ -194,6 +196,21 @@ def _contract(mappers: Iterable[Mapper[Any]], problems: list[str]) -> Contract |
                 return None
     problems.append(f"It has no class {CLASS_NAME}. {HOW_TO_HAVE_TICKETS}")
     return None
+
+
+def _forgotten(model: registry) -> Iterator[str]:
+    """Yield that classes are gone of which the tables are still there: SQLAlchemy refers to a class weakly."""
+    used: set[object] = {table for mapper in model.mappers for table in mapper.tables}
+    used |= {relationship.secondary for mapper in model.mappers for relationship in mapper.relationships}
+    left = sorted(table.fullname for table in model.metadata.tables.values() if table not in used)
+    if left:
+        yield (
+            f"No class is mapped to {', '.join(left[:MAX_LISTED])}. If one was, nobody holds it any more, and Python "
+            "has collected it as garbage: SQLAlchemy keeps only weak references to classes. Define it in a module, or "
+            "keep a reference to it for as long as the application."
+        )
+    elif not model.mappers:
+        yield "It has no mapped classes at all. Import the modules that define them before the model is read."
 
 
 def _works(

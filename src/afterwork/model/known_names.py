@@ -14,13 +14,13 @@ MAX_COMPARED = 100
 def instead_of(name: str, known: Iterable[str], *, verb: str = "There are", listed_by: str = "") -> str:
     """Return the names that there are instead of an unknown one, as sentences that follow the problem.
 
-    `listed_by` is the command that lists them, without the application: "lanes".
+    `listed_by` is the command that lists them: "lanes".
     """
     names = sorted(set(known))
     more = f" and {len(names) - MAX_LISTED:,} more" if len(names) > MAX_LISTED else ""
     parts = [f"{verb}: {', '.join(names[:MAX_LISTED]) or 'none'}{more}.", meant(name, names)]
     if listed_by:
-        parts.append(f"They are listed by: afterwork {listed_by} MODULE:APP --database URL")
+        parts.append(f"They are listed by: afterwork {listed_by} MODULE:APP")
     return " ".join(filter(None, parts))
 
 

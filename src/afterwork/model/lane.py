@@ -74,6 +74,15 @@ def _check(lane: Lane) -> None:
         )
 
 
+def checked_lane(where: str, lane: object) -> str | Lane | None:
+    """Return a declared lane. Raises `BadDeclaration` unless it is a name, an `aw.Lane` or None."""
+    if lane is None or isinstance(lane, Lane):
+        return lane
+    if isinstance(lane, str) and lane and "\0" not in lane:
+        return lane
+    raise BadDeclaration(f"{where}: its lane is {shown(lane)}. Give a name, an aw.Lane, or None to run in parallel.")
+
+
 def lane_name(lane: str | Lane | None) -> str:
     """Return a declared lane as a ticket's row names it. None is "in parallel"."""
     return lane.name if isinstance(lane, Lane) else PARALLEL if lane is None else lane
@@ -81,6 +90,8 @@ def lane_name(lane: str | Lane | None) -> str:
 
 def lanes_by_name(lanes: Iterable[Lane]) -> Mapping[str, Lane]:
     """Return lanes by their names. Raises `BadDeclaration` for two of a name that differ."""
+    if not isinstance(lanes, Iterable):
+        raise BadDeclaration(f'lanes={shown(lanes)}: give a list of lanes, such as [aw.Lane("mail", limit=5)].')
     by_name: dict[str, Lane] = {}
     for lane in lanes:
         if not isinstance(lane, Lane):

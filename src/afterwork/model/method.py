@@ -8,8 +8,9 @@ from datetime import timedelta
 from typing import Any, Generic, Self, TypeVar, overload
 
 from afterwork.errors import BadDeclaration, shown
-from afterwork.model.lane import MAIN, Lane
-from afterwork.model.retry import Retry
+from afterwork.model.functions import check_callable, check_callable_alone
+from afterwork.model.lane import MAIN, Lane, checked_lane
+from afterwork.model.retry import Retry, checked_retry
 from afterwork.model.timeout import checked_timeout
 from afterwork.model.when import Timer
 
@@ -55,26 +56,28 @@ class Method(Generic[Owner, Result]):
         options: RunOptions = RunOptions(),
     ) -> None:
         check_callable_alone(function, "@aw.method")
+        where = f"@aw.method on {function.__qualname__}"
+        if precondition is not None:
+            check_callable(precondition, f"{where}: its precondition", ["self"])
         if when is not None and not isinstance(when, Timer):
             raise BadDeclaration(
-                f"@aw.method on {function.__qualname__}: its when is {shown(when)}. A method has a timer there, "
+                f"{where}: its when is {shown(when)}. A method has a timer there, "
                 "aw.Every or aw.Cron; aw.Once and aw.WhenStale are for view models."
             )
         self.function = function
         self.name = function.__name__
         self.precondition = precondition
         self.when = when
-        self.lane = options.lane
-        self.external = options.external
-        self.retry = options.retry
-        self.timeout = checked_timeout(f"@aw.method on {function.__qualname__}", options.timeout)
+        self.lane = checked_lane(where, options.lane)
+        self.external = checked_external(where, options.external)
+        self.retry = checked_retry(where, options.retry)
+        self.timeout = checked_timeout(where, options.timeout)
         self.for_many: Callable[[list[Owner]], None] | None = None
         """Does for several objects at once what `function` does for one."""
         functools.update_wrapper(self, function)  # type: ignore[arg-type]
 
     def __set_name__(self, owner: type, name: str) -> None:
-        if not self.name.isidentifier():  # the name of an expression's function is its text
-            self.name = name
+        self.name = name
 
     @overload
     def __get__(self, target: None, owner: type) -> Self: ...
@@ -107,21 +110,11 @@ class Method(Generic[Owner, Result]):
         return self if function.__name__ == self.name else function  # type: ignore[return-value]
 
 
-def check_callable_alone(function: Callable[..., Any], mark: str) -> None:
-    """Refuse a function that could never run: a run passes no arguments and awaits nothing."""
-    if not python.isfunction(function):
-        raise BadDeclaration(f"{mark} marks functions, not {function!r}.")
-    where = f"{mark} on {function.__qualname__}"
-    if python.iscoroutinefunction(function) or python.isasyncgenfunction(function):
-        raise BadDeclaration(f"{where}: runs are not asynchronous. Write it as def, not async def.")
-    own, *others = python.signature(function).parameters.values() or (None,)
-    if own is None:
-        raise BadDeclaration(f"{where}: it takes nothing, but a run passes self.")
-    needed = [p.name for p in others if p.default is p.empty and p.kind not in (p.VAR_POSITIONAL, p.VAR_KEYWORD)]
-    if needed:
-        raise BadDeclaration(
-            f"{where}: it needs {', '.join(needed)}, but a run passes only self. Keep what it needs in the model."
-        )
+def checked_external(where: str, external: object) -> bool:
+    """Return whether a work is declared external. Raises `BadDeclaration` unless it is True or False."""
+    if not isinstance(external, bool):
+        raise BadDeclaration(f"{where}: its external is {shown(external)}. Give True or False.")
+    return external
 
 
 def checked_for_many(method: Method[Any, Any], given: Callable[[list[Any]], None]) -> Callable[[list[Any]], None]:

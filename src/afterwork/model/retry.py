@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from datetime import timedelta
 
 from afterwork.errors import BadDeclaration, Escaped, shown
+from afterwork.model.functions import check_callable
 
 FIRST_BACKOFF = timedelta(seconds=10)
 MAX_BACKOFF = timedelta(hours=1)
@@ -34,10 +35,17 @@ class Retry:
     on: tuple[type[Exception], ...] = (Exception,)
 
     def __post_init__(self) -> None:
+        if type(self.attempts) is not int:
+            raise BadDeclaration(f"Retry(attempts={shown(self.attempts)}): it must be a whole number.")
         if self.attempts < 1:
             raise BadDeclaration(f"Retry(attempts={self.attempts}): it must be at least 1, the first attempt included.")
         if isinstance(self.backoff, timedelta) and self.backoff < timedelta(0):
             raise BadDeclaration(f"Retry(backoff={self.backoff}): a duration back in time can't be waited for.")
+        if not isinstance(self.backoff, timedelta):
+            check_callable(self.backoff, "Retry: its backoff", ["the number of the attempt"])
+        kinds = self.on if isinstance(self.on, tuple) else (self.on,)
+        if not all(isinstance(kind, type) and issubclass(kind, BaseException) for kind in kinds):
+            raise BadDeclaration(f"Retry(on={shown(self.on)}): give a tuple of exceptions, such as (OSError,).")
 
     def again_after(self, attempt: int, error: Exception) -> timedelta | None:
         """Return the delay after attempt number `attempt` raised `error`; None if it was the last.
@@ -51,3 +59,10 @@ class Retry:
         if not isinstance(delay, timedelta):
             raise BadDeclaration(f"Retry(backoff=…) gave {shown(delay)} for attempt {attempt}. It must be a timedelta.")
         return max(timedelta(0), min(delay, MAX_WAIT))
+
+
+def checked_retry(where: str, retry: object) -> Retry | None:
+    """Return a declared retry policy. Raises `BadDeclaration` unless it is an `aw.Retry` or None."""
+    if retry is None or isinstance(retry, Retry):
+        return retry
+    raise BadDeclaration(f"{where}: its retry is {shown(retry)}. Give aw.Retry(attempts=5), or None.")

@@ -1,6 +1,7 @@
 """View models: named units of work with a root object, columns, and actions that run from top to bottom."""
 
 import functools
+import inspect as python
 import typing
 from collections.abc import Callable, Iterator, Mapping
 from datetime import timedelta
@@ -9,13 +10,17 @@ from typing import Any, ClassVar, Generic, Self, overload
 from sqlalchemy.orm import Session
 from typing_extensions import TypeVar
 
-from afterwork.errors import BadDeclaration
-from afterwork.model.lane import MAIN, Lane
-from afterwork.model.method import Method, check_callable_alone
-from afterwork.model.retry import Retry
+from afterwork.errors import BadDeclaration, shown
+from afterwork.model.functions import check_callable, check_callable_alone
+from afterwork.model.lane import MAIN, Lane, checked_lane
+from afterwork.model.method import Method, checked_external
+from afterwork.model.retry import Retry, checked_retry
 from afterwork.model.timeout import checked_timeout
 from afterwork.model.variable import Variable
 from afterwork.model.when import Once, Timer, WhenStale
+
+WAYS = (WhenStale, Timer, Once)
+"""The ways to start a view model without a ticket."""
 
 Root = TypeVar("Root", default=Any)
 Result = TypeVar("Result")
@@ -54,6 +59,8 @@ class Action:
 
     def __init__(self, function: Callable[[Any], object], enabled: Callable[[Any], object] | None) -> None:
         check_callable_alone(function, "@aw.action")
+        if enabled is not None:
+            check_callable(enabled, f"@aw.action on {function.__qualname__}: its enabled", ["self"])
         self.function = function
         self.enabled = enabled
         functools.update_wrapper(self, function)  # type: ignore[arg-type]
@@ -91,7 +98,7 @@ def action(
 
 def column(function: Callable[[Any], Result]) -> property:
     """Mark a function of a view model as a column: a calculated value, read as an attribute."""
-    check_callable_alone(function, "@aw.column")
+    check_callable_alone(function, "@aw.column", may_yield=True)
     return Column(function)
 
 
@@ -100,7 +107,12 @@ class Column(property):
 
 
 def on_exception(function: Callable[[Any, Exception], object]) -> OnException:
-    """Mark the function to call after an action raised: in a transaction of its own, after the rollback."""
+    """Mark the function to call after an action raised: in a transaction of its own, after the rollback. It is called
+    with the view model and the exception. Raises `BadDeclaration` for one that can't be."""
+    if not python.isfunction(function):
+        raise BadDeclaration(f"@aw.on_exception marks functions, not {function!r}.")
+    where = f"@aw.on_exception on {function.__qualname__}"
+    check_callable(function, where, ["self", "the exception"])
     return OnException(function)
 
 
@@ -152,6 +164,8 @@ class ViewModel(Generic[Root]):
 
     def __init_subclass__(cls, *, root: type | None = None, model: object | None = None, **others: Any) -> None:
         super().__init_subclass__(**others)
+        if root is not None and not isinstance(root, type):
+            raise BadDeclaration(f"{cls.__name__}: its root is {shown(root)}. Give a mapped class: root=Customer.")
         cls.root_class = root or _root_of_base(cls) or cls.root_class
         cls.model = model or cls.model
         cls.actions = {**cls.actions, **{name: a for name, a in vars(cls).items() if isinstance(a, Action)}}
@@ -164,6 +178,10 @@ class ViewModel(Generic[Root]):
             )
         cls.exception_handler = handlers[0] if handlers else cls.exception_handler
         checked_timeout(cls.__name__, cls.timeout)
+        checked_lane(cls.__name__, cls.lane)
+        checked_external(cls.__name__, cls.external)
+        checked_retry(cls.__name__, cls.retry)
+        _check_when(cls.__name__, cls.when)
         if cls.root_class is not None:
             if "ViewModels" not in vars(cls.root_class):
                 cls.root_class.ViewModels = ViewModelNames(cls.root_class)  # type: ignore[attr-defined]
@@ -174,6 +192,14 @@ class ViewModel(Generic[Root]):
         if self.exception_handler is not None:
             self.error_text = text
             self.exception_handler.function(self, error)
+
+
+def _check_when(name: str, when: object) -> None:
+    """Refuse a `when` that starts nothing."""
+    if when is None or isinstance(when, WAYS):
+        return
+    call = f" Call it: aw.{when.__name__}(…)." if isinstance(when, type) and issubclass(when, WAYS) else ""
+    raise BadDeclaration(f"{name}: its when is {shown(when)}.{call} Give aw.Every, aw.Cron, aw.WhenStale or aw.Once.")
 
 
 def _root_of_base(cls: type) -> type | None:

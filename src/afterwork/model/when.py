@@ -9,7 +9,8 @@ from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 from cronsim import CronSim, CronSimError
 
 from afterwork.errors import BadCron, BadDeclaration, shown
-from afterwork.model.lane import Lane
+from afterwork.model.functions import check_arguments, check_callable, check_is_done
+from afterwork.model.lane import Lane, checked_lane
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -24,6 +25,9 @@ class WhenStale:
     allow_oldness: timedelta = timedelta(0)
 
     def __post_init__(self) -> None:
+        _check_duration("allow_oldness", self.allow_oldness)
+        if self.priority is not None and type(self.priority) is not int:
+            raise BadDeclaration(f"priority is {shown(self.priority)}. It must be a whole number, or None.")
         if self.allow_oldness < timedelta(0):
             raise BadDeclaration(f"allow_oldness is {self.allow_oldness}. It must be 0 or more.")
 
@@ -81,7 +85,14 @@ class Timer:
             raise BadDeclaration(f"max_answers is {self.max_answers!r}. It must be 1 or more, or None for no bound.")
         if self.misfire not in ("once", "skip", "each"):
             raise BadDeclaration(f'misfire is {shown(self.misfire)}. It must be "once", "skip" or "each".')
-        if self.most_missed < 1:
+        _check_duration("late", self.late)
+        if callable(self.criteria):
+            _check_criteria(self.criteria)
+        if self.before is not None:
+            check_callable(self.before, "before", ["the variables"])
+        if self.lane != DECLARED:
+            checked_lane("A timer", self.lane)
+        if type(self.most_missed) is not int or self.most_missed < 1:
             raise BadDeclaration(f"most_missed is {self.most_missed}. It must be 1 or more.")
         if self.late < timedelta(0):
             raise BadDeclaration(f"late is {self.late}. It must be 0 or more.")
@@ -211,6 +222,20 @@ class Cron(Timer):
 
     def __str__(self) -> str:
         return f"cron {self.expression} {self.tz}"
+
+
+def _check_duration(name: str, value: object) -> None:
+    if not isinstance(value, timedelta):
+        raise BadDeclaration(f"{name} is {shown(value)}. Give a timedelta, such as timedelta(minutes=5).")
+
+
+def _check_criteria(criteria: Callable[..., Any]) -> None:
+    """Refuse a function that can't be called with the variables of a round, or with nothing."""
+    check_is_done(criteria, "criteria")
+    try:
+        check_arguments(criteria, "criteria", [])
+    except BadDeclaration:
+        check_arguments(criteria, "criteria", ["the variables"])
 
 
 def _interval(interval: object, units: Mapping[str, Any]) -> timedelta:

@@ -24,8 +24,12 @@ SETTINGS = {
 def track_history(chart: Chart) -> Chart:
     """Log the transitions of a machine in `afterwork_transition`, a row each, saved with the object.
 
-    `chart` is the class of the machine, so this serves as its decorator.
+    `chart` is the class of the machine, so this serves as its decorator. Raises `BadDeclaration` for anything else.
     """
+    if not (isinstance(chart, type) and issubclass(chart, StateChart)):
+        raise BadDeclaration(
+            f"@aw.track_history marks classes that derive from statemachine.StateChart, not {chart!r}."
+        )
     setattr(chart, HISTORY, True)
     return chart
 
