@@ -1,6 +1,7 @@
 """`--json` on each command that prints: one document, with the keys of the API where the API has the same."""
 
 import json
+import time
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -11,7 +12,7 @@ from sqlalchemy import Engine, create_engine
 from starlette.testclient import TestClient
 
 import afterwork as aw
-from afterwork.cli import main, printing, status
+from afterwork.cli import main, printing
 from examples import shop
 from tests.support.command_line import APP, run, told
 from tests.web.browser import scenes
@@ -138,7 +139,7 @@ def test_a_status_that_is_watched_prints_a_line_each_time(engine: Engine, monkey
         if next(looks, "end") == "end":
             raise KeyboardInterrupt
 
-    monkeypatch.setattr(status.time, "sleep", pause)
+    monkeypatch.setattr(time, "sleep", pause)
 
     lines = told(run("status", APP, "--database", str(engine.url), "--watch", "0.1", "--json")).splitlines()
 
@@ -152,7 +153,7 @@ def test_a_database_that_is_gone_ends_no_watch_in_json(tmp_path: Path, monkeypat
     def pause(seconds: float) -> None:
         raise KeyboardInterrupt
 
-    monkeypatch.setattr(status.time, "sleep", pause)
+    monkeypatch.setattr(time, "sleep", pause)
     ended = run("status", APP, "--database", f"sqlite:///{file}", "--watch", "0.1", "--json")
 
     assert (ended.exit_code, ended.stdout) == (0, "")

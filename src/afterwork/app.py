@@ -132,6 +132,8 @@ class Afterwork:
         can't express, and the exceptions that are worth another attempt, each by its own name. Raises `BadJobsFile`,
         with the line; then the file's earlier jobs stay.
         """
+        if not isinstance(path, str | Path):
+            raise BadJobsFile(shown(path), None, "it is no path of a file.")
         file, model = Path(path).resolve(), registry_of(self.base)
         before = self._files.pop(file, None)
         if before is not None:

@@ -2,6 +2,7 @@
 
 import hashlib
 from collections.abc import Callable, Iterable, Iterator, Mapping
+from contextlib import suppress
 from dataclasses import dataclass
 from datetime import timedelta
 from functools import cached_property, partial
@@ -16,6 +17,7 @@ from afterwork.model.derived import Derived
 from afterwork.model.expression import expression_of, texts_of
 from afterwork.model.lane import lane_name
 from afterwork.model.machine.declaration import Machine, declared_machines
+from afterwork.model.ticket import is_ticket_class
 from afterwork.model.viewmodel import ViewModel
 from afterwork.model.when import WhenStale
 from afterwork.model.work import vars_lookup
@@ -153,6 +155,7 @@ def derivations_of(
         if member.name in derivations:
             problems.append(f"{member.name} is calculated by 2 functions. One member has one.")
         derivations[member.name] = member
+    problems += _shared_columns(by_class.values(), derivations)
     for machine in _machines(by_class.values(), problems):
         derivations[machine.name] = machine
     for view_model in view_models:
@@ -173,6 +176,7 @@ def _members(mappers: Iterable[Mapper[Any]], problems: list[str]) -> Iterator[Me
             if isinstance(declared, Derived) and not _is_inherited(mapper, name) and not _is_all_below(mapper):
                 try:
                     _check_table(mapper, name)
+                    _check_is_captured(mapper, name)
                     member = declared.member_of(mapper)
                 except BadDeclaration as error:
                     problems.append(str(error))
@@ -195,10 +199,31 @@ def _machines(mappers: Iterable[Mapper[Any]], problems: list[str]) -> Iterator[M
                     yield MachineDerivation(f"{mapper.class_.__name__}.{machine.name}", mapper, WhenStale(), machine)
 
 
+def _shared_columns(mappers: Iterable[Mapper[Any]], derivations: Mapping[str, Derivation]) -> Iterator[str]:
+    """Yield the columns that have the state of a machine, and are written by something else as well."""
+    for mapper in mappers:
+        writers: dict[str, str] = {}
+        for machine in declared_machines(mapper.class_):
+            with suppress(BadDeclaration):  # which is told elsewhere
+                column = f"{mapper.class_.__name__}.{machine.member_of(mapper)}"
+                others = [name for name in (writers.get(column), column if column in derivations else None) if name]
+                if others:
+                    yield f"{column} has the state of {machine.where}, and of {others[0]} as well. Give each a column."
+                writers[column] = machine.where
+
+
 def _check_table(mapper: Mapper[Any], name: str) -> None:
     """Raise `BadDeclaration` unless objects of a class are rows of a table, and have its key."""
     if problem := _lacks_table(mapper, name):
         raise BadDeclaration(problem)
+
+
+def _check_is_captured(mapper: Mapper[Any], name: str) -> None:
+    if is_ticket_class(mapper.class_):
+        raise BadDeclaration(
+            f"{mapper.class_.__name__}.{name}: changes of tickets are not captured, so none of their values could be "
+            "kept right. Keep it in the class that the tickets are about."
+        )
 
 
 def _lacks_table(mapper: Mapper[Any], name: str) -> str:

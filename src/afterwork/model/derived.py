@@ -3,6 +3,7 @@
 import functools
 from collections.abc import Callable
 from datetime import timedelta
+from inspect import isfunction
 from typing import Any, Generic, Literal, Protocol, Self, TypeVar, overload
 
 from sqlalchemy import Column
@@ -178,6 +179,8 @@ def derived(
     Raises `BadDeclaration` for a function that could never run, and a `timeout` that is no duration above zero.
     """
     when = WhenStale(priority=priority, allow_oldness=allow_oldness)
+    if isfunction(member):
+        raise BadDeclaration(f"@aw.derived on {member.__qualname__}: name its member: @aw.derived(total).")
 
     def decorate(function: Callable[[Owner], Result], /) -> Derived[Owner, Result]:
         return Derived(function, member, when, timeout, at, last_change)

@@ -5,7 +5,7 @@ from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass, field
 from functools import partial
 from operator import attrgetter
-from typing import Any
+from typing import Any, get_args
 
 from sqlalchemy import Select, Table, inspect
 from sqlalchemy.orm import Mapper, Session, registry
@@ -99,7 +99,7 @@ def ocl(text: str, *, dialect: Dialect = "original") -> Callable[[Any], Any]:
     Comparisons bind weaker than `and`, as in the original; `dialect="omg"` is the standard's way. The text is compiled
     for a class when it is first evaluated there, and raises a `LanguageError` with the position of a mistake.
     """
-    return _function(Expression(_text(text, "aw.ocl"), dialect, compile_query))
+    return _function(Expression(_text(text, "aw.ocl"), _dialect(dialect), compile_query))
 
 
 def eal(text: str, *, dialect: Dialect = "original") -> Callable[[Any], Any]:
@@ -110,7 +110,7 @@ def eal(text: str, *, dialect: Dialect = "original") -> Callable[[Any], Any]:
         assign = aw.action(aw.eal("self.assignNumber"))
         assign_number = aw.method(aw.eal("self.number := NumberSeries.allInstances->first.take"))
     """
-    return _function(Expression(_text(text, "aw.eal"), dialect, compile_action))
+    return _function(Expression(_text(text, "aw.eal"), _dialect(dialect), compile_action))
 
 
 def evaluate(text: str, base: registry, session: Session, itself: object | None) -> Any:
@@ -139,6 +139,12 @@ def _text(text: object, mark: str) -> str:
     if not isinstance(text, str) or not text.strip():
         raise BadRequest(f"{mark} takes a text, not {shown(text)}.")
     return text
+
+
+def _dialect(dialect: Dialect) -> Dialect:
+    if dialect not in get_args(Dialect):
+        raise BadRequest(f"dialect={shown(dialect)}: there are {' and '.join(get_args(Dialect))}.")
+    return dialect
 
 
 def _registry_of(target: Any, cls: type | None) -> registry:

@@ -1,4 +1,4 @@
-"""What declarations are given as functions: called as Afterwork calls them, and done when they return."""
+"""Checks of the functions that declarations are given: called as Afterwork calls them, and done when they return."""
 
 import inspect as python
 from collections.abc import Callable, Sequence
@@ -66,6 +66,11 @@ def check_arguments(function: Callable[..., Any], where: str, passed: Sequence[s
         signature.bind(*passed)
     except TypeError as error:
         raise BadDeclaration(f"{where}: it is called with {_listed(passed)}, and nothing else ({error}).") from None
+
+
+def takes_any(function: Callable[..., Any]) -> bool:
+    """Return whether a function has parameters."""
+    return bool(python.signature(function).parameters)
 
 
 def _listed(passed: Sequence[str]) -> str:

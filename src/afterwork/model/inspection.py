@@ -14,14 +14,17 @@ from afterwork.errors import BadDeclaration, ModelError, NotThere, UnknownWork, 
 from afterwork.language.syntax.spelling import folded
 from afterwork.model.contract import CLASS_NAME, HOW_TO_HAVE_TICKETS, Contract
 from afterwork.model.derivation import Derivation, derivations_of
+from afterwork.model.derived import Derived
 from afterwork.model.external_id import parse
 from afterwork.model.known_names import MAX_LISTED, instead_of
 from afterwork.model.lane import MAIN, Lane, lanes_by_name
-from afterwork.model.machine.declaration import declared_machines
+from afterwork.model.machine.declaration import TRIGGER, Machine, declared_machines
 from afterwork.model.machine.state_scope import base_of, scope_of
+from afterwork.model.method import Method
 from afterwork.model.ticket import contract_of, is_ticket_class
 from afterwork.model.timer import OnceAction, TimedWork, once_of, timers_of
-from afterwork.model.viewmodel import ViewModel
+from afterwork.model.variable import Variable
+from afterwork.model.viewmodel import Action, Column, OnException, ViewModel
 from afterwork.model.work import MethodWork, StateScopedWork, ViewModelWork, Work, methods_of
 
 
@@ -137,6 +140,7 @@ def inspect_model(base: object, lanes: Mapping[str, Lane] | None = None) -> Mode
     timers = timers_of(works, classes, problems)
     once = once_of(works, problems)
     declared = _lanes(works, timers, lanes or {}, problems)
+    problems += _misplaced(mappers, view_models)
     contract = _contract(mappers, problems)
     if contract is None:
         problems += _forgotten(registry_of(base))
@@ -196,6 +200,32 @@ def _contract(mappers: Iterable[Mapper[Any]], problems: list[str]) -> Contract |
                 return None
     problems.append(f"It has no class {CLASS_NAME}. {HOW_TO_HAVE_TICKETS}")
     return None
+
+
+def _misplaced(mappers: Iterable[Mapper[Any]], view_models: Iterable[type[ViewModel[Any]]]) -> Iterator[str]:
+    """Yield what is marked where the mark means nothing: as of a view model in a mapped class, or the reverse."""
+    for view_model in view_models:
+        for name, value in vars(view_model).items():
+            if (mark := _mark(value, MARKS_OF_MAPPED)) is not None and name != TRIGGER:
+                yield f"{view_model.__name__}.{name}: {mark} is for mapped classes. A view model has @aw.action."
+    for base in dict.fromkeys(base for mapper in mappers for base in mapper.class_.__mro__):
+        for name, value in vars(base).items():
+            if (mark := _mark(value, MARKS_OF_VIEW_MODELS)) is not None:
+                yield f"{base.__name__}.{name}: {mark} is for view models. A mapped class has @aw.method."
+
+
+MARKS_OF_MAPPED: Mapping[type, str] = {Method: "@aw.method", Derived: "@aw.derived", Machine: "aw.machine"}
+
+MARKS_OF_VIEW_MODELS: Mapping[type, str] = {
+    Action: "@aw.action",
+    Column: "@aw.column",
+    OnException: "@aw.on_exception",
+    Variable: "aw.variable",
+}
+
+
+def _mark(value: object, marks: Mapping[type, str]) -> str | None:
+    return next((mark for kind, mark in marks.items() if isinstance(value, kind)), None)
 
 
 def _forgotten(model: registry) -> Iterator[str]:

@@ -1,4 +1,4 @@
-"""What to answer to a name that nothing has: the names that there are, and the most similar of them."""
+"""Answers to a name that nothing has: the names that there are, and the most similar of them."""
 
 from collections.abc import Iterable
 

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from datetime import timedelta
 from typing import Any, Generic, Self, TypeVar, overload
 
-from afterwork.errors import BadDeclaration, shown
+from afterwork.errors import BadDeclaration, BadRequest, shown
 from afterwork.model.functions import check_callable, check_callable_alone
 from afterwork.model.lane import MAIN, Lane, checked_lane
 from afterwork.model.retry import Retry, checked_retry
@@ -192,5 +192,9 @@ def method(
 
 def can(bound: BoundMethod[Any]) -> bool:
     """Return whether a method of an object may run now: `aw.can(customer.assign_number)`. Raises what its precondition
-    raises."""
+    raises, and `BadRequest` for anything else."""
+    if not isinstance(bound, BoundMethod):
+        raise BadRequest(
+            f"{shown(bound)} is no method of an object. Give one without calling it: customer.assign_number"
+        )
     return bound.method.may_run(bound.target)

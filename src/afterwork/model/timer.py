@@ -1,6 +1,5 @@
 """Works of a model that start by the passage of time, and actions that run once per database."""
 
-import inspect as python
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
@@ -10,6 +9,7 @@ from sqlalchemy.orm import Mapper
 
 from afterwork.errors import BadCriteria, shown
 from afterwork.model.expression import expression_of
+from afterwork.model.functions import takes_any
 from afterwork.model.lane import lane_name
 from afterwork.model.viewmodel import Action
 from afterwork.model.when import DECLARED, Once, Timer
@@ -46,7 +46,7 @@ class TimedWork:
         if (expression := expression_of(query)) is not None:
             query = expression.select(self.root.registry, {name: getattr(variables, name) for name in self.variables})
         elif not isinstance(query, Select):
-            query = query(*([variables] if python.signature(query).parameters else []))
+            query = query(*([variables] if takes_any(query) else []))
         if problem := criteria_problem(query, self.root):
             raise BadCriteria(self.name, problem)
         return query  # type: ignore[no-any-return]

@@ -6,11 +6,13 @@ from typing import Any
 from sqlalchemy import DateTime, Dialect
 from sqlalchemy.types import TypeDecorator, TypeEngine
 
-from afterwork.errors import NaiveDatetime
+from afterwork.errors import BadRequest, NaiveDatetime, shown
 
 
 def aware(timestamp: datetime) -> datetime:
-    """Return a timestamp in UTC. Raises `NaiveDatetime` if it has no time zone."""
+    """Return a timestamp in UTC. Raises `NaiveDatetime` if it has no time zone, `BadRequest` if it is no datetime."""
+    if not isinstance(timestamp, datetime):
+        raise BadRequest(f"{shown(timestamp)} is no datetime. Give a timestamp: now + timedelta(hours=1).")
     if timestamp.tzinfo is None:
         raise NaiveDatetime(timestamp)
     return timestamp.astimezone(UTC)

@@ -11,7 +11,7 @@ from sqlalchemy.orm import Session
 from typing_extensions import TypeVar
 
 from afterwork.errors import BadDeclaration, shown
-from afterwork.model.functions import check_callable, check_callable_alone
+from afterwork.model.functions import check_arguments, check_callable, check_callable_alone
 from afterwork.model.lane import MAIN, Lane, checked_lane
 from afterwork.model.method import Method, checked_external
 from afterwork.model.retry import Retry, checked_retry
@@ -171,6 +171,7 @@ class ViewModel(Generic[Root]):
         cls.actions = {**cls.actions, **{name: a for name, a in vars(cls).items() if isinstance(a, Action)}}
         cls.columns = {**cls.columns, **{name: c for name, c in vars(cls).items() if isinstance(c, Column)}}
         cls.variables = {**cls.variables, **{name: v for name, v in vars(cls).items() if isinstance(v, Variable)}}
+        _check_names(cls)
         handlers = [value for value in vars(cls).values() if isinstance(value, OnException)]
         if len(handlers) > 1:
             raise BadDeclaration(
@@ -192,6 +193,18 @@ class ViewModel(Generic[Root]):
         if self.exception_handler is not None:
             self.error_text = text
             self.exception_handler.function(self, error)
+
+
+RESERVED = frozenset(name for name in vars(ViewModel) if not name.startswith("_")) | {"root"}
+"""Names of every view model, which no action, column or variable can have."""
+
+
+def _check_names(cls: type[ViewModel[Any]]) -> None:
+    for name, value in vars(cls).items():
+        if name in RESERVED and isinstance(value, (Action, Column, OnException, Variable)):
+            kind = type(value).__name__.lower()
+            raise BadDeclaration(f"{cls.__name__}.{name}: each view model has this name. Give the {kind} another one.")
+    check_arguments(cls.__init__, f"{cls.__name__}.__init__", ["self", "root"])
 
 
 def _check_when(name: str, when: object) -> None:

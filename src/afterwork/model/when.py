@@ -9,7 +9,7 @@ from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 from cronsim import CronSim, CronSimError
 
 from afterwork.errors import BadCron, BadDeclaration, shown
-from afterwork.model.functions import check_arguments, check_callable, check_is_done
+from afterwork.model.functions import check_arguments, check_callable, check_is_done, takes_any
 from afterwork.model.lane import Lane, checked_lane
 
 
@@ -81,7 +81,7 @@ class Timer:
     most_missed: int = 100
 
     def __post_init__(self) -> None:
-        if self.max_answers is not None and (not isinstance(self.max_answers, int) or self.max_answers < 1):
+        if self.max_answers is not None and (type(self.max_answers) is not int or self.max_answers < 1):
             raise BadDeclaration(f"max_answers is {self.max_answers!r}. It must be 1 or more, or None for no bound.")
         if self.misfire not in ("once", "skip", "each"):
             raise BadDeclaration(f'misfire is {shown(self.misfire)}. It must be "once", "skip" or "each".')
@@ -232,10 +232,7 @@ def _check_duration(name: str, value: object) -> None:
 def _check_criteria(criteria: Callable[..., Any]) -> None:
     """Refuse a function that can't be called with the variables of a round, or with nothing."""
     check_is_done(criteria, "criteria")
-    try:
-        check_arguments(criteria, "criteria", [])
-    except BadDeclaration:
-        check_arguments(criteria, "criteria", ["the variables"])
+    check_arguments(criteria, "criteria", ["the variables"] if takes_any(criteria) else [])
 
 
 def _interval(interval: object, units: Mapping[str, Any]) -> timedelta:

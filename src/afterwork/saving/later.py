@@ -12,7 +12,7 @@ from enum import Enum
 from typing import Any
 
 from sqlalchemy import ColumnElement, Connection, inspect, or_, select
-from sqlalchemy.orm import Session, object_session, undefer
+from sqlalchemy.orm import InstanceState, Session, object_session, undefer
 
 from afterwork.clock import now
 from afterwork.compat.sqlalchemy_session import new_objects
@@ -101,8 +101,10 @@ class Request:
 def session(obj: object) -> Session:
     """Return the session of a mapped object, or, for a view model that runs, the session of its run.
 
-    Raises `NoSession` if it is in none.
+    Raises `NoSession` if it is in none, and `BadRequest` for anything else.
     """
+    if not isinstance(obj, ViewModel) and not isinstance(inspect(obj, raiseerr=False), InstanceState):
+        raise BadRequest(f"{shown(obj)} is no object of a mapped class, so it is in no session.")
     own_session = obj.session_of_run if isinstance(obj, ViewModel) else object_session(obj)
     if own_session is None:
         raise NoSession(f"This {type(obj).__name__} is in no session. Add it to one first: session.add(obj).")
@@ -145,6 +147,7 @@ def later(
     name, root, declared = _named(work)
     own_lane = _lane(lane, declared)
     own_session, contract = session(root), _contract(root)
+    _check(after, keep, priority, unique)
     earliest, latest = _earliest(at, after), _latest(not_after)
     if earliest is not None and latest is not None and latest < earliest:
         raise BadRequest(f"It could never run: not_after={latest} is before {earliest}, from which on it may.")
@@ -162,6 +165,7 @@ def _named(work: BoundMethod[Any] | ViewModel[Any]) -> tuple[str, Any, str | Lan
     """Return the name of a work, its root, and the lane that it declares."""
     match work:
         case BoundMethod(target=root, method=method):
+            session(root)
             return name_of_method(inspect(root).mapper, method), root, method.lane
         case ViewModel(root=root):
             return type(work).__name__, root, work.lane
@@ -171,9 +175,23 @@ def _named(work: BoundMethod[Any] | ViewModel[Any]) -> tuple[str, Any, str | Lan
     )
 
 
+def _check(after: object, keep: object, priority: object, unique: object) -> None:
+    """Raise `BadRequest` for an argument of a wrong type, which the database would refuse later, or keep."""
+    for name, value, kind, wanted in (
+        ("after", after, timedelta, "a timedelta: timedelta(hours=1)"),
+        ("keep", keep, timedelta, "a timedelta: timedelta(days=1)"),
+        ("priority", priority, int, "a whole number: 1 runs before 2"),
+        ("unique", unique, bool, "True or False"),
+    ):
+        if value is not None and not isinstance(value, kind):
+            raise BadRequest(f"{name}={shown(value)}: give {wanted}.")
+
+
 def _lane(lane: str | Lane | Declared | None, declared: str | Lane | None) -> str | None:
     if lane == "":
         raise BadRequest("A lane needs a name. lane=None means: in parallel, in no lane.")
+    if lane is not None and not isinstance(lane, str | Lane | Declared):
+        raise BadRequest(f"lane={shown(lane)}: give a name, an aw.Lane, or None to run in parallel.")
     if not isinstance(lane, Declared):
         return lane_name(lane)
     name = lane_name(declared)
@@ -221,8 +239,6 @@ def _earliest(at: datetime | None, after: timedelta | None) -> datetime | None:
 def _latest(not_after: datetime | None) -> datetime | None:
     if not_after is None:
         return None
-    if not isinstance(not_after, datetime):
-        raise BadRequest(f"not_after={shown(not_after)} is no datetime. Give a timestamp: now + timedelta(hours=1).")
     return aware(not_after)
 
 

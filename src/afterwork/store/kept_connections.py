@@ -40,7 +40,7 @@ class KeptConnections:
     def connection(self, engine: Engine) -> Iterator[tuple[Database, Connection]]:
         """Yield a database and a connection that is nobody else's while the block lasts. It is closed if the block
         raises."""
-        kept = self._taken(engine) or self._opened(engine)
+        kept = (self._taken(engine) if isinstance(engine, Engine) else None) or self._opened(engine)
         try:
             yield kept.database, kept.connection
             kept.database.free_locks(kept.connection)

@@ -60,7 +60,8 @@ def routing_of(settings: Settings) -> Routing:
     """Return the routing that settings ask for. Raises `BadDeclaration` for a contradiction or unknown way."""
     lanes, except_lanes, only = settings.lanes, settings.except_lanes, settings.only
     for name, value in (("lanes", lanes), ("except_lanes", except_lanes), ("only", only)):
-        if isinstance(value, str):
+        is_list = isinstance(value, Collection) and not isinstance(value, str | bytes)
+        if value is not None and not (is_list and all(isinstance(each, str) for each in value)):
             raise BadDeclaration(f"Settings({name}={shown(value)}): give a list of names, even of one.")
     unknown = [way for way in only if way not in STARTS]
     if unknown:
