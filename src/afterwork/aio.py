@@ -15,8 +15,7 @@ from typing import TYPE_CHECKING, Any, ParamSpec, TypeVar
 from afterwork.derived.compute import fresh as answers
 from afterwork.derived.explain.explanation import Explanation
 from afterwork.derived.explain.readers import Reader
-from afterwork.model.method import BoundMethod
-from afterwork.model.ticket import AsyncTicket
+from afterwork.model.method import BoundMethod, Ticket
 from afterwork.model.viewmodel import ViewModel
 from afterwork.saving import later as requests
 
@@ -60,7 +59,7 @@ async def impact(app: "Afterwork", obj: object, member: str) -> list[Reader]:
     return await call(obj, app.impact, obj, member)
 
 
-async def later(work: BoundMethod[Any] | ViewModel[Any], **options: Any) -> AsyncTicket:
+async def later(work: BoundMethod[Any, Ticket] | ViewModel[Any, Ticket], **options: Any) -> Ticket:
     """Ask for a method or view model to run on its object, as `aw.later` does. `options` are those of it."""
     obj = work.root if isinstance(work, ViewModel) else work.target
     return await call(obj, partial(requests.later, work, **options))

@@ -14,6 +14,7 @@ from sqlalchemy.orm import DeclarativeBase, Mapped, Session, column_property, ma
 import afterwork as aw
 from afterwork.errors import AfterworkError, BadDeclaration, BadRequest, ModelError
 from tests.model.declared import ODD, Chart, Made, act, expressed, failing, for_many, model, needs_two, plain
+from tests.typing import own_tickets
 
 MARKS: dict[str, Callable[[Any], Made]] = {
     "@aw.method": lambda odd: model({"f": aw.method(odd)}),
@@ -335,3 +336,16 @@ def test_an_engine_that_is_none_is_told() -> None:
         app.run_until_idle("sqlite://")  # type: ignore[arg-type]
     with pytest.raises(AfterworkError, match="no path of a file"):
         app.load(5)  # type: ignore[arg-type]
+
+
+def test_a_model_may_name_the_class_of_its_tickets(tmp_path: Path) -> None:
+    app = aw.Afterwork(own_tickets.Base)
+    engine = create_engine(f"sqlite:///{tmp_path / 'invoices.db'}")
+    own_tickets.Base.metadata.create_all(engine)
+    app.install(engine)
+    with Session(engine) as session, session.begin():
+        session.add(invoice := own_tickets.Invoice())
+        aw.later(invoice.send).tenant = 7
+        assert type(aw.later(own_tickets.Archive(invoice))) is own_tickets.SysAsyncTicket
+
+    assert [ended.run.work for ended in app.run_until_idle(engine)] == ["Invoice.send", "Archive"]

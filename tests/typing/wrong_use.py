@@ -3,6 +3,7 @@
 from datetime import datetime, timedelta
 
 import afterwork as aw
+from tests.typing.own_tickets import Invoice
 from tests.typing.users_code import Customer, Order, SysAsyncTicket, TheCustomerNumberAssigner, app
 
 
@@ -54,3 +55,8 @@ def for_one(customer: Customer) -> None: ...
 @Customer.total.many  # type: ignore[arg-type] # pyright: ignore[reportArgumentType]
 def with_results(customers: list[Customer]) -> list[int]:
     return [customer.id for customer in customers]
+
+
+def wrong_ticket(invoice: Invoice) -> None:
+    aw.later(invoice.send).tenent = 1  # type: ignore[attr-defined] # pyright: ignore[reportAttributeAccessIssue]
+    aw.later(invoice.send).tenant = "x"  # type: ignore[assignment] # pyright: ignore[reportAttributeAccessIssue]

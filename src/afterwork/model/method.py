@@ -5,21 +5,31 @@ import inspect as python
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import timedelta
-from typing import Any, Generic, Self, TypeVar, overload
+from typing import Any, Generic, Self, overload
+
+from typing_extensions import TypeVar
 
 from afterwork.errors import BadDeclaration, BadRequest, shown
 from afterwork.model.functions import check_callable, check_callable_alone
 from afterwork.model.lane import MAIN, Lane, checked_lane
 from afterwork.model.retry import Retry, checked_retry
+from afterwork.model.ticket import AsyncTicket
 from afterwork.model.timeout import checked_timeout
 from afterwork.model.when import Timer
 
 Owner = TypeVar("Owner")
 Result = TypeVar("Result")
+Ticket = TypeVar("Ticket", default=AsyncTicket, covariant=True)  # noqa: PLC0105
+"""The ticket class of a model, where the model names it."""
 
 
-class BoundMethod(Generic[Result]):
-    """A method of one object: call it, ask `aw.can(…)` whether it may run now, or give it to `aw.later(…)`."""
+class HasTickets(Generic[Ticket]):
+    """A class whose model tells type checkers which class its tickets are of: `aw.Model["SysAsyncTicket"]`."""
+
+
+class BoundMethod(Generic[Result, Ticket]):
+    """A method of one object: call it, ask `aw.can(…)` whether it may run now, or give it to `aw.later(…)`, which
+    returns a `Ticket`."""
 
     __slots__ = ("method", "target")
 
@@ -82,8 +92,10 @@ class Method(Generic[Owner, Result]):
     @overload
     def __get__(self, target: None, owner: type) -> Self: ...
     @overload
+    def __get__(self, target: HasTickets[Ticket], owner: type) -> BoundMethod[Result, Ticket]: ...
+    @overload
     def __get__(self, target: object, owner: type) -> BoundMethod[Result]: ...
-    def __get__(self, target: object | None, owner: type) -> Self | BoundMethod[Result]:
+    def __get__(self, target: object | None, owner: type) -> Self | BoundMethod[Result, Any]:
         return self if target is None else BoundMethod(self, target)
 
     def may_run(self, target: Owner) -> bool:
@@ -190,7 +202,7 @@ def method(
     return mark if function is None else mark(function)
 
 
-def can(bound: BoundMethod[Any]) -> bool:
+def can(bound: BoundMethod[Any, Any]) -> bool:
     """Return whether a method of an object may run now: `aw.can(customer.assign_number)`. Raises what its precondition
     raises, and `BadRequest` for anything else."""
     if not isinstance(bound, BoundMethod):

@@ -13,7 +13,7 @@ from typing_extensions import TypeVar
 from afterwork.errors import BadDeclaration, shown
 from afterwork.model.functions import check_arguments, check_callable, check_callable_alone
 from afterwork.model.lane import MAIN, Lane, checked_lane
-from afterwork.model.method import Method, checked_external
+from afterwork.model.method import HasTickets, Method, Ticket, checked_external
 from afterwork.model.retry import Retry, checked_retry
 from afterwork.model.timeout import checked_timeout
 from afterwork.model.variable import Variable
@@ -46,9 +46,15 @@ class ViewModelNames:
         vars(self).pop(name, None)
 
 
-class Model:
+class Model(HasTickets[Ticket]):
     """A mixin that declares to type checkers what classes have without it, too: `Customer.ViewModels`, and, of classes
-    with machines, `order.state_machine_trigger`."""
+    with machines, `order.state_machine_trigger`.
+
+        class Base(aw.Model["SysAsyncTicket"], DeclarativeBase): ...
+
+    With the name of the model's ticket class, `aw.later` returns that class for each method of an object, instead of
+    `aw.AsyncTicket`.
+    """
 
     ViewModels: ClassVar[ViewModelNames]
     state_machine_trigger: ClassVar[Method[Any, None]]
@@ -116,7 +122,7 @@ def on_exception(function: Callable[[Any, Exception], object]) -> OnException:
     return OnException(function)
 
 
-class ViewModel(Generic[Root]):
+class ViewModel(Generic[Root, Ticket]):
     """A named unit of work on one root object, or on none.
 
         class TheCustomerNumberAssigner(aw.ViewModel, root=Customer):
@@ -124,9 +130,10 @@ class ViewModel(Generic[Root]):
             def assign(self) -> None:
                 self.root.assign_number()
 
-    `root=` gives the class of the root; `aw.ViewModel[Customer]` does the same and tells a type checker. Without one it
-    is unrooted, and `model=` may name the declarative base whose server runs it. `lane`, `external`, `retry` and
-    `timeout` mean what they mean for `@aw.method`. In `on_exception`, `self.error_text` has the text of the exception.
+    `root=` gives the class of the root; `aw.ViewModel[Customer]` does the same and tells a type checker, and
+    `aw.ViewModel[Customer, "SysAsyncTicket"]` tells it of which class the tickets are, too. Without a root it is
+    unrooted, and `model=` may name the declarative base whose server runs it. `lane`, `external`, `retry` and `timeout`
+    mean what they mean for `@aw.method`. In `on_exception`, `self.error_text` has the text of the exception.
     """
 
     lane: ClassVar[str | Lane | None] = MAIN
@@ -199,7 +206,7 @@ RESERVED = frozenset(name for name in vars(ViewModel) if not name.startswith("_"
 """Names of every view model, which no action, column or variable can have."""
 
 
-def _check_names(cls: type[ViewModel[Any]]) -> None:
+def _check_names(cls: type[ViewModel[Any, Any]]) -> None:
     for name, value in vars(cls).items():
         if name in RESERVED and isinstance(value, (Action, Column, OnException, Variable)):
             kind = type(value).__name__.lower()
@@ -219,7 +226,7 @@ def _root_of_base(cls: type) -> type | None:
     """Return Customer for a class that derives from `aw.ViewModel[Customer]`, else None."""
     for base in getattr(cls, "__orig_bases__", ()):
         if typing.get_origin(base) is ViewModel:
-            (argument,) = typing.get_args(base)
+            argument = typing.get_args(base)[0]
             return argument if isinstance(argument, type) and argument is not type(None) else None
     return None
 

@@ -20,9 +20,9 @@ from afterwork.errors import BadRequest, ModelError, NoSession, shown
 from afterwork.model.contract import CLASS_NAME, HOW_TO_HAVE_TICKETS, Contract, ContractAttribute, timestamp_for
 from afterwork.model.external_id import external_id_or_none
 from afterwork.model.lane import MAIN, Lane, lane_name
-from afterwork.model.method import BoundMethod
+from afterwork.model.method import BoundMethod, Ticket
 from afterwork.model.requests import request_work
-from afterwork.model.ticket import ROOT, AsyncTicket, ticket_contract
+from afterwork.model.ticket import ROOT, ticket_contract
 from afterwork.model.utc_datetime import aware
 from afterwork.model.viewmodel import ViewModel
 from afterwork.model.work import name_of_method
@@ -118,7 +118,7 @@ def connection_of(obj: object) -> Connection:
 
 @request_work.register
 def later(
-    work: BoundMethod[Any] | ViewModel[Any],
+    work: BoundMethod[Any, Ticket] | ViewModel[Any, Ticket],
     *,
     at: datetime | None = None,
     after: timedelta | None = None,
@@ -127,7 +127,7 @@ def later(
     lane: str | Lane | Declared | None = Declared.LANE,
     unique: bool = False,
     not_after: datetime | None = None,
-) -> AsyncTicket:
+) -> Ticket:
     """Ask for a method or view model to run on its object, once the object's transaction has committed.
 
         aw.later(customer.assign_number)
@@ -141,7 +141,8 @@ def later(
     `unique=True` returns the pending ticket of the same root and work, if one has not begun yet: brought forward if
     this call asks for an earlier time or a higher priority, and given longer if `not_after` is later.
 
-    Returns the ticket, a row of the model's SysAsyncTicket in the object's own session.
+    Returns the ticket, a row of the model's SysAsyncTicket in the object's own session. Type checkers take it for an
+    `aw.AsyncTicket`, unless the model names its class: `class Base(aw.Model["SysAsyncTicket"], DeclarativeBase)`.
     Raises `NoSession`, `NaiveDatetime`, `BadRequest`, and `ModelError` if the model has no ticket class.
     """
     name, root, declared = _named(work)
@@ -155,13 +156,13 @@ def later(
     request = Request(name, root, own_lane, not isinstance(lane, Declared), earliest, latest, priority, minutes)
     pending = _pending(own_session, contract, request) if unique else None
     if pending is not None:
-        return _join(pending, contract, request)
+        return _join(pending, contract, request)  # type: ignore[no-any-return]
     ticket = _new_ticket(own_session, contract, request)
     own_session.add(ticket)
-    return ticket
+    return ticket  # type: ignore[no-any-return]
 
 
-def _named(work: BoundMethod[Any] | ViewModel[Any]) -> tuple[str, Any, str | Lane | None]:
+def _named(work: BoundMethod[Any, Any] | ViewModel[Any, Any]) -> tuple[str, Any, str | Lane | None]:
     """Return the name of a work, its root, and the lane that it declares."""
     match work:
         case BoundMethod(target=root, method=method):
@@ -198,7 +199,7 @@ def _lane(lane: str | Lane | Declared | None, declared: str | Lane | None) -> st
     return None if name == MAIN else name
 
 
-def _new_ticket(session: Session, contract: Contract, request: Request) -> AsyncTicket:
+def _new_ticket(session: Session, contract: Contract, request: Request) -> Any:
     ticket = contract.mapper.class_()
     earliest, latest = contract.execute_earliest, contract.not_after
     _set(ticket, contract.view_model, request.work)
@@ -212,13 +213,13 @@ def _new_ticket(session: Session, contract: Contract, request: Request) -> Async
         _set(ticket, contract.keep_receipt_minutes, request.keep_minutes)
     ticket.root_object = request.root
     forget_not_saved(ticket, contract)
-    return ticket  # type: ignore[no-any-return]
+    return ticket
 
 
-def _join(ticket: Any, contract: Contract, request: Request) -> AsyncTicket:
+def _join(ticket: Any, contract: Contract, request: Request) -> Any:
     _bring_forward(ticket, contract, request)
     _give_longer(ticket, contract, request.latest)
-    return ticket  # type: ignore[no-any-return]
+    return ticket
 
 
 def _contract(root: object) -> Contract:

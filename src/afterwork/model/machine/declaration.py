@@ -4,7 +4,7 @@ import re
 from collections.abc import Iterator, Mapping, Sequence
 from functools import cached_property
 from inspect import getattr_static
-from typing import Any, Protocol, Self, overload
+from typing import Any, Generic, Protocol, Self, overload
 
 from sqlalchemy import inspect
 from sqlalchemy.orm import Mapper
@@ -16,7 +16,7 @@ from afterwork.language.typed.states import HasStates, MachineStates
 from afterwork.model.derived import member_key, member_name
 from afterwork.model.machine.chart import HISTORY, adapted, eventless, events_of, outline
 from afterwork.model.machine.states import States
-from afterwork.model.method import BoundMethod, Method
+from afterwork.model.method import BoundMethod, HasTickets, Method, Ticket
 
 MACHINES = "_afterwork_machines"
 """The attribute of a class that lists its machines."""
@@ -67,8 +67,10 @@ class Machine(HasStates):
     @overload
     def __get__(self, target: None, owner: type) -> Self: ...
     @overload
+    def __get__(self, target: HasTickets[Ticket], owner: type) -> "BoundMachine[Ticket]": ...
+    @overload
     def __get__(self, target: object, owner: type) -> "BoundMachine": ...
-    def __get__(self, target: object | None, owner: type) -> "Self | BoundMachine":
+    def __get__(self, target: object | None, owner: type) -> "Self | BoundMachine[Any]":
         return self if target is None else BoundMachine(self, target)
 
     def join(self, owner: type) -> None:
@@ -145,7 +147,7 @@ class Machine(HasStates):
         return getattr(obj, self.member_in(type(obj)))
 
 
-class BoundMachine:
+class BoundMachine(Generic[Ticket]):
     """A machine of one object: `order.flow.pay()` takes an event, `aw.can(order.flow.pay)` says whether that is
     possible now, `aw.later(order.flow.pay)` asks for it."""
 
@@ -155,7 +157,7 @@ class BoundMachine:
         self._machine = machine
         self._target = target
 
-    def __getattr__(self, name: str) -> "BoundEvent":
+    def __getattr__(self, name: str) -> "BoundEvent[Ticket]":
         event = self._machine.events.get(name)
         if event is None:
             known = ", ".join(self._machine.events) or "none"
@@ -178,7 +180,7 @@ class BoundMachine:
         return any(active.id == state for active in self._machine.states.active(self.state))
 
 
-class BoundEvent(BoundMethod[Any]):
+class BoundEvent(BoundMethod[Any, Ticket]):
     """An event of the machine of one object."""
 
     __slots__ = ()

@@ -18,8 +18,8 @@ from afterwork.errors import BadRequest, shown
 from afterwork.model.external_id import external_id_or_none
 from afterwork.model.machine.declaration import Machine
 from afterwork.model.machine.state_scope import StateScope
-from afterwork.model.method import BoundMethod
-from afterwork.model.ticket import ROOT, AsyncTicket, ticket_contract
+from afterwork.model.method import BoundMethod, Ticket
+from afterwork.model.ticket import ROOT, ticket_contract
 from afterwork.saving.current_work import CURRENT_WORK
 from afterwork.saving.later import later
 from afterwork.store.tickets.columns import has_begun, is_pending
@@ -91,13 +91,13 @@ def withdraw(machine: Machine, obj: Any, state: str) -> None:
 
 
 def while_in(
-    work: BoundMethod[Any],
+    work: BoundMethod[Any, Ticket],
     *,
     at: datetime | None = None,
     after: timedelta | None = None,
     keep: timedelta | None = None,
     priority: int | None = None,
-) -> AsyncTicket:
+) -> Ticket:
     """Ask, in an entry action, for a method or event of the machine's own object, while the state lasts.
 
     It runs if the state lasts until then, and is withdrawn when the state is left.
