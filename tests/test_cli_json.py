@@ -1,8 +1,10 @@
 """`--json` on each command that prints: one document, with the keys of the API where the API has the same."""
 
 import json
+import re
 import time
 from collections.abc import Iterator
+from dataclasses import fields
 from pathlib import Path
 from typing import Any
 
@@ -13,8 +15,10 @@ from starlette.testclient import TestClient
 
 import afterwork as aw
 from afterwork.cli import main, printing
+from afterwork.derived.explain.readers import Reader
+from afterwork.insight import OnceView
 from examples import shop
-from tests.support.command_line import APP, run, told
+from tests.support.command_line import APP, ROOT, run, told
 from tests.web.browser import scenes
 from tests.web.conftest import client_of
 
@@ -124,6 +128,40 @@ def keys(data: Any, before: str = "") -> set[str]:
             return set().union(*(keys(value, before) for value in data))
         case _:
             return set()
+
+
+def documented() -> dict[str, list[str]]:
+    """The keys of each command's document, as the page on the command line lists them."""
+    page = (ROOT / "docs" / "howto" / "command-line.md").read_text().partition("## JSON")[2]
+    rows = [line.split("|")[1:3] for line in page.splitlines() if line.startswith("| `")]
+    return {command.strip(): re.findall(r"`(\w+)`", told.partition(":")[0]) for command, told in rows}
+
+
+LISTED = {"once": OnceView, "impact": Reader}
+"""The elements of lists that are empty here."""
+
+
+@pytest.mark.parametrize("command", sorted(PRINTED.keys() - {"run", "cancel", "pause", "resume", "install", "eval"}))
+def test_the_keys_of_a_document_are_documented(command: str, engine: Engine) -> None:
+    row = next(row for row in documented() if f"`{command}`" in row)
+    found = printed(engine, command, *PRINTED[command])
+    listed = [field.name for field in fields(LISTED[command])] if command in LISTED else None
+
+    assert documented()[row] == (listed or list(found[0] if isinstance(found, list) else found))
+
+
+def test_the_keys_of_the_other_documents_are_documented(engine: Engine) -> None:
+    page = (ROOT / "docs" / "howto" / "command-line.md").read_text()
+    for command, *arguments in (
+        ["run", "ExportOrder"],
+        ["run", "ExportOrder", "--dry"],
+        ["cancel", "ExportOrder"],
+        ["install"],
+        ["install", "--sql"],
+        ["caches", "Customer.total"],
+    ):
+        keys_ = ", ".join(f"`{key}`" for key in printed(engine, command, *arguments))
+        assert keys_ in page, f"{command} {arguments}"
 
 
 def test_a_cancelled_round_has_the_keys_of_the_api(engine: Engine) -> None:
