@@ -35,7 +35,7 @@ MISSPELT: list[tuple[list[str], str, str]] = [
     (["run", "ExprtOrder", "--dry"], "Did you mean ExportOrder", ""),
     (["cancel", "ExprtOrder"], "Did you mean ExportOrder", ""),
     (["caches", "Custmer.total"], "Did you mean Customer.total", "afterwork caches"),
-    (["explain", "Customer!2", "totl"], "Did you mean total?", ""),
+    (["explain", "Customer!2", "totl"], "Did you mean Customer.total?", "afterwork caches"),
     (["explain", "Custmer!2", "total"], "Did you mean Customer", "afterwork model"),
     (["recompute", "Customer!2", "Customer.totl"], "Did you mean Customer.total?", ""),
     (["recompute", "Custmer!2", "total"], "Did you mean Customer", "afterwork model"),

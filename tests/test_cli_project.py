@@ -111,13 +111,25 @@ def test_the_database_comes_from_the_option_then_the_environment_then_the_projec
 
 
 def test_what_is_left_to_the_project_is_left_out_of_commands_that_are_shown(project: Path) -> None:
-    told(run("pause"), exit_code=2)
-    app = __import__("a_depot").app
-    app.base.metadata.create_all(create_engine("sqlite:///depot.db"))
+    told(run("model"))
+    sys.modules["a_depot"].Base.metadata.create_all(create_engine("sqlite:///depot.db"))
     told(run("install"))
 
     assert told(run("status")).splitlines()[-1].strip() == "afterwork serve"
     assert told(run("status", "a_depot:app")).splitlines()[-1].strip() == "afterwork serve a_depot:app"
+
+
+def test_commands_in_errors_are_as_one_types_them_here(project: Path) -> None:
+    told(run("model"))
+    sys.modules["a_depot"].Base.metadata.create_all(create_engine("sqlite:///depot.db"))
+    url = "sqlite:///depot.db"
+
+    assert told(run("status"), exit_code=1).strip().endswith("or: afterwork install")
+    assert (
+        told(run("status", "a_depot:app", "--database", url), exit_code=1)
+        .strip()
+        .endswith(f"or: afterwork install a_depot:app --database {url}")
+    )
 
 
 @pytest.mark.parametrize("arguments", [["pause", "lift:slow"], ["retry", "5"], ["caches", "Crate.total"]])

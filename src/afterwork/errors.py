@@ -80,7 +80,8 @@ class UnknownLane(NotThere):
     def __init__(self, name: str, instead: str) -> None:
         super().__init__(
             f"There is no lane {shown(name)}. {instead} If only tickets name it, declare it: aw.Afterwork(…, "
-            f"lanes=[aw.Lane({shown(name)})]). Lanes are listed by: afterwork lanes MODULE:APP"
+            f"lanes=[aw.Lane({shown(name)})]). Lanes are listed by: afterwork lanes MODULE:APP "
+            "--database URL"
         )
 
 

@@ -3,17 +3,22 @@
 import importlib
 import os
 import re
+import shlex
 import sys
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from types import ModuleType
+from typing import Any
 
 import click
 from click.core import ParameterSource
+from sqlalchemy.exc import SQLAlchemyError
 
 from afterwork.app import Afterwork
+from afterwork.cli.printing import error_text
 from afterwork.cli.project import FILE, TABLE, project_of
+from afterwork.errors import AfterworkError
 from afterwork.jobs.run import text_of
 from afterwork.language.syntax.spelling import nearest
 
@@ -72,8 +77,29 @@ def _advice(module: ModuleType, attribute: str) -> str:
     return f"Did you mean {' or '.join(places)}?" if places else "Put one there: app = aw.Afterwork(Base)"
 
 
+def as_typed(text: str, context: click.Context) -> str:
+    """Return a text whose commands name application and database as this one did: not at all where it needn't."""
+    place: AppPlace | None = context.meta.get(WHERE)
+    if place is None:
+        return text
+    where = f" {place.where}" if place.source is ParameterSource.COMMANDLINE else ""
+    is_given = context.get_parameter_source("url") is ParameterSource.COMMANDLINE
+    database = f" --database {shlex.quote(context.params['url'].render_as_string())}" if is_given else ""
+    text = re.sub(r"(afterwork \w+) MODULE:APP", lambda found: f"{found[1]}{where}", text)
+    return text.replace(" --database URL", database)
+
+
 class ApplicationCommand(click.Command):
-    """A command whose first argument, MODULE:APP, may be left out where the environment or the project names it."""
+    """A command whose first argument, MODULE:APP, may be left out where the environment or the project names it.
+
+    Its errors are one message, in which commands are as one types them here.
+    """
+
+    def invoke(self, ctx: click.Context) -> Any:
+        try:
+            return super().invoke(ctx)
+        except (AfterworkError, SQLAlchemyError) as error:
+            raise click.ClickException(as_typed(error_text(error), ctx)) from None
 
     def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
         words = self._words(ctx, args)

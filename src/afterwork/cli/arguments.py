@@ -3,7 +3,6 @@
 import functools
 import getpass
 import re
-import shlex
 import sys
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import ExitStack, contextmanager
@@ -19,7 +18,7 @@ from sqlalchemy.exc import ArgumentError
 from sqlalchemy.orm import Session
 
 from afterwork.app import Afterwork
-from afterwork.cli.application import WHERE, ApplicationCommand, AppPlace, app_argument
+from afterwork.cli.application import ApplicationCommand, app_argument, as_typed
 from afterwork.cli.printing import print_result
 from afterwork.cli.project import FILE, TABLE, project_of
 from afterwork.model.inspection import from_external_id
@@ -131,14 +130,9 @@ def size(text: str) -> int:
 
 def full_command(words: str) -> str:
     """Return another command on the same application and database, as one types it, from `retry 7`."""
-    context = click.get_current_context()
     verb, _, rest = words.partition(" ")
-    place: AppPlace = context.meta[WHERE]
-    where = place.where if place.source is ParameterSource.COMMANDLINE else ""
-    command = " ".join(filter(None, ["afterwork", verb, where, rest]))
-    if context.get_parameter_source("url") is not ParameterSource.COMMANDLINE:
-        return command
-    return f"{command} --database {shlex.quote(context.params['url'].render_as_string())}"
+    command = f"afterwork {verb} MODULE:APP{' ' if rest else ''}{rest} --database URL"
+    return as_typed(command, click.get_current_context())
 
 
 as_json = click.option("--json", "as_json", is_flag=True, help="Print JSON.")

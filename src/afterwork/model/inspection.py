@@ -92,10 +92,8 @@ class ModelInfo:
         for derivation in own:
             if name in (derivation.name, derivation.name.rpartition(".")[2]):
                 return derivation
-        known = [derivation.name for derivation in own]
-        if "." not in name:
-            known = [full.rpartition(".")[2] for full in known]
-        raise NotThere(f"{cls.__name__} has no cache {shown(name)}. {instead_of(name, known, verb='It has')}")
+        known = instead_of(name, [derivation.name for derivation in own], verb="It has", listed_by="caches")
+        raise NotThere(f"{cls.__name__} has no cache {shown(name)}. {known}")
 
     def derivation_named(self, name: str) -> Derivation:
         """Return the derivation with a name. Raises `NotThere`, which suggests similar names."""

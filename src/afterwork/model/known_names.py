@@ -20,11 +20,17 @@ def instead_of(name: str, known: Iterable[str], *, verb: str = "There are", list
     more = f" and {len(names) - MAX_LISTED:,} more" if len(names) > MAX_LISTED else ""
     parts = [f"{verb}: {', '.join(names[:MAX_LISTED]) or 'none'}{more}.", meant(name, names)]
     if listed_by:
-        parts.append(f"They are listed by: afterwork {listed_by} MODULE:APP")
+        database = "" if listed_by == "model" else " --database URL"
+        parts.append(f"They are listed by: afterwork {listed_by} MODULE:APP{database}")
     return " ".join(filter(None, parts))
 
 
 def meant(name: str, known: Iterable[str]) -> str:
-    """Return the question whether a similar name was meant; "" if none is similar."""
-    near = nearest(name, known) if len(name) <= MAX_COMPARED else []
+    """Return the question whether a similar name was meant, or one that ends in a similar part; "" if none is."""
+    if len(name) > MAX_COMPARED:
+        return ""
+    whole = {full: full for full in known}
+    ends = {} if "." in name else {full.rpartition(".")[2]: full for full in whole}
+    candidates = {**ends, **whole}
+    near = dict.fromkeys(candidates[each] for each in nearest(name, candidates))
     return f"Did you mean {' or '.join(near)}?" if near else ""
