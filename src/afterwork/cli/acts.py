@@ -102,7 +102,7 @@ def _known_timers(app: Afterwork, names: Sequence[str]) -> str:
     timers = app.model.timers
     if not names:
         return f"The model's timers: {', '.join(sorted(timers)) or 'none'}."
-    return f"The model has no timer {shown(names[0])}. {instead_of(names[0], timers, verb='It has')}"
+    return f"The model has no timer {shown(names[0])}. {instead_of(names[0], sorted(timers), verb='It has')}"
 
 
 def _selected(keys: Sequence[str], wanted: TicketFilter, all_matching: bool) -> Selected:

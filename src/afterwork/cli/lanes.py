@@ -91,5 +91,5 @@ def _thing(app: Afterwork, insight: Insight, name: str) -> Thing:
     lanes = {MAIN, PARALLEL, *(lane.name for lane in insight.activity().lanes)}
     if name not in lanes:
         verb = "There are the lanes and timers" if timers else "There are"
-        raise UnknownLane(name, instead_of(name, [*lanes, *timers], verb=verb))
+        raise UnknownLane(name, instead_of(name, sorted([*lanes, *timers]), verb=verb))
     return "lane"

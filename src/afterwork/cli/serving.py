@@ -156,7 +156,7 @@ def _check_lanes(app: Afterwork, lanes: Sequence[str]) -> None:
     known = {MAIN, PARALLEL, *app.model.lane_names, *app.model.lanes}
     for lane in lanes:
         if lane not in known:
-            others = instead_of(lane, known, verb="It declares")
+            others = instead_of(lane, sorted(known), verb="It declares")
             LOG.warning("the model declares no lane %s: only tickets that name it are in it. %s", shown(lane), others)
 
 

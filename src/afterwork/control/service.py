@@ -131,7 +131,7 @@ class Control:
         with self._acting() as connection:
             if not once.forget_failed(connection, name):
                 failed = [row.name for row in once.rows(connection).values() if row.error is not None]
-                known = instead_of(name, failed, verb="Failed have", listed_by="once")
+                known = instead_of(name, sorted(failed), verb="Failed have", listed_by="once")
                 raise BadRequest(f"{shown(name)} is no action that runs once and has failed. {known}")
         self._events.emit(Acted(who, "retried", name))
 
@@ -208,7 +208,7 @@ class Control:
 
     def _timer(self, name: str) -> str:
         if name not in self._model.timers:
-            known = instead_of(name, self._model.timers, verb="It has", listed_by="timers")
+            known = instead_of(name, sorted(self._model.timers), verb="It has", listed_by="timers")
             raise NotThere(f"The model has no timer {shown(name)}. {known}")
         return name
 

@@ -71,7 +71,7 @@ class TimerDetail:
 def detail(connection: Connection, model: ModelInfo, name: str, now: datetime) -> TimerDetail:
     timer = next((view for view in views(connection, model) if view.name == name), None)
     if timer is None:
-        known = instead_of(name, model.timers, verb="The model has", listed_by="timers")
+        known = instead_of(name, sorted(model.timers), verb="The model has", listed_by="timers")
         raise NotThere(f"There is no timer {shown(name)}. {known}")
     timed = model.timers.get(name)
     minutes = history.past(connection, now - PAST_PERIOD, name).minutes

@@ -16,7 +16,7 @@ def instead_of(name: str, known: Iterable[str], *, verb: str = "There are", list
 
     `listed_by` is the command that lists them: "lanes".
     """
-    names = sorted(set(known))
+    names = list(dict.fromkeys(known))
     more = f" and {len(names) - MAX_LISTED:,} more" if len(names) > MAX_LISTED else ""
     parts = [f"{verb}: {', '.join(names[:MAX_LISTED]) or 'none'}{more}.", meant(name, names)]
     if listed_by:
