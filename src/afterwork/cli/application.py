@@ -85,7 +85,7 @@ def as_typed(text: str, context: click.Context) -> str:
     where = f" {place.where}" if place.source is ParameterSource.COMMANDLINE else ""
     is_given = context.get_parameter_source("url") is ParameterSource.COMMANDLINE
     database = f" --database {shlex.quote(context.params['url'].render_as_string())}" if is_given else ""
-    text = re.sub(r"(afterwork \w+) MODULE:APP", lambda found: f"{found[1]}{where}", text)
+    text = re.sub(r"(afterwork \w+) MODULE:APP", lambda match: f"{match[1]}{where}", text)
     return text.replace(" --database URL", database)
 
 

@@ -141,7 +141,7 @@ as_json = click.option("--json", "as_json", is_flag=True, help="Print JSON.")
 def database_option(required: bool = True) -> Callable[[Any], Any]:
     """Return the option --database."""
 
-    def found(context: click.Context, parameter: click.Parameter, url: URL | None) -> URL | None:
+    def given_or_configured(context: click.Context, parameter: click.Parameter, url: URL | None) -> URL | None:
         if url is None and (url := _url_of_project()) is not None:
             context.set_parameter_source("url", ParameterSource.DEFAULT_MAP)
         if url is None and required:
@@ -152,7 +152,7 @@ def database_option(required: bool = True) -> Callable[[Any], Any]:
         "--database",
         "url",
         type=url_of,
-        callback=found,
+        callback=given_or_configured,
         metavar="URL",
         envvar=DATABASE,
         show_envvar=True,

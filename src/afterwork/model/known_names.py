@@ -26,7 +26,7 @@ def instead_of(name: str, known: Iterable[str], *, verb: str = "There are", list
 
 
 def meant(name: str, known: Iterable[str]) -> str:
-    """Return the question whether a similar name was meant, or one that ends in a similar part; "" if none is."""
+    """Return the question whether a similar name was meant; "" if none is similar. The end of a name suffices."""
     if len(name) > MAX_COMPARED:
         return ""
     whole = {full: full for full in known}
