@@ -10,6 +10,7 @@ from sqlalchemy.orm import Session
 from typing_extensions import TypeVar
 
 from afterwork.errors import BadDeclaration
+from afterwork.model.base import registry_of
 from afterwork.model.lane import MAIN, Lane
 from afterwork.model.method import Method, check_callable_alone
 from afterwork.model.retry import Retry
@@ -153,7 +154,9 @@ class ViewModel(Generic[Root]):
     def __init_subclass__(cls, *, root: type | None = None, model: object | None = None, **others: Any) -> None:
         super().__init_subclass__(**others)
         cls.root_class = root or _root_of_base(cls) or cls.root_class
-        cls.model = model or cls.model
+        if model is not None:
+            registry_of(model)  # raises for what is no model
+            cls.model = model
         cls.actions = {**cls.actions, **{name: a for name, a in vars(cls).items() if isinstance(a, Action)}}
         cls.columns = {**cls.columns, **{name: c for name, c in vars(cls).items() if isinstance(c, Column)}}
         cls.variables = {**cls.variables, **{name: v for name, v in vars(cls).items() if isinstance(v, Variable)}}
