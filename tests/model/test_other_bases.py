@@ -118,7 +118,7 @@ def test_the_ticket_class_of_one_line_serves_on_any_base(model: Any, engine: Eng
 
 def test_tickets_are_equal_to_themselves_alone(model: Any, engine: Engine) -> None:
     """Two dataclasses with the same content are equal, and neither they nor objects of SQLModel have a hash."""
-    _, ticket, visit = model
+    _, _, visit = model
     with Session(engine) as session, session.begin():
         ann = visit(name="Ann")
         session.add(ann)
