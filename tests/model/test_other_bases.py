@@ -170,7 +170,7 @@ def test_a_model_may_be_named_by_its_base_or_its_registry(engine: Engine) -> Non
     base, ticket, visit = of_sqlmodel()
     members = {"greet_all": aw.action(aw.eal("Visit.allInstances->first.greeted := 7"))}
     everyone = type("GreetEveryone", (aw.ViewModel,), members, model=base)
-    app = aw.Afterwork(base._sa_registry)
+    app = aw.Afterwork(ticket.__mapper__.registry)
     ticket.metadata.create_all(engine)
     app.install(engine)
     with Session(engine) as session, session.begin():

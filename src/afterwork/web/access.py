@@ -24,10 +24,10 @@ class Identity:
 
 
 Visitor = Union[Identity, "Response", None]
-"""What an application's own login says of a request: who it is, or what to answer instead; None for a stranger."""
+"""The answer of an application's own login: who it is, or the response to give instead; None for a stranger."""
 
 Authenticate = Callable[["Request"], Visitor | Awaitable[Visitor]]
-"""An application's own login: it is given the request as the application has it, with its session, user and state."""
+"""An application's own login. It is given the request as the application has it, with its session, user and state."""
 
 
 @dataclass(frozen=True)

@@ -18,7 +18,7 @@ PUBLIC_PATHS = ("/login", "/static/", "/livez", "/readyz")
 """Paths that need no identity. They tell nothing of the data."""
 
 OUTER_SCOPE = "afterwork.outer"
-"""The key in a request's scope of the scope with which the page was called, as an application's login knows it."""
+"""The key in a request's scope of the scope that the page was called with, which an application's login reads."""
 
 READ_METHODS = ("GET", "HEAD", "OPTIONS")
 
