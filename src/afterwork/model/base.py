@@ -10,8 +10,13 @@ REGISTRY_NAMES = ("registry", "_sa_registry")
 
 def registry_of(base: object) -> registry:
     """Return the registry of a declarative or automap base, or the registry given. Raises `BadDeclaration`."""
-    candidates = (base, *(getattr(base, name, None) for name in REGISTRY_NAMES))
-    mapped = next((candidate for candidate in candidates if isinstance(candidate, registry)), None)
+    mapped = registry_or_none(base)
     if mapped is None:
         raise BadDeclaration(f"{shown(base)} is no declarative base and no registry. Give aw.Afterwork(Base).")
     return mapped
+
+
+def registry_or_none(base: object) -> registry | None:
+    """Return the registry of a base; None for what is no base."""
+    candidates = (base, *(getattr(base, name, None) for name in REGISTRY_NAMES))
+    return next((candidate for candidate in candidates if isinstance(candidate, registry)), None)

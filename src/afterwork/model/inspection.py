@@ -12,7 +12,7 @@ from sqlalchemy.orm import Mapper, Session, configure_mappers
 
 from afterwork.errors import BadDeclaration, ModelError, NotThere, UnknownWork, shown
 from afterwork.language.syntax.spelling import folded
-from afterwork.model.base import registry_of
+from afterwork.model.base import registry_of, registry_or_none
 from afterwork.model.contract import CLASS_NAME, HOW_TO_HAVE_TICKETS, Contract
 from afterwork.model.derivation import Derivation, derivations_of
 from afterwork.model.external_id import parse
@@ -220,7 +220,7 @@ def _view_models(base: object, mapped: set[type], problems: list[str]) -> Iterat
     for view_model in sorted(_descendants(ViewModel), key=lambda cls: (cls.__module__, cls.__qualname__)):
         root = view_model.root_class
         if root is None:
-            if view_model.actions and (view_model.model is None or registry_of(view_model.model) is own):
+            if view_model.actions and (view_model.model is None or registry_or_none(view_model.model) is own):
                 yield view_model
         elif any(issubclass(cls, root) for cls in mapped):
             yield view_model
