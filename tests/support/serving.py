@@ -27,7 +27,7 @@ def client_at(listener: socket.socket) -> httpx2.Client:
 @contextmanager
 def served_by_uvicorn(application: Any) -> Iterator[httpx2.Client]:
     """Serve an ASGI application, with its lifespan, in a thread. Yields a client of it."""
-    config = uvicorn.Config(application, lifespan="on", log_level="warning", timeout_graceful_shutdown=2)
+    config = uvicorn.Config(application, lifespan="on", log_level="warning", timeout_graceful_shutdown=30)
     server = uvicorn.Server(config)
     with listening() as listener, client_at(listener) as client:
         thread = threading.Thread(target=server.run, args=([listener],), daemon=True)
