@@ -4,5 +4,5 @@ from afterwork.model.derived import Derived
 from afterwork.model.machine.declaration import Machine
 from afterwork.model.method import Method
 
-DECLARATIONS: tuple[type, ...] = (Method, Derived, Machine)
+DECLARATIONS = (Method, Derived, Machine)
 """For libraries that ask what each attribute of a class is, as pydantic does: `ignored_types=aw.DECLARATIONS`."""
