@@ -3,6 +3,7 @@
 PYTHON ?= python3
 BIN := .venv/bin
 DEV := .venv/.ready
+SHOP := .venv-shop
 DATABASE_URL ?=
 SECONDS ?= 15
 WORKERS ?= 3
@@ -10,7 +11,7 @@ EXAMPLES ?= 10000
 # Tests start hundreds of processes, which need not compile all modules anew.
 unexport PYTHONDONTWRITEBYTECODE
 
-.PHONY: help demo test check docs pictures prove bench clean
+.PHONY: help demo test check shop docs pictures prove bench clean
 
 help:                ## show this
 	@grep -E '^[a-z]+: .*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z]+):.*## /  make \1\t/'
@@ -46,6 +47,13 @@ docs: $(DEV)         ## the documentation as a site in site/, every link in it c
 pictures: $(DEV)     ## take the pictures of the web page anew that the site shows (needs Chromium)
 	@$(BIN)/python -m docs.building.screenshots
 
+shop: $(DEV)         ## the example with FastAPI: its own tests and types, with the wheel, in an environment of its own
+	@rm -rf $(SHOP) && $(PYTHON) -m venv $(SHOP)
+	@$(BIN)/pip wheel --quiet --disable-pip-version-check --no-deps --wheel-dir $(SHOP)/wheel .
+	@cd examples/fastapi_shop && ../../$(SHOP)/bin/pip install --quiet --disable-pip-version-check -c ../../constraints.txt \
+		"$$(echo ../../$(SHOP)/wheel/*.whl)[postgresql,web]" -r requirements.txt
+	@cd examples/fastapi_shop && unset PYTHONPATH && ../../$(SHOP)/bin/mypy && ../../$(SHOP)/bin/pytest
+
 prove: $(DEV)        ## 10,000 random histories of caches, and as many as it takes of the rest, on each database; a minute of chaos (EXAMPLES=10000)
 	@EXAMPLES='$(EXAMPLES)' DATABASE_URL='$(DATABASE_URL)' $(BIN)/python -m pytest -n auto --dist worksteal \
 		tests/properties/test_caches.py tests/properties/test_machines.py \
@@ -56,3 +64,5 @@ bench: $(DEV)        ## how fast it is (benchmarks/tickets.py; add --peers there
 
 clean:               ## remove the virtual environment and caches
 	rm -rf .venv site .sphinx .pytest_cache .mypy_cache .ruff_cache .hypothesis .import_linter_cache
+
+	rm -rf .venv .venv-shop .pytest_cache .mypy_cache .ruff_cache .hypothesis .import_linter_cache

@@ -3,7 +3,7 @@
 import os
 
 import psycopg
-from celery import Celery  # type: ignore[import-not-found]
+from celery import Celery
 
 from benchmarks.drivers.driver import assign, main
 

@@ -19,6 +19,7 @@ from afterwork.jobs.run import (
     Withdrawn,
     current_run,
 )
+from afterwork.model.declarations import DECLARATIONS
 from afterwork.model.derived import Derived, derived
 from afterwork.model.expression import eal, ocl
 from afterwork.model.external_id import external_id
@@ -43,6 +44,7 @@ from afterwork.web import Identity, web
 __version__ = VERSION
 
 __all__ = [
+    "DECLARATIONS",
     "UNWATCHED",
     "Afterwork",
     "AsyncTicket",

@@ -28,10 +28,11 @@ from afterwork.installation import Grants, Installation, Removal
 from afterwork.interruption import interruptible
 from afterwork.jobs.run import Outcome, Run, apart
 from afterwork.jobs.runner import Around, Runner, nothing_around
+from afterwork.model.base import registry_of
 from afterwork.model.derivation import MachineDerivation
 from afterwork.model.expression import evaluate
 from afterwork.model.functions import check_callable
-from afterwork.model.inspection import ModelInfo, inspect_model, registry_of
+from afterwork.model.inspection import ModelInfo, inspect_model
 from afterwork.model.jobs_file.load import JobsFile, load, load_again
 from afterwork.model.lane import Lane, lanes_by_name
 from afterwork.model.settings_check import check_settings

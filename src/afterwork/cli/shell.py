@@ -13,8 +13,8 @@ from afterwork.cli.arguments import object_at
 from afterwork.cli.printing import print_line, value_lines, value_view
 from afterwork.errors import AfterworkError
 from afterwork.language.operators.table import table
+from afterwork.model.base import registry_of
 from afterwork.model.expression import names_of
-from afterwork.model.inspection import registry_of
 
 PROMPT = "ocl> "
 HISTORY = Path.home() / ".afterwork_history"

@@ -17,6 +17,7 @@ from afterwork.language.query import CompiledAction, CompiledQuery
 from afterwork.language.syntax.precedence import Dialect
 from afterwork.language.syntax.spelling import find, folded
 from afterwork.language.typed.types import ANY, STRING
+from afterwork.model.base import registry_of
 from afterwork.model.external_id import external_id_or_none, parse
 from afterwork.model.method import BoundMethod, Method
 from afterwork.model.requests import request_work
@@ -158,7 +159,7 @@ def _registry_of(target: Any, cls: type | None) -> registry:
         raise BadDeclaration(
             f"{name} has no root, so its texts need its model: class {name}(aw.ViewModel, model=Base)."
         )
-    return model if isinstance(model, registry) else model.registry
+    return registry_of(model)
 
 
 def variables_of(target: Any) -> Mapping[str, Any]:

@@ -12,6 +12,7 @@ from sqlalchemy.orm import Mapper, Session, configure_mappers, registry
 
 from afterwork.errors import BadDeclaration, ModelError, NotThere, UnknownWork, shown
 from afterwork.language.syntax.spelling import folded
+from afterwork.model.base import registry_of, registry_or_none
 from afterwork.model.contract import CLASS_NAME, HOW_TO_HAVE_TICKETS, Contract
 from afterwork.model.derivation import Derivation, derivations_of
 from afterwork.model.derived import Derived
@@ -161,14 +162,6 @@ def from_external_id(session: Session, text: str, base: object) -> Any | None:
     return session.get(external.mapper.class_, external.key)
 
 
-def registry_of(base: object) -> registry:
-    """Return the registry of a declarative or automap base, or the registry given. Raises `BadDeclaration`."""
-    mapped = base if isinstance(base, registry) else getattr(base, "registry", None)
-    if not isinstance(mapped, registry):
-        raise BadDeclaration(f"{shown(base)} is no declarative base and no registry. Give aw.Afterwork(Base).")
-    return mapped
-
-
 def _mappers(base: object) -> list[Mapper[Any]]:
     mappers = registry_of(base).mappers
     configure_mappers()
@@ -270,10 +263,11 @@ def _lanes(
 
 def _view_models(base: object, mapped: set[type], problems: list[str]) -> Iterator[type[ViewModel[Any]]]:
     """Yield the view models of this model: those rooted in its classes, and unrooted ones of this base or none."""
+    own = registry_of(base)
     for view_model in sorted(_descendants(ViewModel), key=lambda cls: (cls.__module__, cls.__qualname__)):
         root = view_model.root_class
         if root is None:
-            if view_model.model in (None, base) and view_model.actions:
+            if view_model.actions and (view_model.model is None or registry_or_none(view_model.model) is own):
                 yield view_model
         elif any(issubclass(cls, root) for cls in mapped):
             yield view_model

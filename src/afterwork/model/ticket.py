@@ -26,6 +26,9 @@ from afterwork.model.utc_datetime import UtcDateTime
 ROOT = "_afterwork_root"
 """The entry of a ticket's `__dict__` that holds its root."""
 
+OWN = ("__init__", "__eq__", "__hash__")
+"""The methods that a ticket has from its mixin, whatever its base makes of its classes."""
+
 ROOT_OBJECT = "root_object"
 CONTRACT = "afterwork.contract"
 
@@ -75,11 +78,29 @@ class AsyncTicket:
     Its constructor takes the attributes below by name. All timestamps are aware and in UTC.
     """
 
-    __tablename__ = "sys_async_ticket"
+    __tablename__: Any = "sys_async_ticket"
     # Keys that come back after a receipt was deleted would name two different pieces of work.
     __table_args__: Any = {"sqlite_autoincrement": True}
     # Python fills in what the database would. To fetch it would cost an eighth of saving a ticket.
     __mapper_args__: Any = {"eager_defaults": False}
+
+    def __init__(self, **values: Any) -> None:
+        super().__init__()
+        for name, value in values.items():
+            if not hasattr(type(self), name):
+                raise TypeError(f"{name!r} is no attribute of {type(self).__name__}.")
+            setattr(self, name, value)
+
+    def __init_subclass__(cls, **options: Any) -> None:
+        for name in OWN:
+            if name not in vars(cls):
+                setattr(cls, name, getattr(cls, name))  # a dataclass leaves alone what its class has itself
+        super().__init_subclass__(**options)
+
+    # Those of SQLModel know only pydantic's fields, and give no hash.
+    __setattr__ = object.__setattr__
+    __eq__ = object.__eq__
+    __hash__ = object.__hash__
 
     id: Mapped[int] = mapped_column(BigInteger().with_variant(Integer, "sqlite"), primary_key=True)
     """The key. No key comes back after its receipt was deleted."""
@@ -94,7 +115,7 @@ class AsyncTicket:
     """It is not run before this. None: as soon as possible."""
 
     keep_receipt_minutes: Mapped[int] = mapped_column(
-        Integer, default=DEFAULT_KEEP_MINUTES, server_default=str(DEFAULT_KEEP_MINUTES)
+        Integer, nullable=False, default=DEFAULT_KEEP_MINUTES, server_default=str(DEFAULT_KEEP_MINUTES)
     )
     """The minutes for which the receipt stays after the end."""
 
@@ -113,10 +134,12 @@ class AsyncTicket:
     lane: Mapped[str | None] = mapped_column(Text)
     """The lane in which it runs alone. None: `main`."""
 
-    attempts: Mapped[int] = mapped_column(Integer, default=0, server_default="0")
+    attempts: Mapped[int] = mapped_column(Integer, nullable=False, default=0, server_default="0")
     """The number of attempts that have failed so far."""
 
-    created: Mapped[datetime] = mapped_column(UtcDateTime, default=lambda: datetime.now(UTC), server_default=func.now())
+    created: Mapped[datetime] = mapped_column(
+        UtcDateTime, nullable=False, default=lambda: datetime.now(UTC), server_default=func.now()
+    )
     """The time at which it was made, by the clock of whoever made it."""
 
     # Deferred, so that most statements leave it out and the table of an earlier version, which lacks it, still serves.
@@ -124,6 +147,10 @@ class AsyncTicket:
     """It ends with an Error, and is not run, if its turn comes later than this. None: whenever."""
 
     root_object = RootObject()
+
+
+# They are for type checkers. SQLModel and MappedAsDataclass would make fields of them.
+AsyncTicket.__annotations__ = {}
 
 
 def contract_of(cls: type) -> Contract:

@@ -11,6 +11,7 @@ from sqlalchemy.orm import Session
 from typing_extensions import TypeVar
 
 from afterwork.errors import BadDeclaration, shown
+from afterwork.model.base import registry_of
 from afterwork.model.functions import check_arguments, check_callable, check_callable_alone
 from afterwork.model.lane import MAIN, Lane, checked_lane
 from afterwork.model.method import HasTickets, Method, Ticket, checked_external
@@ -174,7 +175,9 @@ class ViewModel(Generic[Root, Ticket]):
         if root is not None and not isinstance(root, type):
             raise BadDeclaration(f"{cls.__name__}: its root is {shown(root)}. Give a mapped class: root=Customer.")
         cls.root_class = root or _root_of_base(cls) or cls.root_class
-        cls.model = model or cls.model
+        if model is not None:
+            registry_of(model)  # raises for what is no model
+            cls.model = model
         cls.actions = {**cls.actions, **{name: a for name, a in vars(cls).items() if isinstance(a, Action)}}
         cls.columns = {**cls.columns, **{name: c for name, c in vars(cls).items() if isinstance(c, Column)}}
         cls.variables = {**cls.variables, **{name: v for name, v in vars(cls).items() if isinstance(v, Variable)}}

@@ -30,10 +30,12 @@ def web(
 
         application.mount("/afterwork", aw.web(app, engine, authenticate=logged_in_user))
 
-    Access: with `authenticate`, every request for which that function (it may be async) returns an `Identity`; else
-    every request with `token`, which may read and act, or with `read_token`, which may read. With none of these, only
-    clients of this machine, by a loopback address. `read_only` forbids all acts. `secret` signs the cookies; set it if
-    several processes serve the same page. `hosts` are further names by which clients of this machine may call it.
+    Access: with `authenticate`, every request for which that function (it may be async) returns an `Identity`. It is
+    given the application's own `Request`, and may return a response instead, such as a redirect to the login, or raise
+    an `HTTPException`. Else every request with `token`, which may read and act, or with `read_token`, which may read.
+    With none of these, only clients of this machine, by a loopback address. `read_only` forbids all acts. `secret`
+    signs the cookies; set it if several processes serve the same page. `hosts` are further names by which clients of
+    this machine may call it.
 
     Raises `MissingPackage` if the extra `web` is not installed.
     """

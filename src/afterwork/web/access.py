@@ -6,10 +6,11 @@ import ipaddress
 import secrets
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Union
 
 if TYPE_CHECKING:
-    from starlette.requests import HTTPConnection
+    from starlette.requests import Request
+    from starlette.responses import Response
 
 LOOPBACK_NAMES = ("localhost", "127.0.0.1", "[::1]")
 
@@ -22,8 +23,11 @@ class Identity:
     may_act: bool = False
 
 
-Authenticate = Callable[["HTTPConnection"], Identity | None | Awaitable[Identity | None]]
-"""An application's own login: returns the identity behind a request, or None."""
+Visitor = Union[Identity, "Response", None]
+"""The answer of an application's own login: who it is, or the response to give instead; None for a stranger."""
+
+Authenticate = Callable[["Request"], Visitor | Awaitable[Visitor]]
+"""An application's own login. It is given the request as the application has it, with its session, user and state."""
 
 
 @dataclass(frozen=True)

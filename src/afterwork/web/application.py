@@ -19,7 +19,7 @@ from afterwork.pictures.drawing import RULES
 from afterwork.web import login, routes
 from afterwork.web.access import Access
 from afterwork.web.api import api
-from afterwork.web.gate import Gate, path_of
+from afterwork.web.gate import OUTER_SCOPE, Gate, path_of
 from afterwork.web.live import Live
 from afterwork.web.page import Page, PageAct, Site, page_act
 from afterwork.web.pages import caches, lanes, machines, model, overview, tickets, timers
@@ -45,7 +45,18 @@ def application(app: Afterwork, engine: Engine, access: Access) -> Starlette:
     site = Site(app, engine, access, environment())
     middleware = [Middleware(SessionCookies, key=access.signing_key()), Middleware(Gate, access=access)]
     handlers = {404: partial(_not_found, site)}
-    return Starlette(routes=_routes(site), middleware=middleware, exception_handlers=handlers)
+    return PageApplication(routes=_routes(site), middleware=middleware, exception_handlers=handlers)
+
+
+class PageApplication(Starlette):
+    """The page's own application. What it adds to a request, the application that mounts it never sees.
+
+    Otherwise its session would be saved as that of the application, whose users would be logged out.
+    """
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        inner = {**scope, "state": dict(scope.get("state", {})), OUTER_SCOPE: scope}
+        await super().__call__(inner, receive, send)
 
 
 def _routes(site: Site) -> list[BaseRoute]:

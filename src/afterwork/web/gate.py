@@ -5,16 +5,20 @@ from dataclasses import dataclass
 from urllib.parse import quote
 
 from starlette.datastructures import Headers, MutableHeaders
+from starlette.exceptions import HTTPException
 from starlette.requests import HTTPConnection, Request
 from starlette.responses import JSONResponse, PlainTextResponse, RedirectResponse, Response
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from afterwork.errors import TooLarge
 from afterwork.web import csrf
-from afterwork.web.access import Access, Identity
+from afterwork.web.access import Access, Authenticate, Identity, Visitor
 
 PUBLIC_PATHS = ("/login", "/static/", "/livez", "/readyz")
 """Paths that need no identity. They tell nothing of the data."""
+
+OUTER_SCOPE = "afterwork.outer"
+"""The key in a request's scope of the scope that the page was called with, which an application's login reads."""
 
 READ_METHODS = ("GET", "HEAD", "OPTIONS")
 
@@ -74,12 +78,13 @@ class Gate:
         client = None if connection.client is None else connection.client.host
         if not access.is_protected and not access.is_local(connection.headers.get("host", ""), client):
             return PlainTextResponse(LOCAL_ONLY, 403)
-        identity = await self._identity(connection)
+        visitor = await self._visitor(connection)
+        identity = visitor if isinstance(visitor, Identity) else None
         scope.setdefault("state", {})["identity"] = identity
         if path_of(scope).startswith(PUBLIC_PATHS):
             return None
         if identity is None:
-            return _ask_who(connection, access)
+            return visitor if isinstance(visitor, Response) else _ask_who(connection, access)
         if is_act and (access.read_only or not identity.may_act):
             why = "This page only lets you read." if access.read_only else f"{identity.name} may read, but not act."
             return _error(connection, 403, why)
@@ -87,10 +92,9 @@ class Gate:
             return _error(connection, 403, f"A page must send the token of its forms in the header {csrf.HEADER}.")
         return None
 
-    async def _identity(self, connection: HTTPConnection) -> Identity | None:
+    async def _visitor(self, connection: HTTPConnection) -> Visitor:
         if self.access.authenticate is not None:
-            identity = self.access.authenticate(connection)
-            return await identity if inspect.isawaitable(identity) else identity
+            return await _logged_in(self.access.authenticate, connection)
         if not self.access.has_tokens:
             return Identity("local", may_act=True)
         scheme, _, shown = connection.headers.get("authorization", "").partition(" ")
@@ -103,9 +107,24 @@ class Gate:
                 return None
 
 
+async def _logged_in(authenticate: Authenticate, connection: HTTPConnection) -> Visitor:
+    """Return what an application's login says. A response of it is for people; programs are told that it is needed."""
+    try:
+        visitor = authenticate(Request(connection.scope.get(OUTER_SCOPE, connection.scope)))
+        visitor = await visitor if inspect.isawaitable(visitor) else visitor
+    except HTTPException as refusal:
+        return _error(connection, refusal.status_code, refusal.detail, dict(refusal.headers or {}))
+    return visitor if isinstance(visitor, Identity) or _is_of_people(connection) else None
+
+
+def _is_of_people(connection: HTTPConnection) -> bool:
+    return "text/html" in connection.headers.get("accept", "") and connection.scope["method"] == "GET"
+
+
 def _ask_who(connection: HTTPConnection, access: Access) -> Response:
-    for_people = "text/html" in connection.headers.get("accept", "") and connection.scope["method"] == "GET"
-    if for_people and access.authenticate is None:
+    if access.authenticate is not None:
+        return _error(connection, 401, "Log in to the application first.")
+    if _is_of_people(connection):
         base = connection.scope.get("root_path", "")
         query = connection.scope["query_string"].decode("latin-1")
         path = connection.url.path + (f"?{query}" if query else "")
