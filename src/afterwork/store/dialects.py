@@ -17,6 +17,7 @@ from afterwork.store.journal.key_walk import KeyWalk
 from afterwork.store.journal.refresh import RefreshPlan, SetRefresh
 from afterwork.store.journal.touch_values import TouchValues
 from afterwork.store.journal.tracked_table import TrackedTable
+from afterwork.store.joined import Joined, joined_engine
 from afterwork.store.locking import Locks
 from afterwork.store.postgresql.caches import PostgreSQLCacheStatements, PostgreSQLColumnWriter
 from afterwork.store.postgresql.capture import PostgreSQLCapture
@@ -31,6 +32,7 @@ from afterwork.store.sqlite.capture import SQLiteCapture
 from afterwork.store.sqlite.commit_triggers import SQLiteCommitTriggers
 from afterwork.store.sqlite.database import SQLite
 from afterwork.store.sqlite.entries import SQLiteEntries, SQLiteKeyWalk
+from afterwork.store.sqlite.joined import JoinedSQLite
 from afterwork.store.sqlite.last_change import sqlite_refresh
 from afterwork.store.sqlite.locking import SQLiteLocks
 from afterwork.store.sqlite.manifests import SQLiteManifestStore
@@ -77,6 +79,20 @@ def database_behind(connection: Connection, settings: Settings) -> Iterator[Data
 
             with in_tenant_schema(connection):
                 yield PostgreSQL(connection.engine, settings)
+        case name:
+            raise UnsupportedDatabase(f"Afterwork runs on SQLite and PostgreSQL, not on {name}.")
+
+
+def database_joined(connection: Connection, settings: Settings) -> Joined:
+    """Return the database inside the open transaction of somebody else's connection, where a server's own transactions
+    are savepoints. Raises `UnsupportedDatabase`."""
+    match connection.dialect.name:
+        case "sqlite":
+            return JoinedSQLite(joined_engine(connection), settings)
+        case "postgresql":
+            from afterwork.store.postgresql.joined import JoinedPostgreSQL
+
+            return JoinedPostgreSQL(joined_engine(connection), settings)
         case name:
             raise UnsupportedDatabase(f"Afterwork runs on SQLite and PostgreSQL, not on {name}.")
 

@@ -1,0 +1,108 @@
+"""PostgreSQL inside somebody else's transaction.
+
+Elsewhere the numbers of transactions tell which changes a calculation has seen, and which ones it made itself. Here all
+are made by one transaction. So before and after each part, whatever has its number gets one of its own instead: higher
+than that of any transaction, and rolled back with all the rest. A snapshot is then the number of the next part. It lists
+the transaction itself as being in progress, so that what has no other number yet is not seen.
+"""
+
+import re
+from collections.abc import Iterator, Sequence
+from contextlib import AbstractContextManager, contextmanager, nullcontext
+from typing import Any
+
+from psycopg.pq import TransactionStatus
+from sqlalchemy import Connection, Engine, event, text
+
+from afterwork.settings import Settings
+from afterwork.store.database import Database
+from afterwork.store.joined import Joined
+from afterwork.store.postgresql.column import PostgreSQLColumns
+from afterwork.store.postgresql.database import IN_TRANSACTION, PostgreSQL
+
+FIRST_PART = 1 << 60
+"""The number of the first part."""
+
+READING = "afterwork_reading"
+
+_ME = "pg_current_xact_id()"
+
+_NUMBER = text(f"""
+WITH journal AS (UPDATE afterwork_journal SET tx = CAST(CAST(:part AS text) AS xid8) WHERE tx = {_ME}),
+    recent AS (UPDATE afterwork_recent SET tx = CAST(CAST(:part AS text) AS xid8) WHERE tx = {_ME})
+UPDATE afterwork_cache SET own = CASE WHEN own = {_ME} THEN CAST(CAST(:part AS text) AS xid8) ELSE own END,
+    wrote = CASE WHEN wrote = {_ME} THEN CAST(CAST(:part AS text) AS xid8) ELSE wrote END
+WHERE own = {_ME} OR wrote = {_ME}
+""")
+
+_SEEN = text(f"SELECT {_ME}::text || ':' || CAST(:part AS text) || ':' || {_ME}::text")
+
+_DEFERRED = text(
+    "SELECT string_agg(quote_ident(nspname) || '.' || quote_ident(tgname), ', ') FROM pg_trigger"
+    " JOIN pg_class ON pg_class.oid = tgrelid JOIN pg_namespace ON pg_namespace.oid = relnamespace"
+    " WHERE tgrelid = to_regclass('afterwork_committing') AND tgdeferrable"
+)
+
+
+_CAST = re.compile(r"CAST\(\$(\d+) AS ([^()]+)\)")
+
+
+class JoinedPostgreSQL(Joined, PostgreSQL):
+    """A PostgreSQL database, as one open transaction sees it. Its parts have numbers in the order of their ends."""
+
+    def __init__(self, engine: Engine, settings: Settings) -> None:
+        Database.__init__(self, engine, settings)
+        self.columns = PostgreSQLColumns(engine.dialect)
+        self._part = FIRST_PART
+        if engine.dialect.driver == "asyncpg":
+            event.listen(engine, "before_cursor_execute", _by_texts, retval=True)
+
+    def execute_begin(self, connection: Connection, first: Sequence[str] = ()) -> None:
+        self._number(connection)
+        super().execute_begin(connection, first)
+
+    def execute_end(self, connection: Connection) -> None:
+        self._number(connection)
+        super().execute_end(connection)
+
+    def _number(self, connection: Connection) -> None:
+        """Give its number to the part that has just ended."""
+        connection.execute(_NUMBER, {"part": str(self._part)})
+        self._part += 1
+
+    def seen(self, connection: Connection) -> Any:
+        return connection.execute(_SEEN, {"part": str(self._part)}).scalar_one()
+
+    def fire_deferred(self, connection: Connection) -> None:
+        if names := connection.execute(_DEFERRED).scalar():
+            connection.exec_driver_sql(f"SET CONSTRAINTS {names} IMMEDIATE")
+            connection.exec_driver_sql(f"SET CONSTRAINTS {names} DEFERRED")
+        connection.commit()
+
+    @contextmanager
+    def reading_part(self, connection: Connection) -> Iterator[None]:
+        connection.exec_driver_sql(f"SAVEPOINT {READING}")
+        connection.exec_driver_sql("SET LOCAL transaction_read_only = on")
+        try:
+            yield
+        finally:
+            connection.exec_driver_sql(f"ROLLBACK TO SAVEPOINT {READING}")
+            connection.exec_driver_sql(f"RELEASE SAVEPOINT {READING}")
+
+    def unprepared(self, connection: Connection) -> AbstractContextManager[None]:
+        return nullcontext()
+
+    def is_open(self, driver: Any) -> bool:
+        if hasattr(driver, "is_in_transaction"):  # asyncpg
+            return bool(driver.is_in_transaction())
+        return TransactionStatus(driver.info.transaction_status) in IN_TRANSACTION
+
+
+def _by_texts(connection: Connection, cursor: Any, statement: str, given: Any, *others: Any) -> tuple[str, Any]:
+    """Cast texts as the database does: asyncpg would take a value of the type for `CAST($1 AS …)`, and no text."""
+
+    def cast(found: re.Match[str]) -> str:
+        value = given[int(found[1]) - 1] if isinstance(given, tuple) else None
+        return f"CAST(CAST(${found[1]} AS text) AS {found[2]})" if isinstance(value, str) else found[0]
+
+    return _CAST.sub(cast, statement), given

@@ -1,0 +1,43 @@
+"""Noticing that the code under test has committed a session."""
+
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from weakref import WeakSet
+
+from sqlalchemy import Connection, event
+from sqlalchemy.orm import Session, SessionTransaction
+
+
+@contextmanager
+def following_commits(is_here: Callable[[Connection], bool], committed: Callable[[], None]) -> Iterator[None]:
+    """Within the block, call `committed` after each commit of a session that has used a connection which is here.
+
+    The session has let go of its connection by then. What `committed` raises comes out of its `commit()`.
+    """
+    here: WeakSet[Session] = WeakSet()
+    ending: WeakSet[Session] = WeakSet()
+
+    def after_begin(session: Session, transaction: SessionTransaction, connection: Connection) -> None:
+        if is_here(connection):
+            here.add(session)
+
+    def after_commit(session: Session) -> None:
+        if session in here and not session.in_nested_transaction():
+            ending.add(session)
+
+    def after_transaction_end(session: Session, transaction: SessionTransaction) -> None:
+        if transaction.parent is not None:
+            return
+        here.discard(session)
+        if session in ending:
+            ending.discard(session)
+            committed()
+
+    listeners = (after_begin, after_commit, after_transaction_end)
+    for listener in listeners:
+        event.listen(Session, listener.__name__, listener)
+    try:
+        yield
+    finally:
+        for listener in listeners:
+            event.remove(Session, listener.__name__, listener)
