@@ -265,8 +265,8 @@ class Afterwork:
         open, the one that is used stays open for the next call, until `engine.dispose()`."""
         with interruptible() as interruptions, self._connections.connection(engine) as (database, connection):
             ended = []
-            for some in ended_runs(self.runner(database, connection), connection):
-                ended += some
+            for runs in ended_runs(self.runner(database, connection), connection):
+                ended += runs
                 interruptions.check()
             return ended
 

@@ -448,9 +448,20 @@ class CommittedInTest(AfterworkError):
 
     def __init__(self) -> None:
         super().__init__(
-            "The transaction of afterwork_bind was to be committed. Jobs have run in it, with numbers that mean nothing "
-            'elsewhere, so it can only be rolled back. Give sessions join_transaction_mode="create_savepoint", or let '
-            "afterwork_bind return an Engine."
+            "The transaction of afterwork_bind was to be committed. Jobs may have run in it, with numbers that mean "
+            'nothing elsewhere, so it can only be rolled back. Give sessions join_transaction_mode="create_savepoint", '
+            "or let afterwork_bind return an Engine."
+        )
+
+
+class TransactionOver(AfterworkError):
+    """The transaction that a test is to roll back has been ended by something else."""
+
+    def __init__(self) -> None:
+        super().__init__(
+            "The test's transaction is over, and what was written in it is gone, or committed. A SQLite database in "
+            "memory has a single connection: whatever else connects to its engine meanwhile, ends the transaction. Let "
+            "everything in the test use the connection of afterwork_bind, or a file, which has many."
         )
 
 

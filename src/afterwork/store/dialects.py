@@ -10,6 +10,7 @@ from afterwork.settings import Settings
 from afterwork.store.caches.manifests import ManifestStore
 from afterwork.store.caches.statements import CacheStatements, ColumnWriter
 from afterwork.store.database import Database
+from afterwork.store.joined import Joined
 from afterwork.store.journal.capture import Capture
 from afterwork.store.journal.commit_triggers import CommitTriggers
 from afterwork.store.journal.entries import Entries
@@ -17,7 +18,6 @@ from afterwork.store.journal.key_walk import KeyWalk
 from afterwork.store.journal.refresh import RefreshPlan, SetRefresh
 from afterwork.store.journal.touch_values import TouchValues
 from afterwork.store.journal.tracked_table import TrackedTable
-from afterwork.store.joined import Joined, joined_engine
 from afterwork.store.locking import Locks
 from afterwork.store.postgresql.caches import PostgreSQLCacheStatements, PostgreSQLColumnWriter
 from afterwork.store.postgresql.capture import PostgreSQLCapture
@@ -88,11 +88,11 @@ def database_joined(connection: Connection, settings: Settings) -> Joined:
     are savepoints. Raises `UnsupportedDatabase`."""
     match connection.dialect.name:
         case "sqlite":
-            return JoinedSQLite(joined_engine(connection), settings)
+            return JoinedSQLite(connection, settings)
         case "postgresql":
             from afterwork.store.postgresql.joined import JoinedPostgreSQL
 
-            return JoinedPostgreSQL(joined_engine(connection), settings)
+            return JoinedPostgreSQL(connection, settings)
         case name:
             raise UnsupportedDatabase(f"Afterwork runs on SQLite and PostgreSQL, not on {name}.")
 

@@ -11,23 +11,41 @@ from typing import Any
 
 from sqlalchemy import Connection, Engine, StaticPool, event
 
+from afterwork.settings import Settings
 from afterwork.store.database import Database, note_in_a_run, refuse_in_a_run
 from afterwork.store.server_rows import ServerRow
 
 SAVEPOINT = "afterwork_joined"
 
 
-def _begin(driver: Any) -> None:
-    _send(driver, f"SAVEPOINT {SAVEPOINT}")
+class Parts:
+    """The parts of a transaction, one at a time. `is_open` tells whether one is, whatever SQLAlchemy believes."""
 
+    def __init__(self) -> None:
+        self.is_open = False
 
-def _commit(driver: Any) -> None:
-    _send(driver, f"RELEASE SAVEPOINT {SAVEPOINT}")
+    def begin(self, driver: Any) -> None:
+        _send(driver, f"SAVEPOINT {SAVEPOINT}")
+        self.is_open = True
 
+    def commit(self, driver: Any) -> None:
+        _send(driver, f"RELEASE SAVEPOINT {SAVEPOINT}")
+        self.is_open = False
 
-def _roll_back(driver: Any) -> None:
-    _send(driver, f"ROLLBACK TO SAVEPOINT {SAVEPOINT}")
-    _send(driver, f"RELEASE SAVEPOINT {SAVEPOINT}")
+    def roll_back(self, driver: Any) -> None:
+        _send(driver, f"ROLLBACK TO SAVEPOINT {SAVEPOINT}")
+        _send(driver, f"RELEASE SAVEPOINT {SAVEPOINT}")
+        self.is_open = False
+
+    def engine_on(self, connection: Connection) -> Engine:
+        """Return an engine whose only connection is the driver's own behind `connection`, which stays open."""
+        dialect: Any = copy.copy(connection.dialect)
+        dialect.do_begin, dialect.do_commit, dialect.do_rollback = self.begin, self.commit, self.roll_back
+        driver = connection.connection.dbapi_connection
+        pool = StaticPool(lambda: driver, reset_on_return=None, dialect=dialect)  # type: ignore[arg-type]
+        options = connection.get_execution_options()
+        own = {name: value for name, value in options.items() if name != "isolation_level"}
+        return Engine(pool, dialect, connection.engine.url, execution_options=own)
 
 
 def _send(driver: Any, statement: str) -> None:
@@ -38,18 +56,12 @@ def _send(driver: Any, statement: str) -> None:
         cursor.close()
 
 
-def joined_engine(connection: Connection) -> Engine:
-    """Return an engine whose only connection is the driver's own behind `connection`, which stays open."""
-    dialect: Any = copy.copy(connection.dialect)
-    dialect.do_begin, dialect.do_commit, dialect.do_rollback = _begin, _commit, _roll_back
-    driver = connection.connection.dbapi_connection
-    pool = StaticPool(lambda: driver, reset_on_return=None, dialect=dialect)  # type: ignore[arg-type, return-value]
-    options = {name: value for name, value in connection.get_execution_options().items() if name != "isolation_level"}
-    return Engine(pool, dialect, connection.engine.url, execution_options=options)
-
-
 class Joined(Database):
-    """What is the same on all databases. `engine` is a joined one."""
+    """The code that is the same on all databases."""
+
+    def __init__(self, connection: Connection, settings: Settings) -> None:
+        self._parts = Parts()
+        super().__init__(self._parts.engine_on(connection), settings)
 
     def connect(self) -> Connection:
         connection = self.engine.connect()
@@ -59,12 +71,11 @@ class Joined(Database):
 
     def execute_begin(self, connection: Connection, first: Sequence[str] = ()) -> None:
         """Begin a part of the transaction. `first` would lock and limit what nobody else uses."""
+        if self._parts.is_open:  # what was sent before would have been a transaction of its own
+            self._parts.commit(connection.connection.dbapi_connection)
+        # SQLAlchemy isn't asked to commit, since that has a meaning for a run (RUNNING).
         if connection.in_transaction():
-            # What was sent before would have been a transaction of its own. SQLAlchemy isn't asked to commit it, since
-            # that has a meaning for a run (RUNNING).
-            driver = connection.connection.dbapi_connection
-            _commit(driver)
-            _begin(driver)
+            self._parts.begin(connection.connection.dbapi_connection)
         else:
             connection.begin()
 
@@ -88,8 +99,11 @@ class Joined(Database):
             yield self.seen(connection)
 
     def give_up(self, connection: Connection) -> None:
-        if not connection.closed and not connection.invalidated:
-            connection.rollback()
+        if connection.closed or connection.invalidated:
+            return
+        connection.rollback()
+        if self._parts.is_open:  # SQLAlchemy treats a commit that was refused as done
+            self._parts.roll_back(connection.connection.dbapi_connection)
 
     @contextmanager
     def light_transaction(self, connection: Connection, first: Sequence[str]) -> Iterator[None]:
@@ -130,7 +144,7 @@ class Joined(Database):
         raise NotImplementedError
 
     def is_in_transaction(self, connection: Connection) -> bool:
-        return connection.in_transaction() and self.is_open(_native(connection.connection.dbapi_connection))
+        return self._parts.is_open and self.is_open(_native(connection.connection.dbapi_connection))
 
     def is_open(self, driver: Any) -> bool:
         """Return whether the driver's connection is in a transaction."""
@@ -169,4 +183,3 @@ class Joined(Database):
 def _native(driver: Any) -> Any:
     """Return the driver's connection, also the one below an async one."""
     return getattr(driver, "driver_connection", driver)
-

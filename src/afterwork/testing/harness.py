@@ -1,4 +1,4 @@
-"""What the fixture `afterwork` gives to a test."""
+"""The object that the fixture `afterwork` gives to a test."""
 
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
@@ -8,12 +8,12 @@ from typing import TYPE_CHECKING, Any, Literal, TypeVar
 from uuid import UUID
 
 from sqlalchemy import Connection
-from sqlalchemy.exc import MissingGreenlet, StatementError
+from sqlalchemy.exc import MissingGreenlet
 
 from afterwork.app import Afterwork, Ended, ended_runs
 from afterwork.boundary import failure_of
 from afterwork.clock import Clock
-from afterwork.errors import BadRequest, JobFailed, NoTestDatabase, NotAwaited
+from afterwork.errors import BadRequest, JobFailed, NotAwaited, NoTestDatabase
 from afterwork.jobs.run import Raised, Run
 from afterwork.jobs.runner import Around, Runner
 from afterwork.model.lane import Lane
@@ -38,9 +38,9 @@ Some = TypeVar("Some")
 class Testing:
     """An application under test. Nothing runs in the background: its jobs run when the test says so.
 
-    In the mode "drain" that is when it calls `drain()`; in the mode "inline" also whenever the code under test commits a
-    session; in the mode "none" never. `app` is the application, `clock` the clock of all that it does, and `ended` has
-    all runs so far, in order, with their outcomes.
+    In the mode "drain" that is when it calls `drain()`; in the mode "inline" also whenever the code under test commits
+    a session; in the mode "none" never. `app` is the application, `clock` the clock of all that it does, and `ended`
+    has all runs so far, in order, with their outcomes.
     """
 
     __test__ = False
@@ -104,7 +104,7 @@ class Testing:
             assert not afterwork.asked(Order.remind)
 
         `work` is what `aw.later` takes, or a class's method, a class of view models, or a name, for any root; without
-        it, all tickets are returned. `at`, `after`, `lane` and `priority` are as for `aw.later`, and count where they are
+        it, all tickets are returned. `at`, `after`, `lane` and `priority` are as for `aw.later`, and count if they are
         given. The session of the work's object is flushed before. Receipts whose DeleteTime has passed are gone.
         Raises `BadRequest` for what is no work of the model.
         """
@@ -112,7 +112,7 @@ class Testing:
             return Requests(self.app.model, session, self.clock).like(Wanted(work, at, after, lane, priority))
 
     def _has(self, connection: Connection) -> bool:
-        """Return whether a session of the code under test, rather than of a job, has used a connection of the place."""
+        """Return whether a connection is to the place, and used by the code under test rather than by a job."""
         return not self._is_running and self._place.has(connection)
 
     def _committed(self) -> None:
@@ -131,9 +131,9 @@ class Testing:
             with self._place.opened() as (database, connection):
                 runner = self.app.runner(database, connection)
                 self._begin(runner, connection)
-                for some in ended_runs(replace(runner, around=self._noting(runner.around)), connection):
-                    ended += some
-                    self.ended += some
+                for runs in ended_runs(replace(runner, around=self._noting(runner.around)), connection):
+                    ended += runs
+                    self.ended += runs
         finally:
             self._is_running = False
         return ended
@@ -163,7 +163,7 @@ class Testing:
 
     def _raise_failures(self, ended: list[Ended]) -> None:
         """Raise what the code of runs raised, if any did."""
-        failed = [self._failure(one.run, one.outcome) for one in ended if isinstance(one.outcome, Raised)]
+        failed = [self._failure(run.run, run.outcome) for run in ended if isinstance(run.outcome, Raised)]
         if len(failed) == 1:
             raise failed[0]
         if failed:
@@ -212,7 +212,5 @@ def _with_clock(app: Afterwork, clock: Clock) -> Iterator[None]:
 def _awaited(call: str) -> Iterator[None]:
     try:
         yield
-    except (MissingGreenlet, StatementError) as error:
-        if not isinstance(getattr(error, "orig", error), MissingGreenlet):
-            raise
+    except MissingGreenlet:
         raise NotAwaited(call, f"Write: await {call.replace('afterwork.', 'afterwork.aio.')}") from None

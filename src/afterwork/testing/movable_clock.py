@@ -37,9 +37,8 @@ class MovableClock:
 
     def has_told(self, moment: datetime) -> bool:
         """Return whether there was a moment at which this was the time."""
-        return any(
-            min(began, ended) <= moment <= max(began, ended) for began, ended in [*self._lived, (self._began, self.now())]
-        )
+        lived = [*self._lived, (self._began, self.now())]
+        return any(min(began, ended) <= moment <= max(began, ended) for began, ended in lived)
 
 
 @contextmanager

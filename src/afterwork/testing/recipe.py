@@ -52,6 +52,11 @@ async def _rolled_back_async(engine: "AsyncEngine") -> "AsyncIterator[AsyncConne
 
 def begin(connection: Connection) -> None:
     """Begin the driver's transaction, if it is SQLite's and has not begun."""
-    driver: Any = connection.connection.dbapi_connection
-    if connection.dialect.name == "sqlite" and not getattr(driver, "driver_connection", driver).in_transaction:
+    if not is_begun(connection):
         connection.exec_driver_sql("BEGIN")
+
+
+def is_begun(connection: Connection) -> bool:
+    """Return whether the driver is in its transaction, or begins it by itself before anything else."""
+    driver: Any = connection.connection.dbapi_connection
+    return connection.dialect.name != "sqlite" or bool(getattr(driver, "driver_connection", driver).in_transaction)

@@ -1,4 +1,4 @@
-"""What a test has asked for: the tickets, by what `aw.later` was given."""
+"""The tickets that a test has asked for, found by what `aw.later` was given."""
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
@@ -37,7 +37,7 @@ class Asked(list[Any]):
 
 @dataclass(frozen=True)
 class Wanted:
-    """What a ticket must be like. `at` and `after` are as for `aw.later`."""
+    """The likeness of a ticket. `at` and `after` are as for `aw.later`."""
 
     work: Work | None
     at: datetime | None
@@ -59,10 +59,10 @@ class Requests:
         if wanted.at is not None and wanted.after is not None:
             raise BadRequest("Give at= or after=, not both.")
         names, root = self._named(wanted.work)
-        tickets = self.session.scalars(select(self.model.contract.mapper.class_).order_by(self.model.contract.key.column))
-        all_asked = tickets.all()
+        contract = self.model.contract
+        tickets = self.session.scalars(select(contract.mapper.class_).order_by(contract.key.column)).all()
         self.session.expunge_all()
-        return Asked([one for one in all_asked if self._is_like(one, wanted, names, root)], self._told(all_asked))
+        return Asked([ticket for ticket in tickets if self._is_like(ticket, wanted, names, root)], self._told(tickets))
 
     def _named(self, work: Work | None) -> tuple[set[str] | None, str | None]:
         """Return the names that a work has in tickets, and its root's external id; None for any."""
@@ -77,7 +77,7 @@ class Requests:
                 return {type(work).__name__}, self._root(root)
             case Method():
                 works = self.model.works.values()
-                return {one.name for one in works if isinstance(one, MethodWork) and one.method is work}, None
+                return {known.name for known in works if isinstance(known, MethodWork) and known.method is work}, None
             case type() if issubclass(work, ViewModel):
                 return {work.__name__}, None
         raise BadRequest(f"{shown(work)} is no work. Give what aw.later takes, a class's method, or a name.")
@@ -92,10 +92,10 @@ class Requests:
         session = object_session(root)
         if session is not None:
             session.flush()
-        found = external_id_or_none(root)
-        if found is None:
+        root_id = external_id_or_none(root)
+        if root_id is None:
             raise BadRequest(f"This {type(root).__name__} is not saved, so no ticket can name it yet.")
-        return found
+        return root_id
 
     def _is_like(self, ticket: Any, wanted: Wanted, names: set[str] | None, root: str | None) -> bool:
         contract = self.model.contract
@@ -126,7 +126,8 @@ class Requests:
 
     def _described(self, tickets: Sequence[Any]) -> Iterator[str]:
         for ticket in tickets:
-            work, root = (_value(ticket, one) for one in (self.model.contract.view_model, self.model.contract.root_id))
+            contract = self.model.contract
+            work, root = _value(ticket, contract.view_model), _value(ticket, contract.root_id)
             earliest = self._earliest(ticket)
             when = "" if earliest is None else f" at {earliest:%Y-%m-%d %H:%M:%S}"
             yield f"{work} on {root}{when} was asked for"

@@ -1,23 +1,21 @@
 """PostgreSQL inside somebody else's transaction.
 
 Elsewhere the numbers of transactions tell which changes a calculation has seen, and which ones it made itself. Here all
-are made by one transaction. So before and after each part, whatever has its number gets one of its own instead: higher
-than that of any transaction, and rolled back with all the rest. A snapshot is then the number of the next part. It lists
-the transaction itself as being in progress, so that what has no other number yet is not seen.
+are made by one transaction. So before and after each part, whatever has its number gets one of its own instead, higher
+than that of any transaction, and rolled back with all the rest. A snapshot is then the number of the next part. It
+lists the transaction itself as being in progress, so that what has no other number yet is not seen.
 """
 
 import re
 from collections.abc import Iterator, Sequence
-from contextlib import AbstractContextManager, contextmanager, nullcontext
+from contextlib import contextmanager
 from typing import Any
 
 from psycopg.pq import TransactionStatus
-from sqlalchemy import Connection, Engine, event, text
+from sqlalchemy import Connection, event, text
 
 from afterwork.settings import Settings
-from afterwork.store.database import Database
 from afterwork.store.joined import Joined
-from afterwork.store.postgresql.column import PostgreSQLColumns
 from afterwork.store.postgresql.database import IN_TRANSACTION, PostgreSQL
 
 FIRST_PART = 1 << 60
@@ -50,12 +48,11 @@ _CAST = re.compile(r"CAST\(\$(\d+) AS ([^()]+)\)")
 class JoinedPostgreSQL(Joined, PostgreSQL):
     """A PostgreSQL database, as one open transaction sees it. Its parts have numbers in the order of their ends."""
 
-    def __init__(self, engine: Engine, settings: Settings) -> None:
-        Database.__init__(self, engine, settings)
-        self.columns = PostgreSQLColumns(engine.dialect)
+    def __init__(self, connection: Connection, settings: Settings) -> None:
+        super().__init__(connection, settings)
         self._part = FIRST_PART
-        if engine.dialect.driver == "asyncpg":
-            event.listen(engine, "before_cursor_execute", _by_texts, retval=True)
+        if self.engine.dialect.driver == "asyncpg":
+            event.listen(self.engine, "before_cursor_execute", _by_texts, retval=True)
 
     def execute_begin(self, connection: Connection, first: Sequence[str] = ()) -> None:
         self._number(connection)
@@ -89,8 +86,9 @@ class JoinedPostgreSQL(Joined, PostgreSQL):
             connection.exec_driver_sql(f"ROLLBACK TO SAVEPOINT {READING}")
             connection.exec_driver_sql(f"RELEASE SAVEPOINT {READING}")
 
-    def unprepared(self, connection: Connection) -> AbstractContextManager[None]:
-        return nullcontext()
+    @contextmanager
+    def unprepared(self, connection: Connection) -> Iterator[None]:
+        yield  # no migration comes in between
 
     def is_open(self, driver: Any) -> bool:
         if hasattr(driver, "is_in_transaction"):  # asyncpg
@@ -99,10 +97,16 @@ class JoinedPostgreSQL(Joined, PostgreSQL):
 
 
 def _by_texts(connection: Connection, cursor: Any, statement: str, given: Any, *others: Any) -> tuple[str, Any]:
-    """Cast texts as the database does: asyncpg would take a value of the type for `CAST($1 AS …)`, and no text."""
+    """Give texts to casts: for `CAST($1 AS …)`, asyncpg would take a value of that type, and nothing else."""
+    if not isinstance(given, tuple):
+        return statement, given
+    values = list(given)
 
-    def cast(found: re.Match[str]) -> str:
-        value = given[int(found[1]) - 1] if isinstance(given, tuple) else None
-        return f"CAST(CAST(${found[1]} AS text) AS {found[2]})" if isinstance(value, str) else found[0]
+    def cast(match: re.Match[str]) -> str:
+        place = int(match[1]) - 1
+        if match[2] == "text" and isinstance(values[place], int):
+            values[place] = str(values[place])
+        is_text = isinstance(values[place], str) and match[2] != "text"
+        return f"CAST(CAST(${match[1]} AS text) AS {match[2]})" if is_text else match[0]
 
-    return _CAST.sub(cast, statement), given
+    return _CAST.sub(cast, statement), tuple(values)
