@@ -1,6 +1,6 @@
 """An application under test: parcels of depots, with a job of each kind."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from datetime import datetime, timedelta
 from typing import Any
@@ -174,8 +174,7 @@ app = aw.Afterwork(Base)
 
 def open_depot(engine: Engine) -> None:
     """Install, and run what runs when a server starts for the first time."""
-    Base.metadata.create_all(engine)
-    app.install(engine)
+    install(engine)
     app.run_until_idle(engine)
 
 
@@ -187,10 +186,18 @@ def tables(engine: Engine) -> dict[str, int]:
     return {name: count for name, count in counts.items() if count}
 
 
+def install(engine: Engine) -> None:
+    """Only install: no server has ever run."""
+    Base.metadata.create_all(engine)
+    app.install(engine)
+
+
 @contextmanager
-def under_test(engine: Engine, mode: Mode = "drain") -> Iterator[tuple[Testing, Session]]:
+def under_test(
+    engine: Engine, mode: Mode = "drain", begin: Callable[[Engine], None] = open_depot
+) -> Iterator[tuple[Testing, Session]]:
     """The application in a transaction that is rolled back, with a session of the code under test."""
-    begin_with(engine, open_depot)
+    begin_with(engine, begin)
     with (
         rolled_back(engine) as connection,
         Testing(app, connection, mode).lasting() as testing,

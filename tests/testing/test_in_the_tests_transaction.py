@@ -1,6 +1,6 @@
 """Jobs of each kind run inside the transaction of a test, which is rolled back."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from datetime import UTC, datetime, timedelta
 
 import pytest
@@ -10,7 +10,7 @@ from sqlalchemy.orm import Session
 import afterwork as aw
 from afterwork.errors import BadRequest, CommittedInTest
 from afterwork.testing import Testing
-from tests.testing.depot import Depot, Parcel, a_parcel, tables, under_test, works
+from tests.testing.depot import Depot, Parcel, a_parcel, install, open_depot, tables, under_test, works
 
 Scene = tuple[Testing, Session]
 
@@ -216,15 +216,16 @@ def test_a_time_passes_when_the_clock_is_moved(scene: Scene) -> None:
     assert parcel.is_late
 
 
-def test_a_timer_runs_an_interval_after_the_test_began(scene: Scene) -> None:
-    testing, session = scene
-    depot = a_parcel(session, 7).depot
-    sent = []
-    for minutes in (0, 59, 1, 30, 30):
-        testing.clock.advance(timedelta(minutes=minutes))
-        testing.drain(check=True)
-        session.refresh(depot)
-        sent.append(depot.parcels_sent)
+@pytest.mark.parametrize("begin", [install, open_depot], ids=["new", "known"])
+def test_a_timer_runs_an_interval_after_the_test_began(engine: Engine, begin: Callable[[Engine], None]) -> None:
+    with under_test(engine, begin=begin) as (testing, session):
+        depot = a_parcel(session, 7).depot
+        sent = []
+        for minutes in (0, 59, 1, 30, 30):
+            testing.clock.advance(timedelta(minutes=minutes))
+            testing.drain(check=True)
+            session.refresh(depot)
+            sent.append(depot.parcels_sent)
 
     assert sent == [0, 0, 1, 1, 2]
 

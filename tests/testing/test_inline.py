@@ -1,6 +1,7 @@
 """In the mode inline, jobs run whenever the code under test commits a session."""
 
 from collections.abc import Iterator
+from datetime import timedelta
 
 import pytest
 from sqlalchemy import Engine
@@ -41,6 +42,9 @@ def test_a_commit_by_a_block_runs_jobs(scene: Scene) -> None:
 def test_neither_a_flush_nor_a_savepoint_nor_a_rollback_runs_jobs(scene: Scene) -> None:
     testing, session = scene
     parcel = a_parcel(session)
+    aw.later(parcel.move, after=timedelta(days=1))
+    session.commit()
+    testing.clock.advance(timedelta(days=1))
     before = len(testing.ended)
     with session.begin_nested():
         aw.later(parcel.move)
@@ -50,6 +54,8 @@ def test_neither_a_flush_nor_a_savepoint_nor_a_rollback_runs_jobs(scene: Scene) 
     session.rollback()
 
     assert (len(testing.ended), parcel.moved) == (before, 0)
+    session.commit()
+    assert parcel.moved == 1
 
 
 def test_the_exception_of_a_job_comes_out_of_the_commit(scene: Scene) -> None:
