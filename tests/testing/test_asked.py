@@ -34,8 +34,8 @@ def test_a_ticket_is_found_by_its_work_and_root(scene: Scene) -> None:
     for work in (Parcel.move, "Parcel.move", None):
         assert len(testing.asked(work)) == 1
     other = a_parcel(session)
-    for work in (other.move, parcel.ship, Parcel.ship, "Parcel.ship", Send, Send(parcel)):
-        assert not testing.asked(work)
+    for unasked in (other.move, parcel.ship, Parcel.ship, "Parcel.ship", Send, Send(parcel)):
+        assert not testing.asked(unasked)
 
 
 def test_a_view_model_is_found_by_its_class_and_on_its_root(scene: Scene) -> None:

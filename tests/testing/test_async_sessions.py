@@ -106,6 +106,19 @@ def test_jobs_run_inline(tell: Callable[[Story], None]) -> None:
     tell(story)
 
 
+def test_an_async_session_stands_for_its_connection(tell: Callable[[Story], None]) -> None:
+    async def story(testing: Testing, session: AsyncSession) -> None:
+        with Testing(testing.app, session).lasting() as other:
+            parcel = await a_parcel(session, 2)
+            aw.later(parcel.move)
+            await session.commit()
+            await other.aio.drain(check=True)
+            await session.refresh(parcel)
+            assert parcel.moved == 1
+
+    tell(story)
+
+
 def test_who_forgets_to_await_is_told_so(tell: Callable[[Story], None]) -> None:
     async def story(testing: Testing, session: AsyncSession) -> None:
         with pytest.raises(NotAwaited, match=r"await afterwork\.aio\.drain\(\)"):

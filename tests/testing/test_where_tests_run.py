@@ -76,6 +76,17 @@ def test_a_recipe_without_savepoints_serves(engine: Engine) -> None:
     assert tables(engine).get("parcel") is None
 
 
+def test_a_session_stands_for_its_connection(engine: Engine) -> None:
+    begin_with(engine, open_depot)
+    with (
+        rolled_back(engine) as connection,
+        Session(connection, join_transaction_mode="create_savepoint") as session,
+        Testing(app, session).lasting() as testing,
+    ):
+        assert runs_a_job(testing, session)
+    assert tables(engine).get("parcel") is None
+
+
 def test_the_code_under_test_may_be_in_another_thread(sqlite: Engine) -> None:
     with under_test(sqlite, "inline") as (testing, session):
         parcel = a_parcel(session)

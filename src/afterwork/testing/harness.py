@@ -25,8 +25,6 @@ from afterwork.testing.places import place_of
 from afterwork.testing.requests import Asked, Requests, Wanted, Work
 
 if TYPE_CHECKING:
-    from sqlalchemy.ext.asyncio import AsyncConnection
-
     from afterwork.testing.places import Bind
 
 Mode = Literal["inline", "drain", "none"]
@@ -192,10 +190,10 @@ class AsyncTesting:
         return await self._within(lambda: self._testing.asked(work, **wanted))
 
     async def _within(self, call: Callable[[], Some]) -> Some:
-        bind: AsyncConnection | Any = self._bind
-        if not hasattr(bind, "run_sync"):
+        run_sync = getattr(self._bind, "run_sync", None)
+        if run_sync is None:
             raise NoTestDatabase("afterwork.aio is for an AsyncConnection.")
-        done: Some = await bind.run_sync(lambda _: call())
+        done: Some = await run_sync(lambda _: call())
         return done
 
 

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 from sqlalchemy import Connection, Engine, event
 from sqlalchemy.exc import MissingGreenlet
-from sqlalchemy.orm import Session
+from sqlalchemy.orm import Session, scoped_session
 
 from afterwork.errors import CommittedInTest, NoTestDatabase, TransactionOver, shown
 from afterwork.settings import Settings
@@ -18,9 +18,9 @@ from afterwork.store.joined import Joined
 from afterwork.testing.recipe import begin, is_begun
 
 if TYPE_CHECKING:
-    from sqlalchemy.ext.asyncio import AsyncConnection
+    from sqlalchemy.ext.asyncio import AsyncConnection, AsyncSession
 
-    Bind = Engine | Connection | AsyncConnection
+    Bind = Engine | Connection | Session | scoped_session[Session] | AsyncConnection | AsyncSession
 
 
 class Place(ABC):
@@ -114,8 +114,10 @@ def place_of(bind: object, settings: Settings) -> Place:
         case Connection():
             _begun(bind)
             return InTransaction(bind, settings)
-        case _ if isinstance(connection := getattr(bind, "sync_connection", None), Connection):
-            return place_of(connection, settings)
+        case Session() | scoped_session():
+            return place_of(bind.get_bind(), settings)
+        case _ if (below := getattr(bind, "sync_connection", None) or getattr(bind, "sync_session", None)) is not None:
+            return place_of(below, settings)
     raise NoTestDatabase(f"The fixture afterwork_bind gives {shown(type(bind).__name__)}.")
 
 
