@@ -7,18 +7,21 @@ from weakref import WeakSet
 from sqlalchemy import Connection, event
 from sqlalchemy.orm import Session, SessionTransaction
 
+from afterwork.derived.tracking.session_hooks import TrackedSession
+
 
 @contextmanager
 def following_commits(is_here: Callable[[Connection], bool], committed: Callable[[], None]) -> Iterator[None]:
     """Within the block, call `committed` after each commit of a session that has used a connection which is here.
 
-    The session has let go of its connection by then. What `committed` raises comes out of its `commit()`.
+    The session has let go of its connection by then. What `committed` raises comes out of its `commit()`. Sessions of
+    runs don't count, whoever runs them.
     """
     here: WeakSet[Session] = WeakSet()
     ending: WeakSet[Session] = WeakSet()
 
     def after_begin(session: Session, transaction: SessionTransaction, connection: Connection) -> None:
-        if is_here(connection):
+        if not isinstance(session, TrackedSession) and is_here(connection):
             here.add(session)
 
     def after_commit(session: Session) -> None:
