@@ -148,6 +148,11 @@ class Parcel(Base):
         self.moved = 99
         aw.session(self).connection().rollback()
 
+    @aw.method(external=True)
+    def roll_back_outside(self) -> None:
+        self.moved = 99
+        aw.session(self).connection().rollback()
+
     @aw.method(lane="post", external=True)
     def hang_about(self) -> None:
         aw.progress(1, 2)

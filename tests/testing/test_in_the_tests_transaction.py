@@ -4,7 +4,7 @@ from collections.abc import Callable, Iterator
 from datetime import UTC, datetime, timedelta
 
 import pytest
-from sqlalchemy import Engine, select
+from sqlalchemy import Engine, TextClause, select, text
 from sqlalchemy.orm import Session
 
 import afterwork as aw
@@ -72,7 +72,7 @@ def test_a_job_that_raises_fails_alone(scene: Scene) -> None:
     ]
 
 
-@pytest.mark.parametrize("work", ["commit_it", "roll_back"])
+@pytest.mark.parametrize("work", ["commit_it", "roll_back", "roll_back_outside"])
 def test_a_job_cannot_end_the_transaction(scene: Scene, work: str) -> None:
     testing, session = scene
     parcel = a_parcel(session)
@@ -83,6 +83,37 @@ def test_a_job_cannot_end_the_transaction(scene: Scene, work: str) -> None:
 
     assert "TransactionIsTheRuns" in str(ticket.error)
     assert (session.get_one(Parcel, parcel.id), parcel.moved) == (parcel, 0)
+
+
+def test_a_calculation_cannot_end_the_transaction(scene: Scene, monkeypatch: pytest.MonkeyPatch) -> None:
+    testing, session = scene
+    depot = a_parcel(session, 3).depot
+    monkeypatch.setattr(Depot.compute_fee, "function", lambda depot: aw.session(depot).connection().rollback() or 1)
+
+    outcomes = {run.run.work: run.outcome for run in testing.drain()}
+
+    assert isinstance(outcomes["Depot.fee"], aw.Raised)
+    session.refresh(depot)
+    assert (depot.weight, depot.fee) == (3, 0)
+
+
+def test_a_calculation_cannot_write(scene: Scene, monkeypatch: pytest.MonkeyPatch) -> None:
+    testing, session = scene
+    depot = a_parcel(session, 3).depot
+    write = text("UPDATE depot SET parcels_sent = 7")
+    monkeypatch.setattr(Depot.compute_fee, "function", lambda depot: written(depot, write))
+
+    outcomes = {run.run.work: run.outcome for run in testing.drain()}
+
+    assert isinstance(outcomes["Depot.fee"], aw.Raised)
+    session.refresh(depot)
+    assert (depot.weight, depot.parcels_sent) == (3, 0)
+
+
+def written(depot: Depot, statement: TextClause) -> int:
+    with aw.untracked():
+        aw.session(depot).execute(statement)
+    return 1
 
 
 def test_a_retry_waits_for_the_clock(scene: Scene) -> None:

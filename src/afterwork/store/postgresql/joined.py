@@ -68,7 +68,8 @@ class JoinedPostgreSQL(Joined, PostgreSQL):
         return f"{self._part}:{self._part}:"  # as PostgreSQL writes a snapshot that sees all lower numbers
 
     def fire_deferred(self, connection: Connection) -> None:
-        if names := connection.execute(_DEFERRED).scalar():
+        names = connection.execute(_DEFERRED).scalar()
+        if names:
             connection.exec_driver_sql(f"SET CONSTRAINTS {names} IMMEDIATE")
             connection.exec_driver_sql(f"SET CONSTRAINTS {names} DEFERRED")
         connection.commit()
@@ -80,8 +81,9 @@ class JoinedPostgreSQL(Joined, PostgreSQL):
         try:
             yield
         finally:
-            connection.exec_driver_sql(f"ROLLBACK TO SAVEPOINT {READING}")
-            connection.exec_driver_sql(f"RELEASE SAVEPOINT {READING}")
+            if self._parts.is_open:  # false if a job has rolled back, which is reported elsewhere
+                connection.exec_driver_sql(f"ROLLBACK TO SAVEPOINT {READING}")
+                connection.exec_driver_sql(f"RELEASE SAVEPOINT {READING}")
 
     @contextmanager
     def unprepared(self, connection: Connection) -> Iterator[None]:
