@@ -1,6 +1,6 @@
 """An application under test: parcels of depots, with a job of each kind."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from datetime import datetime, timedelta
 from typing import Any
@@ -156,6 +156,31 @@ class Parcel(Base):
     @aw.method(lane="post", external=True)
     def hang_about(self) -> None:
         aw.progress(1, 2)
+
+    @aw.method(lane=aw.Lane("scales", rate=1, per=timedelta(hours=1)))
+    def weigh_slowly(self) -> None:
+        self.moved += 1
+
+    @aw.method
+    def stack(self) -> None:
+        raise NotImplementedError("they are stacked together")
+
+    @stack.many
+    @staticmethod
+    def stack_all(parcels: Sequence["Parcel"]) -> None:
+        for parcel in parcels:
+            parcel.moved = len(parcels)
+
+
+class Unpack(aw.ViewModel[Parcel]):
+    @aw.action
+    def unpack(self) -> None:
+        self.root.weight = 99
+        raise ValueError("it is empty")
+
+    @aw.on_exception
+    def note(self, error: Exception) -> None:
+        self.root.moved = len(str(error))
 
 
 class Send(aw.ViewModel[Parcel]):

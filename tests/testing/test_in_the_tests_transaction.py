@@ -10,7 +10,7 @@ from sqlalchemy.orm import Session
 import afterwork as aw
 from afterwork.errors import BadRequest, CommittedInTest
 from afterwork.testing import Testing
-from tests.testing.depot import Depot, Parcel, a_parcel, install, open_depot, tables, under_test, works
+from tests.testing.depot import Depot, Parcel, Unpack, a_parcel, install, open_depot, tables, under_test, works
 
 Scene = tuple[Testing, Session]
 
@@ -70,6 +70,46 @@ def test_a_job_that_raises_fails_alone(scene: Scene) -> None:
         "IntegrityError",
         None,
     ]
+
+
+def test_what_a_view_model_does_on_an_exception_is_saved(scene: Scene) -> None:
+    testing, session = scene
+    parcel = a_parcel(session)
+    ticket = aw.later(Unpack(parcel))
+    session.commit()
+
+    testing.drain()
+
+    assert "it is empty" in str(ticket.error)
+    assert (parcel.weight, parcel.moved) == (1, len("it is empty"))
+
+
+def test_a_method_for_many_is_called_for_all(scene: Scene) -> None:
+    testing, session = scene
+    parcels = [a_parcel(session) for _ in range(3)]
+    for parcel in parcels:
+        aw.later(parcel.stack)
+    session.commit()
+
+    testing.drain(check=True)
+
+    assert [parcel.moved for parcel in parcels] == [3, 3, 3]
+
+
+def test_the_rate_of_a_lane_counts_by_the_clock(scene: Scene) -> None:
+    testing, session = scene
+    parcel = a_parcel(session)
+    for _ in range(3):
+        aw.later(parcel.weigh_slowly)
+    session.commit()
+    moved = []
+    for _ in range(3):
+        testing.drain(check=True)
+        session.refresh(parcel)
+        moved.append(parcel.moved)
+        testing.clock.advance(timedelta(hours=1))
+
+    assert moved == [1, 2, 3]
 
 
 @pytest.mark.parametrize("work", ["commit_it", "roll_back", "roll_back_outside"])
