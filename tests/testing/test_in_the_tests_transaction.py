@@ -128,13 +128,18 @@ def test_a_job_cannot_end_the_transaction(scene: Scene, work: str) -> None:
 def test_a_calculation_cannot_end_the_transaction(scene: Scene, monkeypatch: pytest.MonkeyPatch) -> None:
     testing, session = scene
     depot = a_parcel(session, 3).depot
-    monkeypatch.setattr(Depot.compute_fee, "function", lambda depot: aw.session(depot).connection().rollback() or 1)
+    monkeypatch.setattr(Depot.compute_fee, "function", rolled_back_once)
 
     outcomes = {run.run.work: run.outcome for run in testing.drain()}
 
     assert isinstance(outcomes["Depot.fee"], aw.Raised)
     session.refresh(depot)
     assert (depot.weight, depot.fee) == (3, 0)
+
+
+def rolled_back_once(depot: Depot) -> int:
+    aw.session(depot).connection().rollback()
+    return 1
 
 
 def test_a_calculation_cannot_write(scene: Scene, monkeypatch: pytest.MonkeyPatch) -> None:
