@@ -87,6 +87,23 @@ def test_a_session_stands_for_its_connection(engine: Engine) -> None:
     assert tables(engine).get("parcel") is None
 
 
+@pytest.mark.parametrize("url", ["postgresql"], indirect=True)
+def test_a_tenant_has_a_schema_of_its_own(engine: Engine) -> None:
+    with engine.begin() as connection:
+        connection.exec_driver_sql("CREATE SCHEMA tenant")
+    tenant = engine.execution_options(schema_translate_map={None: "tenant"})
+    open_depot(tenant)
+    with (
+        rolled_back(tenant) as connection,
+        Testing(app, connection).lasting() as testing,
+        Session(connection, join_transaction_mode="create_savepoint") as session,
+    ):
+        depot = a_parcel(session, 3).depot
+        assert runs_a_job(testing, session)
+        session.refresh(depot)
+        assert (depot.fee, depot.count) == (6, 1)
+
+
 def test_the_code_under_test_may_be_in_another_thread(sqlite: Engine) -> None:
     with under_test(sqlite, "inline") as (testing, session):
         parcel = a_parcel(session)

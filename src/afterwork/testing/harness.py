@@ -38,7 +38,8 @@ class Testing:
 
     In the mode "drain" that is when it calls `drain()`; in the mode "inline" also whenever the code under test commits
     a session; in the mode "none" never. `app` is the application, `clock` the clock of all that it does, and `ended`
-    has all runs so far, in order, with their outcomes.
+    has all runs so far, in order, with their outcomes. Jobs run in the open transaction of `bind`, or commit if it is
+    an Engine. Raises `NoTestDatabase` if they can run in neither, and `BadRequest` for an unknown mode.
     """
 
     __test__ = False

@@ -15,6 +15,7 @@ from afterwork.settings import Settings
 from afterwork.store.database import Database
 from afterwork.store.dialects import database_joined, database_of
 from afterwork.store.joined import Joined
+from afterwork.store.tenant_schema import in_tenant_schema
 from afterwork.testing.recipe import begin, is_begun
 
 if TYPE_CHECKING:
@@ -64,7 +65,7 @@ class InTransaction(Place):
     @contextmanager
     def opened(self) -> Iterator[tuple[Database, Connection]]:
         joined = self._joined
-        with joined.connect() as connection:
+        with in_tenant_schema(self._connection), joined.connect() as connection:
             yield joined, connection
             connection.commit()
 
@@ -77,7 +78,7 @@ class InTransaction(Place):
 
     def as_if_committed(self) -> None:
         joined = self._joined
-        with joined.connect() as connection:
+        with in_tenant_schema(self._connection), joined.connect() as connection:
             joined.fire_deferred(connection)
 
 
