@@ -4,6 +4,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import closing, contextmanager
 from dataclasses import dataclass, replace
 from functools import cached_property, partial
+from importlib import import_module
 from pathlib import Path
 from typing import Any
 from weakref import ref
@@ -21,7 +22,14 @@ from afterwork.derived.explain.explainer import Explainer
 from afterwork.derived.explain.explanation import Explanation
 from afterwork.derived.explain.readers import Reader
 from afterwork.derived.explain.transitions import PossibleTransitions
-from afterwork.errors import AnotherDatabase, BadDeclaration, BadJobsFile, RestoredBeneath, shown
+from afterwork.errors import (
+    AnotherDatabase,
+    BadDeclaration,
+    BadJobsFile,
+    NoApplication,
+    RestoredBeneath,
+    shown,
+)
 from afterwork.events import Broken, Events, Listener, Reloaded
 from afterwork.insight import Finding, Insight
 from afterwork.installation import Grants, Installation, Removal
@@ -273,8 +281,8 @@ class Afterwork:
         open, the one that is used stays open for the next call, until `engine.dispose()`."""
         with interruptible() as interruptions, self._connections.connection(engine) as (database, connection):
             ended = []
-            for ran in run_until_idle(self.runner(database, connection), connection):
-                ended += [Ended(*alone) for run, outcome in ran for alone in apart(run, outcome)]
+            for runs in ended_runs(self.runner(database, connection), connection):
+                ended += runs
                 interruptions.check()
             return ended
 
@@ -418,7 +426,25 @@ def _checked_variables(variables: object) -> dict[str, Any]:
     return dict(variables)
 
 
+def ended_runs(runner: Runner, connection: Connection) -> Iterator[list[Ended]]:
+    """Run until nothing is due. Yields the runs with their outcomes, as they end."""
+    for ran in run_until_idle(runner, connection):
+        yield [Ended(*alone) for run, outcome in ran for alone in apart(run, outcome)]
+
+
 def applications_of(metadata: MetaData) -> list[Afterwork]:
     """Return the applications that were made of a model's metadata, in the order in which they were made."""
     references = metadata.info.get(APPLICATIONS, ())
     return [app for reference in references if (app := reference()) is not None]
+
+
+def application_at(where: str, absent: type[NoApplication] = NoApplication) -> Afterwork:
+    """Return the application at `MODULE:APP`. Raises an error of the class `absent` if there is none."""
+    module, _, name = where.partition(":")
+    try:
+        app = getattr(import_module(module), name, None)
+    except ImportError as error:
+        raise absent(f"Importing {module} raised {error}") from error
+    if not isinstance(app, Afterwork):
+        raise absent(f"{where} is no aw.Afterwork(…).")
+    return app

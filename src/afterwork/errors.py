@@ -131,10 +131,11 @@ class UnnamedObject(AfterworkError):
 class NotAwaited(BadRequest):
     """Something asks the database of an AsyncSession, and was called without being awaited."""
 
-    def __init__(self, call: str) -> None:
+    def __init__(self, call: str, instead: str | None = None) -> None:
+        how = instead or "Await the function of the same name in aw.aio, or aw.aio.call(obj, function, …)"
         super().__init__(
-            f"{call} asks the database, which an AsyncSession does only where it is awaited. Await the function of the "
-            "same name in aw.aio, or aw.aio.call(obj, function, …), or call it by: await session.run_sync(lambda _: …)"
+            f"{call} asks the database, which an AsyncSession does only where it is awaited. {how}, or call it by: "
+            "await session.run_sync(lambda _: …)"
         )
 
 
@@ -430,6 +431,53 @@ class NoApplication(AfterworkError):
             f"{problem} Import the module with the application in env.py, give it there by "
             'context.configure(afterwork=app), or name it in the revision: op.afterwork_install("shop:app").'
         )
+
+
+class NoApplicationUnderTest(NoApplication):
+    """pytest doesn't know the application whose jobs are to run in a test."""
+
+    def __init__(self, problem: str) -> None:
+        AfterworkError.__init__(
+            self,
+            f'{problem} Give it in the configuration of pytest, as afterwork_app = "shop:app", or override the fixture '
+            "afterwork_app and let it return the aw.Afterwork(…).",
+        )
+
+
+class NoTestDatabase(AfterworkError):
+    """The fixture `afterwork` doesn't know where the jobs of a test can run."""
+
+    def __init__(self, problem: str) -> None:
+        super().__init__(
+            f"{problem} Override the fixture afterwork_bind, and let it return the Connection or AsyncConnection whose "
+            "transaction the test rolls back (see afterwork.testing.rolled_back), or an Engine."
+        )
+
+
+class CommittedInTest(AfterworkError):
+    """The transaction that a test is to roll back was about to be committed."""
+
+    def __init__(self) -> None:
+        super().__init__(
+            "The transaction of afterwork_bind was to be committed. Jobs may have run in it, with numbers that mean "
+            'nothing elsewhere, so it can only be rolled back. Give sessions join_transaction_mode="create_savepoint", '
+            "or let afterwork_bind return an Engine."
+        )
+
+
+class TransactionOver(AfterworkError):
+    """The transaction that a test is to roll back has been ended by something else."""
+
+    def __init__(self) -> None:
+        super().__init__(
+            "The test's transaction is over, and what was written in it is gone, or committed. A SQLite database in "
+            "memory has a single connection: whatever else connects to its engine meanwhile, ends the transaction. Let "
+            "everything in the test use the connection of afterwork_bind, or a file, which has many."
+        )
+
+
+class JobFailed(AfterworkError):
+    """A run failed in a test that wants to know. Its exception is no longer at hand: the text tells it."""
 
 
 class StillServed(AfterworkError):

@@ -16,6 +16,9 @@ from tests.documentation.programs import block_with, program_file, programs, run
 STORY = "docs/tutorial.md"
 """The page whose pieces are one module, which its own scripts import: tests/stories/test_tutorial.py."""
 
+PROJECT = "docs/howto/testing.md"
+"""The page whose blocks are the files of projects, whose tests pytest runs: tests/testing/test_plugin.py."""
+
 NOT_RUN = {
     ("docs/howto/coming-from-celery.md", "@celery_app.task"): "needs Celery",
     ("docs/howto/coming-from-django-signals.md", "class SysAsyncTicket"): "needs Django",
@@ -51,7 +54,7 @@ def test_each_block_of_python_is_part_of_a_program(page: str) -> None:
     left = [str(block) for block in blocks(page, "python") if block not in used(page) | excused]
     told = f"Put them into {program_file(page).relative_to(ROOT)}, or say in NOT_RUN why they can't be run."
 
-    assert page == STORY or left == [], told
+    assert page in (STORY, PROJECT) or left == [], told
 
 
 @pytest.mark.parametrize(("page", "beginning"), NOT_RUN)

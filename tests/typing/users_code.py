@@ -5,12 +5,13 @@ from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 from typing import assert_type
 
-from sqlalchemy import Engine, ForeignKey
-from sqlalchemy.ext.asyncio import AsyncSession
+from sqlalchemy import Connection, Engine, ForeignKey
+from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine, AsyncSession
 from sqlalchemy.orm import DeclarativeBase, Mapped, Session, mapped_column, relationship
 from statemachine import State, StateChart
 
 import afterwork as aw
+from afterwork.testing import Asked, Testing, rolled_back
 
 
 class Base(aw.Model, DeclarativeBase):
@@ -189,3 +190,24 @@ def serve(engine: Engine) -> None:
         assert_type(ended, aw.Ended)
         print(ended.run.work, told(ended.outcome))
     assert_type(app.serve(engine), int)
+
+
+def check_a_number(afterwork: Testing, customer: Customer) -> None:
+    assert_type(afterwork.asked(customer.assign_number, after=timedelta(days=3), lane=None), Asked)
+    afterwork.asked(Customer.assign_number)
+    afterwork.asked(TheCustomerNumberAssigner)
+    afterwork.asked(TheCustomerNumberAssigner(customer), at=datetime.now(UTC))
+    afterwork.clock.advance(timedelta(days=3))
+    with afterwork.inline():
+        assert_type(afterwork.drain(check=True), list[aw.Ended])
+
+
+def open_connection(engine: Engine) -> None:
+    with rolled_back(engine) as connection:
+        assert_type(connection, Connection)
+
+
+async def open_async_connection(engine: AsyncEngine, afterwork: Testing) -> None:
+    async with rolled_back(engine) as connection:
+        assert_type(connection, AsyncConnection)
+    assert_type(await afterwork.aio.drain(), list[aw.Ended])

@@ -10,6 +10,7 @@ from afterwork.settings import Settings
 from afterwork.store.caches.manifests import ManifestStore
 from afterwork.store.caches.statements import CacheStatements, ColumnWriter
 from afterwork.store.database import Database
+from afterwork.store.joined import Joined
 from afterwork.store.journal.capture import Capture
 from afterwork.store.journal.commit_triggers import CommitTriggers
 from afterwork.store.journal.entries import Entries
@@ -31,6 +32,7 @@ from afterwork.store.sqlite.capture import SQLiteCapture
 from afterwork.store.sqlite.commit_triggers import SQLiteCommitTriggers
 from afterwork.store.sqlite.database import SQLite
 from afterwork.store.sqlite.entries import SQLiteEntries, SQLiteKeyWalk
+from afterwork.store.sqlite.joined import JoinedSQLite
 from afterwork.store.sqlite.last_change import sqlite_refresh
 from afterwork.store.sqlite.locking import SQLiteLocks
 from afterwork.store.sqlite.manifests import SQLiteManifestStore
@@ -77,6 +79,20 @@ def database_behind(connection: Connection, settings: Settings) -> Iterator[Data
 
             with in_tenant_schema(connection):
                 yield PostgreSQL(connection.engine, settings)
+        case name:
+            raise UnsupportedDatabase(f"Afterwork runs on SQLite and PostgreSQL, not on {name}.")
+
+
+def database_joined(connection: Connection, settings: Settings) -> Joined:
+    """Return the database inside the open transaction of somebody else's connection, where a server's own transactions
+    are savepoints. Raises `UnsupportedDatabase`."""
+    match connection.dialect.name:
+        case "sqlite":
+            return JoinedSQLite(connection, settings)
+        case "postgresql":
+            from afterwork.store.postgresql.joined import JoinedPostgreSQL
+
+            return JoinedPostgreSQL(connection, settings)
         case name:
             raise UnsupportedDatabase(f"Afterwork runs on SQLite and PostgreSQL, not on {name}.")
 

@@ -43,16 +43,14 @@ class DirectStatement:
 
     def execute(self, connection: Connection, values: Mapping[str, Any] | None = None) -> Sequence[Sequence[Any]]:
         """Send the statement with the values of its parameters. Return its rows, if any."""
-        compiled = self._compiled_for(connection)
-        if compiled.is_final and not _is_for_sqlalchemy(connection):
+        if not _is_for_sqlalchemy(connection) and (compiled := self._compiled_for(connection)).is_final:
             return compiled.execute(connection, values or {})
         result = connection.execute(self.statement, values)
         return result.all() if result.returns_rows else []
 
     def change(self, connection: Connection, values: Mapping[str, Any]) -> int:
         """Send the statement with the values of its parameters. Return the number of changed rows."""
-        compiled = self._compiled_for(connection)
-        if compiled.is_final and not _is_for_sqlalchemy(connection):
+        if not _is_for_sqlalchemy(connection) and (compiled := self._compiled_for(connection)).is_final:
             return compiled.change(connection, values)
         return connection.execute(self.statement, values).rowcount
 
@@ -159,12 +157,13 @@ def _impl(kind: TypeEngine[Any], dialect: Dialect) -> TypeEngine[Any]:
 
 
 def _is_for_sqlalchemy(connection: Connection) -> bool:
-    """Return whether somebody listens to statements, has them logged, or has their tables renamed."""
+    """Return whether somebody listens to statements, has them logged, has their tables renamed, or must await them."""
     heard = (listener for event in LISTENED_TO for listener in getattr(connection.dispatch, event))
     return (
         not all(map(is_own, heard))
         or connection.engine.logger.isEnabledFor(logging.INFO)
         or bool(connection.get_execution_options().get("schema_translate_map"))
+        or connection.dialect.is_async
     )
 
 

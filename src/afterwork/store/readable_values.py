@@ -151,6 +151,7 @@ def reading_any_text(connection: Connection) -> Iterator[None]:
     if connection.dialect.name != "sqlite":
         yield
         return
+    driver = getattr(driver, "driver_connection", driver)  # that below an async one
     before, driver.text_factory = driver.text_factory, _decoded
     try:
         yield

@@ -1,11 +1,10 @@
 """The application that a migration is about."""
 
-from importlib import import_module
 from typing import TYPE_CHECKING
 
 from sqlalchemy import MetaData
 
-from afterwork.app import Afterwork, applications_of
+from afterwork.app import Afterwork, application_at, applications_of
 from afterwork.errors import NoApplication
 
 if TYPE_CHECKING:
@@ -24,18 +23,6 @@ def application_of(context: "MigrationContext") -> Afterwork | None:
     metadata = [target] if isinstance(target, MetaData) else list(target or ())
     known = [app for each in metadata for app in applications_of(each)]
     return known[-1] if known else None
-
-
-def application_at(where: str) -> Afterwork:
-    """Return the application at `MODULE:APP`. Raises `NoApplication`."""
-    module, _, name = where.partition(":")
-    try:
-        app = getattr(import_module(module), name, None)
-    except ImportError as error:
-        raise NoApplication(f"Importing {module} raised {error}") from error
-    if not isinstance(app, Afterwork):
-        raise NoApplication(f"{where} is no aw.Afterwork(…).")
-    return app
 
 
 def needed_application(context: "MigrationContext", where: str | None) -> Afterwork:

@@ -104,7 +104,6 @@ class PostgreSQL(Database):
         # A role that got another path meanwhile would find other tables by the same names, or none.
         self._path: str | None = None
         self._ends = ConnectionEnds()
-        bound(engine)
 
     def connecting(self) -> AbstractContextManager[None]:
         if self._schema is not None and not self._has_session:
@@ -113,6 +112,7 @@ class PostgreSQL(Database):
                 f"give. Let the role's own search path begin with {self._schema!r}, or give Afterwork a connection "
                 "beside the pooler."
             )
+        bound(self.engine)
         return own_connection()
 
     def execute_begin(self, connection: Connection, first: Sequence[str] = ()) -> None:

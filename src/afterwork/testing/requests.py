@@ -1,0 +1,137 @@
+"""The tickets that a test has asked for, found by what `aw.later` was given."""
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+from sqlalchemy import inspect, select
+from sqlalchemy.orm import Session, object_session
+
+from afterwork.errors import BadRequest, shown
+from afterwork.model.contract import ContractAttribute
+from afterwork.model.external_id import external_id_or_none
+from afterwork.model.inspection import ModelInfo
+from afterwork.model.lane import MAIN, Lane, lane_name
+from afterwork.model.machine.state_scope import base_of
+from afterwork.model.method import BoundMethod, Method
+from afterwork.model.viewmodel import ViewModel
+from afterwork.model.work import MethodWork, name_of_method
+from afterwork.saving.later import Declared
+from afterwork.testing.movable_clock import MovableClock
+
+Work = BoundMethod[Any] | Method[Any, Any] | ViewModel[Any] | type[ViewModel[Any]] | str
+"""A work on a root, as `aw.later` takes it; or, by its class or name, on any root."""
+
+
+class Asked(list[Any]):
+    """Tickets, in the order in which they were saved. If there are none, its text tells what was asked for instead."""
+
+    def __init__(self, tickets: Sequence[Any], instead: str) -> None:
+        super().__init__(tickets)
+        self._instead = instead
+
+    def __repr__(self) -> str:
+        return super().__repr__() if self else f"[] ({self._instead})"
+
+
+@dataclass(frozen=True)
+class Wanted:
+    """The likeness of a ticket. `at` and `after` are as for `aw.later`."""
+
+    work: Work | None
+    at: datetime | None
+    after: timedelta | None
+    lane: str | Lane | Declared | None
+    priority: int | None
+
+
+@dataclass(frozen=True)
+class Requests:
+    """The tickets that a session sees. `clock` tells at which times a test may have asked for them."""
+
+    model: ModelInfo
+    session: Session
+    clock: MovableClock
+
+    def like(self, wanted: Wanted) -> Asked:
+        """Return the tickets that are as wanted. The session of a work's root is flushed before."""
+        if wanted.at is not None and wanted.after is not None:
+            raise BadRequest("Give at= or after=, not both.")
+        names, root = self._named(wanted.work)
+        contract = self.model.contract
+        tickets = self.session.scalars(select(contract.mapper.class_).order_by(contract.key.column)).all()
+        self.session.expunge_all()
+        return Asked([ticket for ticket in tickets if self._is_like(ticket, wanted, names, root)], self._told(tickets))
+
+    def _named(self, work: Work | None) -> tuple[set[str] | None, str | None]:
+        """Return the names that a work has in tickets, and its root's external id; None for any."""
+        match work:
+            case None:
+                return None, None
+            case str():
+                return {self._known(work)}, None
+            case BoundMethod(target=root, method=method):
+                return {name_of_method(inspect(root).mapper, method)}, self._root(root)
+            case ViewModel(root=root):
+                return {type(work).__name__}, self._root(root)
+            case Method():
+                works = self.model.works.values()
+                return {known.name for known in works if isinstance(known, MethodWork) and known.method is work}, None
+            case type() if issubclass(work, ViewModel):
+                return {work.__name__}, None
+        raise BadRequest(f"{shown(work)} is no work. Give what aw.later takes, a class's method, or a name.")
+
+    def _known(self, name: str) -> str:
+        work = self.model.works.get(name)
+        if work is None:
+            raise BadRequest(f"The model has no work {name!r}. It has {', '.join(sorted(self.model.works))}.")
+        return work.name
+
+    def _root(self, root: Any) -> str:
+        session = object_session(root)
+        if session is not None:
+            session.flush()
+        root_id = external_id_or_none(root)
+        if root_id is None:
+            raise BadRequest(f"This {type(root).__name__} is not saved, so no ticket can name it yet.")
+        return root_id
+
+    def _is_like(self, ticket: Any, wanted: Wanted, names: set[str] | None, root: str | None) -> bool:
+        contract = self.model.contract
+        return (
+            (names is None or base_of(_value(ticket, contract.view_model) or "") in names)
+            and (root is None or _value(ticket, contract.root_id) == root)
+            and (wanted.at is None or self._earliest(ticket) == wanted.at)
+            and (wanted.after is None or self._was_asked(ticket, wanted.after))
+            and (isinstance(wanted.lane, Declared) or self._lane(ticket) == lane_name(wanted.lane))
+            and (wanted.priority is None or _value(ticket, contract.priority) == wanted.priority)
+        )
+
+    def _was_asked(self, ticket: Any, after: timedelta) -> bool:
+        """Return whether a ticket was given this delay: at some time it was as long as this until its time."""
+        earliest = self._earliest(ticket)
+        return earliest is not None and self.clock.has_told(earliest - after)
+
+    def _earliest(self, ticket: Any) -> datetime | None:
+        earliest = _value(ticket, self.model.contract.execute_earliest)
+        return None if earliest is None else earliest.replace(tzinfo=earliest.tzinfo or UTC)
+
+    def _lane(self, ticket: Any) -> str:
+        declared = self.model.works.get(base_of(_value(ticket, self.model.contract.view_model) or ""))
+        return _value(ticket, self.model.contract.lane) or (MAIN if declared is None else declared.lane)
+
+    def _told(self, tickets: Sequence[Any]) -> str:
+        return "; ".join(self._described(tickets)) or "nothing was asked for"
+
+    def _described(self, tickets: Sequence[Any]) -> Iterator[str]:
+        for ticket in tickets:
+            contract = self.model.contract
+            work, root = _value(ticket, contract.view_model), _value(ticket, contract.root_id)
+            earliest = self._earliest(ticket)
+            when = "" if earliest is None else f" at {earliest:%Y-%m-%d %H:%M:%S}"
+            yield f"{work} on {root}{when} was asked for"
+
+
+def _value(ticket: Any, attribute: ContractAttribute | None) -> Any:
+    return None if attribute is None else getattr(ticket, attribute.name)
