@@ -9,8 +9,9 @@ from sqlalchemy import JSON, Column, Engine, Enum, ForeignKey, Integer, String, 
 from sqlalchemy.orm import DeclarativeBase, Mapped, Session, mapped_column, registry, relationship
 
 from afterwork.errors import UnknownName, WrongType
-from afterwork.language import Names, compile_action, compile_query, to_select
+from afterwork.language.query import compile_action, compile_query, to_select
 from afterwork.language.typed.members import type_of_value
+from afterwork.language.typed.names import Names
 from afterwork.language.typed.types import ANY, INTEGER, NULL, STRING, CollectionType, ObjectType
 from tests.support.language.nodes import NODE_NAMES, Node, NodeBase
 
