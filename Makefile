@@ -3,6 +3,7 @@
 PYTHON ?= python3
 BIN := .venv/bin
 DEV := .venv/.ready
+LOWEST := .venv-lowest/.ready
 DATABASE_URL ?=
 SECONDS ?= 15
 WORKERS ?= 3
@@ -10,16 +11,27 @@ EXAMPLES ?= 10000
 # Tests start hundreds of processes, which need not compile all modules anew.
 unexport PYTHONDONTWRITEBYTECODE
 
-.PHONY: help demo test check docs pictures prove bench clean
+.PHONY: help demo test test-lowest check docs pictures prove bench dist clean
 
 help:                ## show this
-	@grep -E '^[a-z]+: .*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z]+):.*## /  make \1\t/'
+	@grep -E '^[a-z-]+: .*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## /  make \1\t/'
 
-$(DEV): pyproject.toml constraints.txt
+INSTALL := -m pip install --quiet --disable-pip-version-check
+
+$(DEV): pyproject.toml constraints.txt release/requirements.py
 	$(PYTHON) -m venv .venv
 	@# For speed only: the pip that Python brings does it, too, but may take a quarter of a minute longer.
-	-$(BIN)/pip install --quiet --disable-pip-version-check -c constraints.txt --upgrade pip
-	$(BIN)/pip install --quiet --disable-pip-version-check -c constraints.txt -e '.[dev]'
+	-$(BIN)/python $(INSTALL) -c constraints.txt --upgrade pip
+	@# Not by --group dev, which that pip may not know.
+	$(BIN)/python release/requirements.py dev >.venv/dev.txt
+	$(BIN)/python $(INSTALL) -c constraints.txt -r .venv/dev.txt -e '.[all]'
+	@touch $@
+
+$(LOWEST): pyproject.toml constraints.txt release/requirements.py
+	$(PYTHON) -m venv .venv-lowest
+	.venv-lowest/bin/python release/requirements.py bounds >.venv-lowest/bounds.txt
+	.venv-lowest/bin/python release/requirements.py lowest >.venv-lowest/lowest.txt
+	.venv-lowest/bin/python $(INSTALL) -c .venv-lowest/bounds.txt -r .venv-lowest/lowest.txt -e '.[all]'
 	@touch $@
 
 demo: $(DEV)         ## a shop, a server and writers, live in the terminal (DATABASE_URL=…, SECONDS=15)

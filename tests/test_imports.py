@@ -2,6 +2,7 @@
 
 import ast
 import functools
+import pkgutil
 import subprocess
 import sys
 from pathlib import Path
@@ -81,7 +82,7 @@ def test_the_import_loads_few_modules() -> None:
     own = {module for module in loaded if module.startswith("afterwork")}
 
     assert "afterwork.saving.listeners" in own
-    assert len(own) <= 20
+    assert len(own) <= 25
     assert len(loaded - own) <= 10, "of Python and of SQLAlchemy"
     assert packages(loaded - own) <= {"sqlalchemy", *sys.stdlib_module_names}
 
@@ -90,7 +91,7 @@ def test_declaring_a_model_does_not_load_the_server() -> None:
     loaded = loaded_by(MODEL)
 
     assert "afterwork.model.viewmodel" in loaded
-    assert not any(module.startswith(("afterwork.server", "afterwork.derived", "afterwork.app")) for module in loaded)
+    assert not any(module.startswith(("afterwork.server", "afterwork.derived.", "afterwork.app")) for module in loaded)
 
 
 @pytest.mark.parametrize("library", ["lark", "statemachine", "click", "rich", "starlette", "psycopg", "yaml"])
@@ -103,7 +104,12 @@ def test_the_command_line_loads_no_library_of_charts_or_texts() -> None:
 
 
 def test_whoever_uses_a_library_loads_it() -> None:
-    chart = "from statemachine import State, StateChart\nclass Flow(StateChart):\n    done = State(initial=True)\n"
+    chart = (
+        "from statemachine import State, StateChart\n"
+        "class Flow(StateChart):\n"
+        "    begun, done = State(initial=True), State(final=True)\n"
+        "    begun.to(done)\n"
+    )
 
     assert "lark" in packages(loaded_by("from afterwork.language.syntax.parse import parse; parse('1 + 1')"))
     assert "statemachine" in packages(loaded_by(chart + "import afterwork as aw; aw.machine(Flow, state='state')"))
@@ -125,10 +131,19 @@ def test_tickets_are_completed_though_only_their_class_was_imported() -> None:
     )
 
 
-def test_what_a_module_of_the_same_name_is_imported_first_does_not_matter() -> None:
-    assert "afterwork.web.application" in loaded_by(
-        "import afterwork.web.application, afterwork as aw; assert callable(aw.web)"
-    )
+def test_a_package_does_not_take_the_place_of_the_function_of_its_name() -> None:
+    """`afterwork.derived` and `afterwork.web` are packages, too, and to import a package sets it in the one above."""
+    everything = "import pkgutil, afterwork as aw\nfor _ in pkgutil.walk_packages(aw.__path__, 'afterwork.'): pass\n"
+    named = "import afterwork.app, afterwork.derived.queue, afterwork.web.access\n"
+
+    for program in (everything, named):
+        assert loaded_by(f"{program}import afterwork as aw\nassert callable(aw.derived) and callable(aw.web)")
+
+
+def test_no_public_name_but_these_is_that_of_a_package() -> None:
+    packages_within = {module.name for module in pkgutil.iter_modules(aw.__path__)}
+
+    assert packages_within & set(aw.__all__) == {"aio", "derived", "web"}
 
 
 def test_type_checkers_see_the_names_that_there_are() -> None:
@@ -143,7 +158,7 @@ def test_type_checkers_see_the_names_that_there_are() -> None:
     homes: dict[str, str] = vars(aw)["HOMES"]
 
     assert {*homes.items(), ("aio", "afterwork.aio")} == checked
-    assert {*homes, "aio", "Identity", "web"} == set(aw.__all__)
+    assert {*homes, "aio", "Derived", "Identity", "derived", "web"} == set(aw.__all__)
     assert set(aw.__all__) <= set(dir(aw))
 
 

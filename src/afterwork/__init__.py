@@ -4,9 +4,12 @@ Each name of this package is imported when it is first used, so a program that o
 work, does not load the server.
 """
 
-import importlib
+from importlib import import_module
 from typing import TYPE_CHECKING
 
+# The package comes first, since the function of the same name takes its place.
+from afterwork import derived as _  # noqa: F401
+from afterwork.model.derived import Derived, derived
 from afterwork.saving import listeners as listeners
 from afterwork.version import VERSION
 from afterwork.web import Identity, web
@@ -31,7 +34,6 @@ if TYPE_CHECKING:
         Withdrawn,
         current_run,
     )
-    from afterwork.model.derived import Derived, derived
     from afterwork.model.expression import eal, ocl
     from afterwork.model.external_id import external_id
     from afterwork.model.inspection import from_external_id
@@ -61,7 +63,6 @@ else:
             "errors": "Cancelled TimedOut",
             "jobs.progress": "progress",
             "jobs.run": "Hindered Outcome Raised Rejected Run Succeeded Superseded Withdrawn current_run",
-            "model.derived": "Derived derived",
             "model.expression": "eal ocl",
             "model.external_id": "external_id",
             "model.inspection": "from_external_id",
@@ -86,10 +87,10 @@ else:
     def __getattr__(name: str) -> object:
         """Import what a public name stands for."""
         if name == "aio":
-            return importlib.import_module("afterwork.aio")
+            return import_module("afterwork.aio")
         if name not in HOMES:
             raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-        value = globals()[name] = getattr(importlib.import_module(HOMES[name]), name)
+        value = globals()[name] = getattr(import_module(HOMES[name]), name)
         return value
 
     def __dir__() -> list[str]:
