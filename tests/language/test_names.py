@@ -133,13 +133,16 @@ class Hall(Clashing):
     first: Mapped[str] = mapped_column(default="door")
 
 
+SizeOfTrip = Size
+
+
 class Trip(Clashing):
     """A class with members named like a class, an enumeration, a type of values, and operators."""
 
     __tablename__ = "trip"
     id: Mapped[int] = mapped_column(primary_key=True)
     hall_id: Mapped[int | None] = mapped_column(ForeignKey("hall.id"))
-    Size: Mapped[Size] = mapped_column(Enum(Size), default=Size.Large)
+    Size: Mapped[SizeOfTrip] = mapped_column(Enum(Size), default=Size.Large)
     DateTime: Mapped[str] = mapped_column(default="noon")
     Hall: Mapped["Hall | None"] = relationship()
 
