@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator
 from datetime import timedelta
+from typing import Any
 
 from sqlalchemy import ForeignKey, func, select
 from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column, relationship
@@ -31,8 +32,8 @@ class Customer(Base):
         self.number = (taken or 0) + 1
 
     @aw.method
-    def rename(self, name: str) -> None:
-        self.name = name
+    def shout(self) -> None:
+        self.name = self.name.upper()
 
     @aw.derived(total)
     def compute_total(self) -> int:
@@ -43,8 +44,7 @@ class Customer(Base):
         return max((order.amount for order in self.orders), default=0)
 
     @compute_largest.expression
-    @classmethod
-    def _largest_in_sql(cls) -> object:
+    def _largest_in_sql(cls: Any) -> Any:
         return select(func.coalesce(func.max(Order.amount), 0)).where(Order.customer_id == cls.id).scalar_subquery()
 
 
@@ -62,7 +62,7 @@ class Order(Base):
     amount: Mapped[int]
     received: Mapped[int] = mapped_column(default=0)
     reminders: Mapped[int] = mapped_column(default=0)
-    state: Mapped[str | None]
+    state: Mapped[str | None] = mapped_column()
     flow = aw.machine(OrderFlow, state=state)
     customer: Mapped[Customer] = relationship(back_populates="orders")
 
