@@ -40,6 +40,14 @@ demo: $(DEV)         ## a shop, a server and writers, live in the terminal (DATA
 test: $(DEV)         ## all tests, on SQLite and on PostgreSQL (DATABASE_URL=… for a server of your own)
 	@DATABASE_URL='$(DATABASE_URL)' $(BIN)/python -m pytest -n $(WORKERS)
 
+LOWEST_TESTS ?= tests/compat tests/model tests/language tests/tracking tests/stories tests/migrations tests/web \
+	tests/test_opentelemetry.py tests/test_cli.py
+
+test-lowest: $(LOWEST) ## the tests that meet other libraries most, with the lowest versions that pyproject.toml allows
+	@# Without the plugins of what was resolved freely, and without what needs a browser or the newest tools.
+	@DATABASE_URL='$(DATABASE_URL)' .venv-lowest/bin/python -m pytest -n $(WORKERS) -p no:anyio $(LOWEST_TESTS) \
+		--ignore tests/web/browser --ignore tests/web/test_api_fuzz.py
+
 check: $(DEV)        ## ruff, mypy, basedpyright, import-linter, and the tests
 	@$(BIN)/ruff check .
 	@$(BIN)/ruff format --check .
@@ -66,5 +74,12 @@ prove: $(DEV)        ## 10,000 random histories of caches, and as many as it tak
 bench: $(DEV)        ## how fast it is (benchmarks/tickets.py; add --peers there for the peers)
 	@$(BIN)/python benchmarks/tickets.py
 
+dist: $(DEV)         ## a wheel and an sdist in dist/, as they would be published
+	@rm -rf dist
+	@$(BIN)/python -m build --no-isolation --outdir dist . >.venv/dist.log || { cat .venv/dist.log; exit 1; }
+	@ls dist/*
+	@! grep -q '^[^#]*afterwork\.example' pyproject.toml || \
+		echo 'Not to be published yet: the addresses in pyproject.toml, https://afterwork.example/…, lead nowhere.'
+
 clean:               ## remove the virtual environment and caches
-	rm -rf .venv site .sphinx .pytest_cache .mypy_cache .ruff_cache .hypothesis .import_linter_cache
+	rm -rf .venv .venv-lowest dist site .sphinx .pytest_cache .mypy_cache .ruff_cache .hypothesis .import_linter_cache

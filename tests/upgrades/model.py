@@ -49,7 +49,7 @@ class Customer(Base):
 
 
 @aw.track_history
-class OrderFlow(StateChart):
+class OrderFlow(StateChart[Any]):
     placed, paid, shipped = State(initial=True), State(), State(final=True)
     placed.to(paid, cond="is_paid")
     ship = paid.to(shipped)

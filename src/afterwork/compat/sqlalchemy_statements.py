@@ -19,8 +19,8 @@ LabelReference = _textual_label_reference
 """A column that ORDER BY or GROUP BY names by a string. There is no public class for it."""
 
 COMPILE_STATE_FUNCTIONS = "_compile_state_funcs" if hasattr(Select, "_compile_state_funcs") else "_with_context_options"
-"""The attribute of a select, in SQLAlchemy 2.1 and in 2.0, with functions that only order what is loaded for a
-relationship, after it was joined."""
+"""The attribute of a select with functions for its compilation, in SQLAlchemy 2.1 and in 2.0. They only order what is
+loaded for a relationship, after it was joined."""
 
 Cache = LRUCache
 """A thread-safe mapping that drops what was used longest ago, as SQLAlchemy keeps compiled statements."""
