@@ -76,7 +76,7 @@ bench: $(DEV)        ## how fast it is (benchmarks/tickets.py; add --peers there
 
 dist: $(DEV)         ## a wheel and an sdist in dist/, as they would be published
 	@rm -rf dist
-	@$(BIN)/python -m build --no-isolation --outdir dist . >.venv/dist.log || { cat .venv/dist.log; exit 1; }
+	@$(BIN)/python -m build --no-isolation --outdir dist . >.venv/dist.log 2>&1 || { cat .venv/dist.log; exit 1; }
 	@ls dist/*
 	@! grep -q '^[^#]*afterwork\.example' pyproject.toml || \
 		echo 'Not to be published yet: the addresses in pyproject.toml, https://afterwork.example/…, lead nowhere.'
