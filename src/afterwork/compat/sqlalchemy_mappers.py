@@ -44,7 +44,9 @@ def refuse_in_bulk(mapper: Mapper[Any], key: str, refuse: Callable[[], NoReturn]
     """
     mapper.__class__ = _BulkCheckedMapper
     mapper.refused_key = key, refuse  # type: ignore[attr-defined]
-    getattr(mapper.class_, key)._bulk_update_tuples = lambda _: refuse()
+    attribute = getattr(mapper.class_, key, None)
+    if attribute is not None:
+        attribute._bulk_update_tuples = lambda _: refuse()
 
 
 def after_merge(mapper: Mapper[Any], attribute: str, then: AfterMerge) -> None:
