@@ -27,6 +27,8 @@ def track_history(chart: Chart) -> Chart:
 
     `chart` is the class of the machine, so this serves as its decorator. Raises `BadDeclaration` for anything else.
     """
+    from statemachine import StateChart
+
     if not (isinstance(chart, type) and issubclass(chart, StateChart)):
         raise BadDeclaration(
             f"@aw.track_history marks classes that derive from statemachine.StateChart, not {chart!r}."
