@@ -4,6 +4,7 @@ PYTHON ?= python3
 BIN := .venv/bin
 DEV := .venv/.ready
 SHOP := .venv-shop
+LOWEST := .venv-lowest/.ready
 DATABASE_URL ?=
 SECONDS ?= 15
 WORKERS ?= 3
@@ -11,16 +12,27 @@ EXAMPLES ?= 10000
 # Tests start hundreds of processes, which need not compile all modules anew.
 unexport PYTHONDONTWRITEBYTECODE
 
-.PHONY: help demo test check shop docs pictures prove bench clean
+.PHONY: help demo test test-lowest check shop docs pictures prove bench dist clean
 
 help:                ## show this
-	@grep -E '^[a-z]+: .*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z]+):.*## /  make \1\t/'
+	@grep -E '^[a-z-]+: .*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## /  make \1\t/'
 
-$(DEV): pyproject.toml constraints.txt
+INSTALL := -m pip install --quiet --disable-pip-version-check
+
+$(DEV): pyproject.toml constraints.txt release/requirements.py
 	$(PYTHON) -m venv .venv
 	@# For speed only: the pip that Python brings does it, too, but may take a quarter of a minute longer.
-	-$(BIN)/pip install --quiet --disable-pip-version-check -c constraints.txt --upgrade pip
-	$(BIN)/pip install --quiet --disable-pip-version-check -c constraints.txt -e '.[dev]'
+	-$(BIN)/python $(INSTALL) -c constraints.txt --upgrade pip
+	@# Not by --group dev, which that pip may not know.
+	$(BIN)/python release/requirements.py dev >.venv/dev.txt
+	$(BIN)/python $(INSTALL) -c constraints.txt -r .venv/dev.txt -e '.[all]'
+	@touch $@
+
+$(LOWEST): pyproject.toml constraints.txt release/requirements.py
+	$(PYTHON) -m venv .venv-lowest
+	.venv-lowest/bin/python release/requirements.py bounds >.venv-lowest/bounds.txt
+	.venv-lowest/bin/python release/requirements.py lowest >.venv-lowest/lowest.txt
+	.venv-lowest/bin/python $(INSTALL) -c .venv-lowest/bounds.txt -r .venv-lowest/lowest.txt -e '.[all]'
 	@touch $@
 
 demo: $(DEV)         ## a shop, a server and writers, live in the terminal (DATABASE_URL=…, SECONDS=15)
@@ -28,6 +40,14 @@ demo: $(DEV)         ## a shop, a server and writers, live in the terminal (DATA
 
 test: $(DEV)         ## all tests, on SQLite and on PostgreSQL (DATABASE_URL=… for a server of your own)
 	@DATABASE_URL='$(DATABASE_URL)' $(BIN)/python -m pytest -n $(WORKERS)
+
+LOWEST_TESTS ?= tests/compat tests/model tests/language tests/tracking tests/stories tests/migrations tests/web \
+	tests/test_opentelemetry.py tests/test_cli.py
+
+test-lowest: $(LOWEST) ## the tests that meet other libraries most, with the lowest versions that pyproject.toml allows
+	@# Without the plugins of what was resolved freely, and without what needs a browser or the newest tools.
+	@DATABASE_URL='$(DATABASE_URL)' .venv-lowest/bin/python -m pytest -n $(WORKERS) -p no:anyio $(LOWEST_TESTS) \
+		--ignore tests/web/browser --ignore tests/web/test_api_fuzz.py
 
 check: $(DEV)        ## ruff, mypy, basedpyright, import-linter, and the tests
 	@$(BIN)/ruff check .
@@ -62,7 +82,12 @@ prove: $(DEV)        ## 10,000 random histories of caches, and as many as it tak
 bench: $(DEV)        ## how fast it is (benchmarks/tickets.py; add --peers there for the peers)
 	@$(BIN)/python benchmarks/tickets.py
 
-clean:               ## remove the virtual environment and caches
-	rm -rf .venv site .sphinx .pytest_cache .mypy_cache .ruff_cache .hypothesis .import_linter_cache
+dist: $(DEV)         ## a wheel and an sdist in dist/, as they would be published
+	@rm -rf dist
+	@$(BIN)/python -m build --no-isolation --outdir dist . >.venv/dist.log 2>&1 || { cat .venv/dist.log; exit 1; }
+	@ls dist/*
+	@! grep -q '^[^#]*afterwork\.example' pyproject.toml || \
+		echo 'Not to be published yet: the addresses in pyproject.toml, https://afterwork.example/…, lead nowhere.'
 
-	rm -rf .venv .venv-shop .pytest_cache .mypy_cache .ruff_cache .hypothesis .import_linter_cache
+clean:               ## remove the virtual environment and caches
+	rm -rf .venv .venv-lowest .venv-shop dist site .sphinx .pytest_cache .mypy_cache .ruff_cache .hypothesis .import_linter_cache

@@ -45,7 +45,8 @@ def guard(customer: Any) -> bool:
 
 def guards() -> bool:
     """Measure the guard. Returns whether it is quick enough."""
-    from afterwork.language import Names, compile_query
+    from afterwork.language.query import compile_query
+    from afterwork.language.typed.names import Names
     from tests.support.language.model import Base, Customer, Order
 
     exceeds = compile_query(TEXT, Names.of(Base), Customer)
@@ -63,7 +64,9 @@ def guards() -> bool:
 
 def parsing() -> bool:
     """Measure parsing. Returns whether it is quick enough."""
-    from afterwork.language import Names, compile_query, parse
+    from afterwork.language.query import compile_query
+    from afterwork.language.syntax.parse import parse
+    from afterwork.language.typed.names import Names
     from tests.support.language.model import Base, Customer
 
     names = Names.of(Base)

@@ -38,7 +38,13 @@ suppress_warnings = ["misc.highlighting_failure"]  # "…" stands for what is le
 pygments_style = "friendly"
 pygments_dark_style = "github-dark"
 
-BESIDE = {"CHANGELOG.md": "changelog.md", "CONTRIBUTING.md": "contributing.md", "benchmarks/README.md": "benchmarks.md"}
+BESIDE = {
+    "CHANGELOG.md": "changelog.md",
+    "CONTRIBUTING.md": "contributing.md",
+    "benchmarks/README.md": "benchmarks.md",
+    "UPGRADING.md": "upgrading.md",
+    "SECURITY.md": "security.md",
+}
 """Pages that stand beside docs/, each with the page of the site that shows it."""
 
 

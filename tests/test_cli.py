@@ -290,12 +290,9 @@ def test_demo_takes_the_options_of_the_demo() -> None:
     assert "--seed" in told(run("demo", "--help"))
 
 
-def test_demo_without_the_repository_says_where_it_is(tmp_path: Path) -> None:
-    source = (
-        "from pathlib import Path; from afterwork.cli import main, serving; "
-        "serving.REPOSITORY = Path('nowhere'); main(['demo'])"
-    )
+def test_demo_without_what_it_needs_says_how_to_get_it(tmp_path: Path) -> None:
+    source = "import sys; sys.modules['faker'] = None; from afterwork.cli import main; main(['demo'])"
     ended = subprocess.run([sys.executable, "-c", source], cwd=tmp_path, capture_output=True, text=True, check=False)
 
     assert (ended.returncode, ended.stdout) == (1, "")
-    assert "The demo comes with the repository" in ended.stderr
+    assert "pip install 'afterwork[demo]'" in ended.stderr

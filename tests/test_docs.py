@@ -15,7 +15,8 @@ import afterwork as aw
 from afterwork.cli import main
 
 ROOT = Path(__file__).resolve().parents[1]
-DOCS = [ROOT / "README.md", *sorted((ROOT / "docs").rglob("*.md"))]
+PAGES = ("README.md", "UPGRADING.md", "SECURITY.md", "CONTRIBUTING.md")
+DOCS = [*(ROOT / page for page in PAGES), *sorted((ROOT / "docs").rglob("*.md"))]
 FILES = [*DOCS, *sorted((ROOT / "docs").rglob("*.service")), *sorted((ROOT / "docs").rglob("*.yaml"))]
 MANIFESTS = sorted((ROOT / "docs").rglob("*.yaml"))
 

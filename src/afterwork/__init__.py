@@ -1,45 +1,103 @@
-"""Afterwork does stuff later, in the database you already have."""
+"""Afterwork does stuff later, in the database you already have.
 
-from afterwork import aio as aio
-from afterwork.app import Afterwork, Ended
-from afterwork.clock import Clock, ManualClock, SystemClock
-from afterwork.derived.compute.fresh import fresh, is_stale
-from afterwork.derived.tracking.explicit_dependencies import depends_on, passed
-from afterwork.derived.tracking.hidden_state import untracked
-from afterwork.errors import Cancelled, TimedOut
-from afterwork.jobs.progress import progress
-from afterwork.jobs.run import (
-    Hindered,
-    Outcome,
-    Raised,
-    Rejected,
-    Run,
-    Succeeded,
-    Superseded,
-    Withdrawn,
-    current_run,
-)
-from afterwork.model.declarations import DECLARATIONS
+Each name of this package is imported when it is first used, so a program that only declares a model, or only asks for
+work, does not load the server.
+"""
+
+from importlib import import_module
+from typing import TYPE_CHECKING
+
+# The package comes first, since the function of the same name takes its place.
+from afterwork import derived as _  # noqa: F401
 from afterwork.model.derived import Derived, derived
-from afterwork.model.expression import eal, ocl
-from afterwork.model.external_id import external_id
-from afterwork.model.inspection import from_external_id
-from afterwork.model.lane import Lane
-from afterwork.model.machine.chart import track_history
-from afterwork.model.machine.declaration import BoundMachine
-from afterwork.model.method import BoundMethod, can, method
-from afterwork.model.retry import Retry
-from afterwork.model.ticket import AsyncTicket
-from afterwork.model.variable import variable
-from afterwork.model.viewmodel import Model, ViewModel, action, column, on_exception
-from afterwork.model.when import Cron, Every, Once, WhenStale
-from afterwork.saving.later import later, session
-from afterwork.saving.machine.player import machine
-from afterwork.saving.machine.state_scoped import while_in
-from afterwork.settings import Settings
-from afterwork.store.journal.values import UNWATCHED
+from afterwork.saving import listeners as listeners
 from afterwork.version import VERSION
 from afterwork.web import Identity, web
+
+if TYPE_CHECKING:
+    from afterwork import aio as aio
+    from afterwork.app import Afterwork, Ended
+    from afterwork.clock import Clock, ManualClock, SystemClock
+    from afterwork.derived.compute.fresh import fresh, is_stale
+    from afterwork.derived.tracking.explicit_dependencies import depends_on, passed
+    from afterwork.derived.tracking.hidden_state import untracked
+    from afterwork.errors import Cancelled, TimedOut
+    from afterwork.jobs.progress import progress
+    from afterwork.jobs.run import (
+        Hindered,
+        Outcome,
+        Raised,
+        Rejected,
+        Run,
+        Succeeded,
+        Superseded,
+        Withdrawn,
+        current_run,
+    )
+    from afterwork.model.declarations import DECLARATIONS
+    from afterwork.model.expression import eal, ocl
+    from afterwork.model.external_id import external_id
+    from afterwork.model.inspection import from_external_id
+    from afterwork.model.lane import Lane
+    from afterwork.model.machine.chart import track_history
+    from afterwork.model.machine.declaration import BoundMachine
+    from afterwork.model.method import BoundMethod, can, method
+    from afterwork.model.retry import Retry
+    from afterwork.model.ticket import AsyncTicket
+    from afterwork.model.variable import variable
+    from afterwork.model.viewmodel import Model, ViewModel, action, column, on_exception
+    from afterwork.model.when import Cron, Every, Once, WhenStale
+    from afterwork.saving.later import later, session
+    from afterwork.saving.machine.player import machine
+    from afterwork.saving.machine.state_scoped import while_in
+    from afterwork.settings import Settings
+    from afterwork.store.journal.values import UNWATCHED
+else:
+    HOMES = {
+        name: f"afterwork.{home}"
+        for home, names in {
+            "app": "Afterwork Ended",
+            "clock": "Clock ManualClock SystemClock",
+            "derived.compute.fresh": "fresh is_stale",
+            "derived.tracking.explicit_dependencies": "depends_on passed",
+            "derived.tracking.hidden_state": "untracked",
+            "errors": "Cancelled TimedOut",
+            "jobs.progress": "progress",
+            "jobs.run": "Hindered Outcome Raised Rejected Run Succeeded Superseded Withdrawn current_run",
+            "model.declarations": "DECLARATIONS",
+            "model.expression": "eal ocl",
+            "model.external_id": "external_id",
+            "model.inspection": "from_external_id",
+            "model.lane": "Lane",
+            "model.machine.chart": "track_history",
+            "model.machine.declaration": "BoundMachine",
+            "model.method": "BoundMethod can method",
+            "model.retry": "Retry",
+            "model.ticket": "AsyncTicket",
+            "model.variable": "variable",
+            "model.viewmodel": "Model ViewModel action column on_exception",
+            "model.when": "Cron Every Once WhenStale",
+            "saving.later": "later session",
+            "saving.machine.player": "machine",
+            "saving.machine.state_scoped": "while_in",
+            "settings": "Settings",
+            "store.journal.values": "UNWATCHED",
+        }.items()
+        for name in names.split()
+    }
+
+    def __getattr__(name: str) -> object:
+        """Import what a public name stands for."""
+        if name == "aio":
+            return import_module("afterwork.aio")
+        if name not in HOMES:
+            raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+        value = globals()[name] = getattr(import_module(HOMES[name]), name)
+        return value
+
+    def __dir__() -> list[str]:
+        return sorted({*globals(), *__all__})
+
 
 __version__ = VERSION
 

@@ -9,7 +9,8 @@ from sqlalchemy.orm import DeclarativeBase, Mapped, Session, mapped_column
 
 import afterwork as aw
 from afterwork.errors import CantEvaluate, HasEffects, LanguageError, UnknownName, WrongType
-from afterwork.language import Names, compile_action, compile_query
+from afterwork.language.query import compile_action, compile_query
+from afterwork.language.typed.names import Names
 from tests.support.language.model import Customer, Kind, Order, Settings, names
 
 

@@ -6,7 +6,7 @@ import pytest
 from sqlalchemy.orm import Session
 
 from afterwork.errors import CantEvaluate, LanguageError, TooMuch, UnknownName, WrongType
-from afterwork.language import compile_action, compile_query
+from afterwork.language.query import compile_action, compile_query
 from tests.support.language.model import Customer, Order, names
 
 

@@ -5,8 +5,8 @@ import pytest
 from sqlalchemy.orm import Session
 
 from afterwork.errors import LanguageError
-from afterwork.language import compile_action, compile_query
 from afterwork.language.operators.table import table
+from afterwork.language.query import compile_action, compile_query
 from afterwork.language.typed.operator import Operator
 from tests.support.language.cases import Case, cases, in_order, plain, sql_or_none, value
 from tests.support.language.model import Customer, names

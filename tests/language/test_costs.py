@@ -4,7 +4,7 @@ import sys
 from collections.abc import Callable
 from types import FrameType
 
-from afterwork.language import compile_query
+from afterwork.language.query import compile_query
 from tests.support.language.model import Customer, names
 
 

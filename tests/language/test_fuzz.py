@@ -11,9 +11,10 @@ from sqlalchemy import create_engine
 from sqlalchemy.orm import Session
 
 from afterwork.errors import LanguageError
-from afterwork.language import check, compile_action, compile_query, parse, to_select
 from afterwork.language.operators.table import table
+from afterwork.language.query import check, compile_action, compile_query, to_select
 from afterwork.language.run.evaluation import Budget
+from afterwork.language.syntax.parse import parse
 from tests.support.language.model import Base, Customer, fill, names
 from tests.support.language.random_expressions import LEAVES, OPERATORS, ExpressionMaker
 

@@ -9,8 +9,8 @@ import pytest
 from sqlalchemy.orm import Session
 
 from afterwork.errors import NotInSQL
-from afterwork.language import compile_action, compile_query, to_select
 from afterwork.language.operators.table import table
+from afterwork.language.query import compile_action, compile_query, to_select
 from afterwork.language.typed.members import type_of_value
 from afterwork.language.typed.operator import Operator
 from afterwork.language.typed.signature import ParameterPattern

@@ -9,8 +9,9 @@ from sqlalchemy import JSON, Column, Engine, Enum, ForeignKey, Integer, String, 
 from sqlalchemy.orm import DeclarativeBase, Mapped, Session, mapped_column, registry, relationship
 
 from afterwork.errors import UnknownName, WrongType
-from afterwork.language import Names, compile_action, compile_query, to_select
+from afterwork.language.query import compile_action, compile_query, to_select
 from afterwork.language.typed.members import type_of_value
+from afterwork.language.typed.names import Names
 from afterwork.language.typed.types import ANY, INTEGER, NULL, STRING, CollectionType, ObjectType
 from tests.support.language.nodes import NODE_NAMES, Node, NodeBase
 
@@ -132,13 +133,16 @@ class Hall(Clashing):
     first: Mapped[str] = mapped_column(default="door")
 
 
+SizeOfTrip = Size
+
+
 class Trip(Clashing):
     """A class with members named like a class, an enumeration, a type of values, and operators."""
 
     __tablename__ = "trip"
     id: Mapped[int] = mapped_column(primary_key=True)
     hall_id: Mapped[int | None] = mapped_column(ForeignKey("hall.id"))
-    Size: Mapped[Size] = mapped_column(Enum(Size), default=Size.Large)
+    Size: Mapped[SizeOfTrip] = mapped_column(Enum(Size), default=Size.Large)
     DateTime: Mapped[str] = mapped_column(default="noon")
     Hall: Mapped["Hall | None"] = relationship()
 

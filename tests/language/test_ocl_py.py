@@ -9,7 +9,7 @@ import yaml
 from sqlalchemy import create_engine, select
 from sqlalchemy.orm import Session
 
-from afterwork.language import compile_query
+from afterwork.language.query import compile_query
 from tests.support.language import model
 from tests.support.language.cases import in_order, plain
 from tests.support.language.model import Customer, Line, Order, Tag

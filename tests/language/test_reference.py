@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 from sqlalchemy.orm import Session
 
-from afterwork.language import compile_query
+from afterwork.language.query import compile_query
 from afterwork.language.reference import renewed
 from tests.support.language.cases import in_order, plain
 from tests.support.language.model import Customer, names

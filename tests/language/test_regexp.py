@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from sqlalchemy.orm import Session
 
 from afterwork.errors import CantEvaluate, LanguageError
-from afterwork.language import compile_query
+from afterwork.language.query import compile_query
 from afterwork.language.run.regexp import MAX_STEPS, CharacterStep, matches, parse_pattern
 from tests.support.language.model import Customer, names
 

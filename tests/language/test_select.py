@@ -10,7 +10,8 @@ from sqlalchemy.orm import Session
 
 from afterwork.clock import ManualClock
 from afterwork.errors import NotInSQL
-from afterwork.language import Names, to_select, to_values
+from afterwork.language.query import to_select, to_values
+from afterwork.language.typed.names import Names
 from afterwork.language.typed.types import INTEGER, ObjectType
 from tests.support.language.model import NOON, Base, Customer, Order, names
 

@@ -11,7 +11,7 @@ from sqlalchemy import delete
 from sqlalchemy.orm import Session
 
 from afterwork.errors import LanguageError
-from afterwork.language import compile_query, to_select
+from afterwork.language.query import compile_query, to_select
 from afterwork.language.typed.types import CollectionType
 from tests.support.language.cases import in_order, plain
 from tests.support.language.model import Base, Customer, Kind, Line, Order, Tag, names

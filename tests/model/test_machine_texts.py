@@ -12,7 +12,8 @@ from statemachine.states import States
 
 import afterwork as aw
 from afterwork.errors import LanguageError
-from afterwork.language import Names, compile_query, to_select
+from afterwork.language.query import compile_query, to_select
+from afterwork.language.typed.names import Names
 from afterwork.language.typed.types import ANY
 
 

@@ -25,14 +25,15 @@ def commands(found: Stage) -> Iterator[str]:
 def _command(found: Stage, command: str, *arguments: str) -> str:
     url = found.url
     words = [command, "examples.shop:app", *arguments, "--database", url._replace(password=None).render_as_string()]
-    place = [] if Path.cwd() == ROOT else [f"cd {shlex.quote(str(ROOT))} &&"]
+    is_here = Path.cwd() == ROOT
+    place = [] if is_here else [f"cd {shlex.quote(str(ROOT))} &&"]
     secret = [] if not url.password else ["PGPASSWORD=…"]  # to be filled in: it is not for all to see
-    return " ".join([*place, *secret, *_afterwork(), shlex.join(words)])
+    return " ".join([*place, *secret, *_afterwork(is_here), shlex.join(words)])
 
 
-def _afterwork() -> list[str]:
-    """Return the command as one types it here."""
+def _afterwork(is_here: bool) -> list[str]:
+    """Return the command as one types it here, or in any other folder."""
     script = Path(sys.executable).with_name("afterwork")
     if not script.exists():
         return [shlex.quote(sys.executable), "-m", "afterwork.cli"]
-    return [shlex.quote(os.path.relpath(script) if script.is_relative_to(Path.cwd()) else str(script))]
+    return [shlex.quote(os.path.relpath(script) if is_here and script.is_relative_to(ROOT) else str(script))]

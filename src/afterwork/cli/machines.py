@@ -10,7 +10,6 @@ from afterwork.cli.arguments import OpenedLate, Shown, command
 from afterwork.cli.printing import table_lines, utc_text
 from afterwork.insight import MachineView, StateView
 from afterwork.pictures.drawing import styled
-from afterwork.pictures.machine_diagram import machine_diagram
 
 HEAD = ("state", "objects", "longest there", "since (UTC)", "what would move it")
 
@@ -30,6 +29,8 @@ def machines(app: Afterwork, at: OpenedLate, svg: Path | None) -> Shown:
     insight = app.insight(at.engine)
     views = insight.machines()
     if svg is not None:
+        from afterwork.pictures.machine_diagram import machine_diagram  # it needs the library of the charts
+
         svg.mkdir(parents=True, exist_ok=True)
         for view in views:
             file = svg / f"{view.name}.svg"

@@ -195,21 +195,18 @@ def reload(app: Afterwork, at: OpenedLate) -> Shown:
     return Shown([text], {"processes": told})
 
 
-REPOSITORY = Path(__file__).resolve().parents[3]
-"""The folder of the examples, if the package is installed from its repository."""
+HOMES_OF_THE_SHOP = tuple(Path(__file__).resolve().parents[up] / below for up, below in ((1, "demo"), (3, "")))
+"""The folders that may have the examples: the package, where a wheel brings them, or the repository."""
 
 
 @click.command(add_help_option=False, context_settings={"ignore_unknown_options": True})
 @click.argument("options", nargs=-1, type=click.UNPROCESSED)
 def demo(options: Sequence[str]) -> None:
     """Show a shop at work: a server, writers, numbers without gaps, and right totals. (--help for its options)"""
-    sys.path[:0] = [os.getcwd(), str(REPOSITORY)]
+    sys.path[:0] = [str(home) for home in HOMES_OF_THE_SHOP if (home / "examples" / "shop").is_dir()]
     try:
         demo_module = importlib.import_module("examples.shop.demo.__main__")
     except ModuleNotFoundError as error:
-        if str(error.name).startswith("examples"):
-            advice = "The demo comes with the repository, not with the package. Run it from there: make demo"
-        else:
-            advice = f"The demo needs {error.name}. Try: pip install 'afterwork[demo]'"
+        advice = f"The demo needs {error.name}. Try: pip install 'afterwork[demo]'"
         raise click.ClickException(advice) from None
     demo_module.main.main(args=list(options), prog_name="afterwork demo")

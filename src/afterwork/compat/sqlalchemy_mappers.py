@@ -39,10 +39,14 @@ def refuse_in_bulk(mapper: Mapper[Any], key: str, refuse: Callable[[], NoReturn]
     """Call `refuse`, which raises, when `bulk_insert_mappings` or `insert()` is given a mapping with this key.
 
     Replaces the mapper's class to override `Mapper._propkey_to_col`, in which SQLAlchemy looks up each key of a
-    mapping. It drops unknown keys in silence, and no event tells of them.
+    mapping. It drops unknown keys in silence, and no event tells of them. SQLAlchemy 2.0 also asks the attribute of the
+    class, by `_bulk_update_tuples`, for what `insert().values()` is to write.
     """
     mapper.__class__ = _BulkCheckedMapper
     mapper.refused_key = key, refuse  # type: ignore[attr-defined]
+    attribute = getattr(mapper.class_, key, None)
+    if attribute is not None:
+        attribute._bulk_update_tuples = lambda _: refuse()
 
 
 def after_merge(mapper: Mapper[Any], attribute: str, then: AfterMerge) -> None:

@@ -18,6 +18,10 @@ from sqlalchemy.util import LRUCache
 LabelReference = _textual_label_reference
 """A column that ORDER BY or GROUP BY names by a string. There is no public class for it."""
 
+COMPILE_STATE_FUNCTIONS = "_compile_state_funcs" if hasattr(Select, "_compile_state_funcs") else "_with_context_options"
+"""The attribute of a select with functions for its compilation, in SQLAlchemy 2.1 and in 2.0. They only order what is
+loaded for a relationship, after it was joined."""
+
 Cache = LRUCache
 """A thread-safe mapping that drops what was used longest ago, as SQLAlchemy keeps compiled statements."""
 
@@ -179,9 +183,9 @@ def resolve_from(
 
     `attributes` carry the criteria. Only the compiler knows which tables a correlated subquery leaves out.
     """
-    if select._compile_state_funcs:  # which only order what is loaded for a relationship, after it was joined
+    if getattr(select, COMPILE_STATE_FUNCTIONS):
         select = select._generate()
-        select._compile_state_funcs = ()
+        setattr(select, COMPILE_STATE_FUNCTIONS, ())
     own, every = set(around.tables), set(around.all_tables)
     compiler: Any = dialect.statement_compiler(dialect, None)
     compiler._global_attributes = attributes

@@ -7,14 +7,14 @@ and why. The dependency is pinned to `<4`, and `tests/compat` fails when a versi
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from functools import partial
-from typing import Any
+from typing import TYPE_CHECKING, Any, TypeAlias
 
-from statemachine import StateChart
-from statemachine.event import BoundEvent
-from statemachine.event_data import TriggerData
-from statemachine.transition import Transition
+if TYPE_CHECKING:
+    from statemachine import StateChart
+    from statemachine.event_data import TriggerData
+    from statemachine.transition import Transition
 
-Chart = StateChart[Any]
+Chart: TypeAlias = "StateChart[Any]"
 Microstep = Callable[..., Any]
 
 
@@ -44,29 +44,33 @@ def only_initial(chart: Chart) -> Iterator[None]:
         chart._engine.running = True
 
 
-def selected(chart: Chart, event: str) -> Sequence[Transition]:
+def selected(chart: Chart, event: str) -> "Sequence[Transition]":
     """Return the transitions that an event would take now, without taking them.
 
     Uses `_engine.select_transitions` and `BoundEvent(_sm=…)`: the public way is to send the event.
     """
+    from statemachine.event import BoundEvent
+
     trigger = BoundEvent(event, _sm=chart).build_trigger(machine=chart)
     return list(chart._engine.select_transitions(trigger))
 
 
-def selected_eventless(chart: Chart) -> Sequence[Transition]:
+def selected_eventless(chart: Chart) -> "Sequence[Transition]":
     """Return the transitions without an event that would be taken now, without taking them.
 
     Uses `_engine.select_eventless_transitions`: nothing public asks.
     """
+    from statemachine.event_data import TriggerData
+
     return list(chart._engine.select_eventless_transitions(TriggerData(chart, event=None)))
 
 
-def guards_hold(chart: Chart, transition: Transition, trigger: TriggerData) -> bool:
+def guards_hold(chart: Chart, transition: "Transition", trigger: "TriggerData") -> bool:
     """Return whether all guards of a transition hold now. Uses `_engine._conditions_match`: nothing public asks."""
     return bool(chart._engine._conditions_match(transition, trigger))
 
 
-def guards_of(chart: Chart, transition: Transition) -> list[tuple[str, Callable[..., Any]]]:
+def guards_of(chart: Chart, transition: "Transition") -> list[tuple[str, Callable[..., Any]]]:
     """Return the guards of a transition: the name of each, and a function of keyword arguments that evaluates it.
 
     Uses `_callbacks`, the executors of the library, by which names become functions of the chart or the model.

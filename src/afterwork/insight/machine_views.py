@@ -3,10 +3,9 @@
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from sqlalchemy import Connection, select
-from statemachine import StateChart
 
 from afterwork.boundary import CONTAINED
 from afterwork.derived.compute.assembly import matcher_of, recorder_of
@@ -22,6 +21,9 @@ from afterwork.model.known_names import instead_of
 from afterwork.model.machine.declaration import Machine, declared_machines
 from afterwork.saving.machine.play import Play
 from afterwork.store import tables
+
+if TYPE_CHECKING:
+    from statemachine import StateChart
 
 
 @dataclass(frozen=True)
@@ -106,7 +108,7 @@ class MachineInsight(InsightBase):
         with self._reading() as connection:
             return machines.view(self._database, connection, self._model, name)
 
-    def chart(self, name: str) -> type[StateChart[Any]]:
+    def chart(self, name: str) -> "type[StateChart[Any]]":
         """Return the chart of a state machine, such as `Order.flow`. Raises `NotThere` if the model has no such
         machine. Needs no database."""
         return machines.machine_named(self._model, name)[1].chart

@@ -4,7 +4,6 @@ from collections.abc import Iterator
 from typing import Any
 
 from sqlalchemy import ColumnElement, Integer
-from sqlalchemy.dialects.postgresql import DOMAIN, OID
 from sqlalchemy.types import TypeDecorator, TypeEngine
 
 
@@ -28,6 +27,8 @@ def kinds(column: ColumnElement[Any]) -> Iterator[TypeEngine[Any]]:
 
 def _behind(kind: TypeEngine[Any]) -> Iterator[TypeEngine[Any]]:
     """Yield the types that a type is made of."""
+    from sqlalchemy.dialects.postgresql import DOMAIN, OID  # with them come all drivers, and asyncio
+
     if isinstance(kind, TypeDecorator):
         yield kind.impl_instance
     elif isinstance(kind, OID):

@@ -12,10 +12,10 @@ from sqlalchemy.orm import Mapper, Session, registry
 
 from afterwork.clock import CurrentClock
 from afterwork.errors import BadDeclaration, BadRequest, NotInSQL, shown
-from afterwork.language import ModelMethod, Names, compile_action, compile_query, to_select, to_values
-from afterwork.language.query import CompiledAction, CompiledQuery
+from afterwork.language.query import CompiledAction, CompiledQuery, compile_action, compile_query, to_select, to_values
 from afterwork.language.syntax.precedence import Dialect
 from afterwork.language.syntax.spelling import find, folded
+from afterwork.language.typed.names import ModelMethod, Names
 from afterwork.language.typed.types import ANY, STRING
 from afterwork.model.base import registry_of
 from afterwork.model.external_id import external_id_or_none, parse

@@ -20,7 +20,6 @@ from sqlalchemy.orm import Mapped, Mapper, Session, mapped_column, object_sessio
 from sqlalchemy.sql import visitors
 
 from afterwork.model.contract import CLASS_NAME, DEFAULT_KEEP_MINUTES, Contract
-from afterwork.model.external_id import external_id_or_none
 from afterwork.model.utc_datetime import UtcDateTime
 
 ROOT = "_afterwork_root"
@@ -40,6 +39,8 @@ class RootObject:
         return self if ticket is None else vars(ticket).get(ROOT)
 
     def __set__(self, ticket: object, root: object | None) -> None:
+        from afterwork.model.external_id import external_id_or_none  # it knows the keys of all databases
+
         vars(ticket)[ROOT] = root
         bring_along(root, object_session(ticket))
         attribute = contract_of(type(ticket)).root_id.name

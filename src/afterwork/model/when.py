@@ -3,14 +3,15 @@
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from typing import Any, Final, Literal, TypedDict, Unpack
+from typing import TYPE_CHECKING, Any, Final, Literal, TypedDict, Unpack
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
-
-from cronsim import CronSim, CronSimError
 
 from afterwork.errors import BadCron, BadDeclaration, shown
 from afterwork.model.functions import check_arguments, check_callable, check_is_done, takes_any
 from afterwork.model.lane import Lane, checked_lane
+
+if TYPE_CHECKING:
+    from cronsim import CronSim
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -207,7 +208,7 @@ class Cron(Timer):
         # Backwards, since only the last ones are wanted; from just after now, which may be a due time itself.
         missed: list[datetime] = []
         start = (now + timedelta(minutes=1)).astimezone(_zone(self.tz))
-        for timestamp in CronSim(self.expression, start, reverse=True):
+        for timestamp in _times(self.expression, start, reverse=True):
             if timestamp < due or len(missed) == limit:
                 break
             if timestamp <= now:
@@ -215,10 +216,10 @@ class Cron(Timer):
         return missed[::-1]
 
     def words(self) -> str:
-        return f"{CronSim(self.expression, _ANY_DAY).explain()} ({self.tz})"
+        return f"{_times(self.expression, _ANY_DAY).explain()} ({self.tz})"
 
     def _next(self, now: datetime) -> datetime:
-        return next(CronSim(self.expression, now.astimezone(_zone(self.tz)))).astimezone(now.tzinfo)
+        return next(_times(self.expression, now.astimezone(_zone(self.tz)))).astimezone(now.tzinfo)
 
     def __str__(self) -> str:
         return f"cron {self.expression} {self.tz}"
@@ -233,6 +234,13 @@ def _check_criteria(criteria: Callable[..., Any]) -> None:
     """Refuse a function that can't be called with the variables of a round, or with nothing."""
     check_is_done(criteria, "criteria")
     check_arguments(criteria, "criteria", ["the variables"] if takes_any(criteria) else [])
+
+
+def _times(expression: str, start: datetime, *, reverse: bool = False) -> "CronSim":
+    """Return the times of a cron expression after, or before, another one."""
+    from cronsim import CronSim  # only who has such timers loads it
+
+    return CronSim(expression, start, reverse=reverse)
 
 
 def _interval(interval: object, units: Mapping[str, Any]) -> timedelta:
@@ -260,10 +268,12 @@ FIELDS = ("minute", "hour", "day-of-month", "month", "day-of-week")
 def _check_cron(expression: str) -> None:
     if not isinstance(expression, str):
         raise BadDeclaration(f"A cron expression is a text, not {shown(expression)}.")
+    from cronsim import CronSimError
+
     try:
         if len(expression.split()) != len(FIELDS):
             raise CronSimError("Wrong number of fields")
-        next(CronSim(expression, _ANY_DAY))
+        next(_times(expression, _ANY_DAY))
     except (CronSimError, StopIteration) as error:
         reason = str(error) or "It never comes."
         raise BadCron(expression, reason, _position(expression, reason)) from None

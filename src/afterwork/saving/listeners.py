@@ -1,7 +1,8 @@
 """Everything that Afterwork has SQLAlchemy call in the application's sessions, in the order in which it is called.
 
 These listeners belong to the process: they hold for each session and each mapped class. What isn't a ticket, and has
-no machine, passes them after one look at its class.
+no machine, passes them after one look at its class. They hold as soon as Afterwork is imported, so what they need is
+imported when they are first called.
 """
 
 from typing import Any, NoReturn
@@ -13,8 +14,6 @@ from afterwork.compat.sqlalchemy_mappers import after_merge, refuse_in_bulk
 from afterwork.errors import BadRequest
 from afterwork.model.contract import root_id_names
 from afterwork.model.ticket import ROOT, ROOT_OBJECT, RootObject, is_ticket_class
-from afterwork.saving.machine.play import enter_first_states
-from afterwork.saving.ticket_rows import complete_tickets, resolve_changed_root, resolve_late_roots, resolve_root
 
 
 def complete_class(mapper: Mapper[Any]) -> None:
@@ -44,6 +43,8 @@ def _merge_root(session: Session, given: dict[str, Any], merged: dict[str, Any],
 @event.listens_for(Mapper, "after_mapper_constructed")
 def _class_was_mapped(mapper: Mapper[Any], cls: type) -> None:
     if is_ticket_class(cls):
+        from afterwork.saving.ticket_rows import resolve_changed_root, resolve_root
+
         complete_class(mapper)
         event.listen(mapper, "before_insert", resolve_root)
         event.listen(mapper, "before_update", resolve_changed_root)
@@ -51,10 +52,15 @@ def _class_was_mapped(mapper: Mapper[Any], cls: type) -> None:
 
 @event.listens_for(Session, "before_flush")
 def _before_flush(session: Session, flush: object, instances: object) -> None:
+    from afterwork.saving.machine.play import enter_first_states
+    from afterwork.saving.ticket_rows import complete_tickets
+
     complete_tickets(session)
     enter_first_states(session)
 
 
 @event.listens_for(Session, "after_flush")
 def _after_flush(session: Session, flush: object) -> None:
+    from afterwork.saving.ticket_rows import resolve_late_roots
+
     resolve_late_roots(session)

@@ -3,21 +3,21 @@
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
-from sqlalchemy import Engine
-
-from afterwork.app import Afterwork
 from afterwork.errors import MissingPackage
 from afterwork.web.access import Access, Authenticate, Identity
 
 if TYPE_CHECKING:
+    from sqlalchemy import Engine
     from starlette.applications import Starlette
+
+    from afterwork.app import Afterwork
 
 __all__ = ["Identity", "web"]
 
 
 def web(
-    app: Afterwork,
-    engine: Engine,
+    app: "Afterwork",
+    engine: "Engine",
     *,
     token: str | None = None,
     read_token: str | None = None,

@@ -12,7 +12,7 @@ import yaml
 from sqlalchemy.orm import Session
 
 from afterwork.errors import NotInSQL
-from afterwork.language import compile_query, to_select
+from afterwork.language.query import compile_query, to_select
 from afterwork.language.run.values import as_timestamp
 from afterwork.language.typed.members import type_of_value
 from afterwork.language.typed.types import CollectionType, ObjectType

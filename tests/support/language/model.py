@@ -10,7 +10,7 @@ from sqlalchemy.orm import DeclarativeBase, Mapped, Session, mapped_column, rela
 from sqlalchemy.types import TypeDecorator
 
 from afterwork.clock import ManualClock
-from afterwork.language import ModelMethod, Names
+from afterwork.language.typed.names import ModelMethod, Names
 from afterwork.language.typed.types import INTEGER, STRING
 from afterwork.model.utc_datetime import UtcDateTime
 

@@ -5,7 +5,7 @@ from typing import Any
 from sqlalchemy import JSON, Enum, ForeignKey
 from sqlalchemy.orm import DeclarativeBase, Mapped, column_property, mapped_column, relationship
 
-from afterwork.language import Names
+from afterwork.language.typed.names import Names
 
 
 class NodeBase(DeclarativeBase): ...

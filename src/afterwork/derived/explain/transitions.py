@@ -2,15 +2,16 @@
 
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
-from typing import Any
-
-from statemachine.transition import Transition
+from typing import TYPE_CHECKING, Any
 
 from afterwork.boundary import CONTAINED
 from afterwork.derived.manifest.reads import Reads
 from afterwork.derived.tracking.recorder import Recorder
 from afterwork.model.machine.declaration import Machine
 from afterwork.saving.machine.play import Play
+
+if TYPE_CHECKING:
+    from statemachine.transition import Transition
 
 
 @dataclass(frozen=True)
@@ -59,7 +60,7 @@ class PossibleTransitions:
         tried.sort(key=lambda transition: -depth[transition.source.value])
         return tuple(self._possible(play, transition) for transition in tried)
 
-    def _possible(self, play: Play, transition: Transition) -> PossibleTransition:
+    def _possible(self, play: Play, transition: "Transition") -> PossibleTransition:
         target = ", ".join(state.id for state in transition.targets) or transition.source.id
         return PossibleTransition(target, tuple(self._guard(*guard) for guard in play.guards(transition)))
 

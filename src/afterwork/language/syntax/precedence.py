@@ -6,7 +6,10 @@ Operators of one level go from left to right, `:=` from right to left.
 """
 
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
 from typing import Literal, TypeVar
+
+from afterwork.language.syntax.tree import TextRange
 
 Dialect = Literal["original", "omg"]
 Item = TypeVar("Item")
@@ -15,6 +18,14 @@ Precedence = Mapping[str, int]
 
 def _precedence(*levels: str) -> Precedence:
     return {operator: level for level, operators in enumerate(levels) for operator in operators.split()}
+
+
+@dataclass(frozen=True, slots=True)
+class DialectDifference:
+    """A part of a text that the original's OCL and the OMG's read differently."""
+
+    at: TextRange
+    message: str
 
 
 ASSIGN = ":="

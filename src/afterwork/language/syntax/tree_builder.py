@@ -11,7 +11,14 @@ from lark.visitors import Transformer_NonRecursive
 
 from afterwork.errors import BadSyntax
 from afterwork.language.syntax import tree
-from afterwork.language.syntax.precedence import ASSIGN, PRECEDENCES, Dialect, dialects_agree, join_chain
+from afterwork.language.syntax.precedence import (
+    ASSIGN,
+    PRECEDENCES,
+    Dialect,
+    DialectDifference,
+    dialects_agree,
+    join_chain,
+)
 from afterwork.language.syntax.tree import Node, Parameter, TextRange, TypeName
 
 Build = Callable[[object, Any, list[Any]], Node]
@@ -21,14 +28,6 @@ MAX_NUMBER_DIGITS = 18
 """The most digits of a number: this many fit into the whole numbers of every database."""
 
 ESCAPES = {"n": "\n", "r": "\r", "t": "\t"}
-
-
-@dataclass(frozen=True, slots=True)
-class DialectDifference:
-    """A part of a text that the original's OCL and the OMG's read differently."""
-
-    at: TextRange
-    message: str
 
 
 @dataclass(frozen=True, slots=True)

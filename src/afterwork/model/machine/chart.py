@@ -1,12 +1,13 @@
 """Charts, as the library python-statemachine has them: what Afterwork can run of them, and how it says transitions."""
 
 import types
-from typing import Any, TypeVar
-
-from statemachine import Event, StateChart, StateMachine
-from statemachine.transition import Transition
+from typing import TYPE_CHECKING, Any, TypeVar
 
 from afterwork.errors import BadDeclaration
+
+if TYPE_CHECKING:
+    from statemachine import Event, StateChart
+    from statemachine.transition import Transition
 
 Chart = TypeVar("Chart", bound=type)
 
@@ -26,6 +27,8 @@ def track_history(chart: Chart) -> Chart:
 
     `chart` is the class of the machine, so this serves as its decorator. Raises `BadDeclaration` for anything else.
     """
+    from statemachine import StateChart
+
     if not (isinstance(chart, type) and issubclass(chart, StateChart)):
         raise BadDeclaration(
             f"@aw.track_history marks classes that derive from statemachine.StateChart, not {chart!r}."
@@ -34,11 +37,13 @@ def track_history(chart: Chart) -> Chart:
     return chart
 
 
-def adapted(chart: Any) -> type[StateChart[Any]]:
+def adapted(chart: Any) -> "type[StateChart[Any]]":
     """Return a chart as Afterwork runs it. Its own settings for errors and events stay.
 
     Raises `BadDeclaration` for anything but a chart, and for a chart that needs a process that goes on.
     """
+    from statemachine import StateChart, StateMachine  # only who has charts loads their library
+
     if not (isinstance(chart, type) and issubclass(chart, StateChart)):
         raise BadDeclaration(f"aw.machine takes a class that derives from statemachine.StateChart, not {chart!r}.")
     own = [cls for cls in chart.__mro__ if issubclass(cls, StateChart) and cls not in (StateChart, StateMachine)]
@@ -52,13 +57,13 @@ def adapted(chart: Any) -> type[StateChart[Any]]:
     return copy
 
 
-def events_of(chart: type[StateChart[Any]]) -> list[Event]:
+def events_of(chart: "type[StateChart[Any]]") -> "list[Event]":
     """Return the events of a chart, in the order in which they are declared."""
     events: Any = chart.events  # a property of the class, which the library's types show as one of its instances
     return list(events)
 
 
-def _check(chart: type[StateChart[Any]]) -> None:
+def _check(chart: "type[StateChart[Any]]") -> None:
     if not chart.states_map:
         raise BadDeclaration(f"{chart.__name__} has no states.")
     for state in chart.states_map.values():
@@ -75,7 +80,7 @@ def _check(chart: type[StateChart[Any]]) -> None:
             )
 
 
-def eventless(chart: type[StateChart[Any]]) -> list[Transition]:
+def eventless(chart: "type[StateChart[Any]]") -> "list[Transition]":
     """Return the transitions that wait for no event, in the order in which they are declared."""
     return [
         transition
@@ -85,7 +90,7 @@ def eventless(chart: type[StateChart[Any]]) -> list[Transition]:
     ]
 
 
-def outline(chart: type[StateChart[Any]]) -> str:
+def outline(chart: "type[StateChart[Any]]") -> str:
     """Return a text that changes when the states or transitions of a chart do."""
     states = [
         (state.id, state.value, state.initial, state.final, state.parallel, state.parent and state.parent.id)
@@ -104,7 +109,7 @@ def outline(chart: type[StateChart[Any]]) -> str:
     return repr((states, transitions))
 
 
-def in_words(transition: Transition) -> str:
+def in_words(transition: "Transition") -> str:
     """Return a transition as `ship → shipped`, or, without an event, as `[is_covered] → paid`."""
     guards = " and ".join(str(guard) for guard in transition.cond)
     events: Any = (str(event) for event in str(transition.event).split() if "." not in event)

@@ -4,12 +4,10 @@ import re
 from collections.abc import Iterator, Mapping, Sequence
 from functools import cached_property
 from inspect import getattr_static
-from typing import Any, Generic, Protocol, Self, overload
+from typing import TYPE_CHECKING, Any, Generic, Protocol, Self, overload
 
 from sqlalchemy import inspect
 from sqlalchemy.orm import Mapper
-from statemachine import StateChart
-from statemachine.transition import Transition
 
 from afterwork.errors import BadDeclaration
 from afterwork.language.typed.states import HasStates, MachineStates
@@ -17,6 +15,10 @@ from afterwork.model.derived import member_key, member_name
 from afterwork.model.machine.chart import HISTORY, adapted, eventless, events_of, outline
 from afterwork.model.machine.states import States
 from afterwork.model.method import BoundMethod, HasTickets, Method, Ticket
+
+if TYPE_CHECKING:
+    from statemachine import StateChart
+    from statemachine.transition import Transition
 
 MACHINES = "_afterwork_machines"
 """The attribute of a class that lists its machines."""
@@ -46,7 +48,7 @@ class Player(Protocol):
 class Machine(HasStates):
     """A state machine of a class. Read of an object, it is a `BoundMachine`."""
 
-    def __init__(self, chart: type[StateChart[Any]], member: object, player: Player) -> None:
+    def __init__(self, chart: "type[StateChart[Any]]", member: object, player: Player) -> None:
         self.declared = chart
         self.chart: type[StateChart[Any]] = adapted(chart)
         self.states = States(self.chart)
@@ -96,7 +98,7 @@ class Machine(HasStates):
         return bool(getattr(self.chart, HISTORY, False))
 
     @cached_property
-    def eventless(self) -> list[Transition]:
+    def eventless(self) -> "list[Transition]":
         """The transitions that wait for no event."""
         return eventless(self.chart)
 

@@ -1,14 +1,16 @@
 """The states of a machine, and the one column of an object that stores those that are active."""
 
+from collections.abc import Iterable, MutableSet
 from dataclasses import dataclass
 from functools import cached_property
-from typing import Any
-
-from statemachine import State, StateChart
-from statemachine.orderedset import OrderedSet
+from typing import TYPE_CHECKING, Any
 
 from afterwork.errors import BadDeclaration, UnknownState, shown
 from afterwork.language.typed.states import KnownState, MachineStates
+
+if TYPE_CHECKING:
+    from statemachine import State, StateChart
+    from statemachine.orderedset import OrderedSet
 
 SEPARATOR = ","
 """Separates the states of parallel regions."""
@@ -22,7 +24,7 @@ class States:
     by side, in the order of their declaration: `packing,invoiced`.
     """
 
-    chart: type[StateChart[Any]]
+    chart: "type[StateChart[Any]]"
 
     def check(self) -> None:
         """Raise `BadDeclaration` for states that can't be stored."""
@@ -44,16 +46,16 @@ class States:
         return all(state.parent is None for state in self._all)
 
     @property
-    def _all(self) -> list[State]:
+    def _all(self) -> "list[State]":
         return list(self.chart.states_map.values())
 
     @cached_property
     def first(self) -> Any:
         """The states in which it begins, in the library's form."""
         active = [state for state in self._all if _is_first(state)]
-        return active[0].value if self.is_flat else OrderedSet(state.value for state in active)
+        return active[0].value if self.is_flat else _in_order(state.value for state in active)
 
-    def named(self, name: str) -> State | None:
+    def named(self, name: str) -> "State | None":
         """Return the state with an id; None if no state has it."""
         return next((state for state in self._all if state.id == name), None)
 
@@ -62,7 +64,7 @@ class States:
         between = SEPARATOR if any(state.parallel for state in self._all) else None
         return MachineStates(key, names, tuple(map(self._known, self._all)), between)
 
-    def _known(self, state: State) -> KnownState:
+    def _known(self, state: "State") -> KnownState:
         inner = [atomic for atomic in self._all if atomic.is_atomic and state in (atomic, *atomic.ancestors())]
         outer = tuple(name for ancestor in state.ancestors() for name in _names(ancestor))
         return KnownState(_names(state), outer, tuple(atomic.value for atomic in inner))
@@ -76,22 +78,22 @@ class States:
             return stored
         innermost = [self._find(name, stored) for name in str(stored).split(SEPARATOR)]
         active = {state.value for inner in innermost for state in (inner, *inner.ancestors())}
-        return OrderedSet(state.value for state in self._all if state.value in active)
+        return _in_order(state.value for state in self._all if state.value in active)
 
     def write(self, values: Any) -> Any:
         """Return the library's form of states as it is stored."""
         if self.is_flat or values is None:
             return values
-        active = values if isinstance(values, OrderedSet) else {values}
+        active = values if isinstance(values, MutableSet) else {values}
         return SEPARATOR.join(state.value for state in self._all if state.is_atomic and state.value in active) or None
 
-    def active(self, stored: Any) -> list[State]:
+    def active(self, stored: Any) -> "list[State]":
         """Return the states that are active by what is stored, outer ones first. Raises `UnknownState`."""
         values = self.read(stored)
-        values = values if isinstance(values, OrderedSet) else {values}
+        values = values if isinstance(values, MutableSet) else {values}
         return [state for state in self._all if state.value in values]
 
-    def _find(self, value: Any, stored: Any) -> State:
+    def _find(self, value: Any, stored: Any) -> "State":
         try:
             return self.chart.states_map[value]
         except (KeyError, TypeError):
@@ -102,12 +104,18 @@ class States:
             ) from None
 
 
-def _is_first(state: State) -> bool:
+def _in_order(values: Iterable[Any]) -> "OrderedSet[Any]":
+    from statemachine.orderedset import OrderedSet  # the library's form of several states
+
+    return OrderedSet(values)
+
+
+def _is_first(state: "State") -> bool:
     """Return whether a machine begins in a state: in all parallel regions, and else in the initial state."""
     is_region = state.parent is not None and state.parent.parallel
     return bool((state.initial or is_region) and (state.parent is None or _is_first(state.parent)))
 
 
-def _names(state: State) -> tuple[str, ...]:
+def _names(state: "State") -> tuple[str, ...]:
     """Return the names of a state in texts: its id, and what its column holds."""
     return (state.id, state.value) if isinstance(state.value, str) else (state.id,)

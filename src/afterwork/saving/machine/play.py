@@ -6,14 +6,12 @@ A new object gets its columns' defaults before its machines enter their first st
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import AbstractContextManager, nullcontext
 from functools import partial
-from typing import Any, NoReturn
+from typing import TYPE_CHECKING, Any, NoReturn
 
 from sqlalchemy import Column, inspect
 from sqlalchemy.orm import InstanceState, Session
 from sqlalchemy.orm.attributes import set_committed_value
 from sqlalchemy.sql.schema import CallableColumnDefault, ScalarElementColumnDefault
-from statemachine.exceptions import InvalidDefinition, TransitionNotAllowed
-from statemachine.transition import Transition
 
 from afterwork.compat import statemachine as library
 from afterwork.compat.sqlalchemy_session import new_objects
@@ -25,6 +23,9 @@ from afterwork.model.machine.state_scope import StateScope
 from afterwork.saving.machine.object_view import ObjectView
 from afterwork.saving.machine.state_scoped import EnteredState, entering, withdraw
 from afterwork.saving.machine.transition_log import Conflict, Move, note, unsaved
+
+if TYPE_CHECKING:
+    from statemachine.transition import Transition
 
 
 class _NeedsStatement(Exception):
@@ -73,7 +74,7 @@ def _set_default(obj: Any, member: str, column: Column[Any]) -> None:
 
 
 def conflicts_of(
-    machine: str, transitions: Sequence[Transition], is_possible: Callable[[Transition], bool]
+    machine: str, transitions: "Sequence[Transition]", is_possible: "Callable[[Transition], bool]"
 ) -> Iterator[Conflict]:
     """Yield the conflicts of transitions that are about to be taken, of the machine with a name.
 
@@ -87,7 +88,7 @@ def conflicts_of(
                     yield Conflict(machine, taken.source.id, in_words(taken), in_words(other))
 
 
-def _is_possible(transition: Transition, is_possible: Callable[[Transition], bool]) -> bool:
+def _is_possible(transition: "Transition", is_possible: "Callable[[Transition], bool]") -> bool:
     try:
         return is_possible(transition)
     except Exception:
@@ -109,6 +110,8 @@ class Play:
     def __init__(
         self, machine: Machine, obj: Any, moving: Callable[[], AbstractContextManager[None]] = nullcontext
     ) -> None:
+        from statemachine.exceptions import InvalidDefinition
+
         self.machine, self.obj, self._moving = machine, obj, moving
         self._path: list[Any] = []
         self._observer = _Observer(machine, obj)
@@ -145,6 +148,8 @@ class Play:
 
         Raises `NotInThisState` if the event is not possible now.
         """
+        from statemachine.exceptions import TransitionNotAllowed
+
         if self.stored is None:
             self.enter()
         try:
@@ -162,11 +167,11 @@ class Play:
         with self._view.begun():
             return bool(library.selected(self._chart, event))
 
-    def enabled(self) -> Sequence[Transition]:
+    def enabled(self) -> "Sequence[Transition]":
         """Return the transitions without an event that would be taken now."""
         return library.selected_eventless(self._chart)
 
-    def guards(self, transition: Transition) -> list[tuple[str, Callable[[], bool]]]:
+    def guards(self, transition: "Transition") -> list[tuple[str, Callable[[], bool]]]:
         """Return the guards of a transition: the name of each, and a function that evaluates it now."""
         given = {"machine": self._chart, "model": self.obj, "transition": transition, "source": transition.source}
         given |= {"target": transition.target, "state": transition.source, "event": None}
@@ -191,7 +196,7 @@ class Play:
             raise EndlessMachine(self.who, self.machine.where, _cycle(self._path))
         return result
 
-    def _note_conflicts(self, transitions: Sequence[Transition], trigger: Any) -> None:
+    def _note_conflicts(self, transitions: "Sequence[Transition]", trigger: Any) -> None:
         name = f"{type(self.obj).__name__}.{self.machine.name}"
         is_possible = partial(library.guards_hold, self._chart, trigger=trigger)
         if conflicts := list(conflicts_of(name, transitions, is_possible)):

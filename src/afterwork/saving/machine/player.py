@@ -1,15 +1,17 @@
 """`aw.machine`: give the objects of a class a state machine, which moves them in the session that they are in."""
 
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from sqlalchemy import event as sqlalchemy_event
-from statemachine import StateChart
 
 from afterwork.model.machine.declaration import Machine
 from afterwork.saving.awaiting import asking
 from afterwork.saving.machine.object_view import check_source_state
 from afterwork.saving.machine.play import Play
 from afterwork.saving.machine.transition_log import forget_unsaved, write_down
+
+if TYPE_CHECKING:
+    from statemachine import StateChart
 
 
 class SessionPlayer:
@@ -39,7 +41,7 @@ class SessionPlayer:
         Play(machine, obj).go_on()
 
 
-def machine(chart: type[StateChart[Any]], *, state: object) -> Machine:
+def machine(chart: "type[StateChart[Any]]", *, state: object) -> Machine:
     """Give the objects of a class a state machine, declared with the library python-statemachine 3.
 
         class OrderFlow(StateChart):

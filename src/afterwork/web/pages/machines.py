@@ -6,7 +6,6 @@ from markupsafe import Markup
 from starlette.requests import Request
 
 from afterwork.insight import MachineView
-from afterwork.pictures.machine_diagram import machine_diagram
 from afterwork.web.page import Page, PageContent, Site
 from afterwork.web.render import href
 
@@ -44,6 +43,8 @@ def show_object(site: Site, request: Request) -> PageContent:
 
 
 def _diagram(site: Site, request: Request, view: MachineView) -> Markup:
+    from afterwork.pictures.machine_diagram import machine_diagram  # it needs the library of the charts
+
     chart = site.insight.chart(view.name)
     return Markup(machine_diagram(chart, view, lambda state: href(request, "machines", view.name, state=state)))
 
