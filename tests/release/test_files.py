@@ -53,7 +53,7 @@ def test_the_wheel_has_the_shop_of_the_demo_and_nothing_else_of_the_repository(r
     package = {f"afterwork/{name}" for name in files_in(ROOT / "src" / "afterwork")}
     others = {name for name in release.files_of_the_wheel if ".dist-info/" not in name}
 
-    assert others == package | shop | {"afterwork/demo/examples/__init__.py"}
+    assert others == package | shop | {"afterwork/demo/examples/__init__.py", "afterwork_pytest.py"}
 
 
 def test_the_sdist_has_what_it_takes_to_test_it(release: Release) -> None:
