@@ -16,7 +16,7 @@ from sqlalchemy.orm import DeclarativeBase, Mapped, Session, mapped_column
 import afterwork as aw
 
 celery_app = Celery("orders", broker=os.environ.get("CELERY_BROKER_URL", "amqp://"))
-engine: Engine = create_engine(os.environ.get("DATABASE_URL", "sqlite:///orders.db"))
+engine: Engine = create_engine(os.environ.get("DATABASE_URL") or "sqlite:///orders.db")
 
 
 @worker_process_init.connect  # type: ignore[untyped-decorator]

@@ -54,7 +54,7 @@ def create(url: str | None = None) -> Flask:
     """Return the application on a database: the given one, or the one that the environment names."""
     application = Flask(__name__)
     application.secret_key = os.environ.get("SECRET", "only for trying it out")
-    application.config["SQLALCHEMY_DATABASE_URI"] = url or os.environ.get("DATABASE_URL", "sqlite:///orders.db")
+    application.config["SQLALCHEMY_DATABASE_URI"] = url or os.environ.get("DATABASE_URL") or "sqlite:///orders.db"
     db.init_app(application)
 
     @application.post("/login/<name>")

@@ -40,7 +40,7 @@ work = aw.Afterwork(Base)
 
 def engine_of_environment() -> Engine:
     """Return an engine on the database that the environment names."""
-    return create_engine(os.environ.get("DATABASE_URL", "sqlite:///orders.db"))
+    return create_engine(os.environ.get("DATABASE_URL") or "sqlite:///orders.db")
 
 
 @contextmanager

@@ -10,6 +10,7 @@ import textwrap
 from pathlib import Path
 from types import ModuleType
 
+import afterwork as aw
 from tests.documentation.blocks import Block, blocks
 
 FOLDER = Path(__file__).parent / "programs"
@@ -59,3 +60,11 @@ def run(page: str, number: int) -> None:
             exec(compile(text, f"<program {number} of {name}>", "exec"), vars(module))
     finally:
         del sys.modules[module.__name__]
+        _keep_to_itself(module)
+
+
+def _keep_to_itself(module: ModuleType) -> None:
+    """Let view models without a root, which are those of every model, be those of none any more."""
+    for value in vars(module).values():
+        if isinstance(value, type) and issubclass(value, aw.ViewModel) and value.root_class is None:
+            value.model = module

@@ -191,7 +191,7 @@ class Send(aw.ViewModel[Parcel]):
         self.root.depot.parcels_sent += 1
 
 
-class Upgrade(aw.ViewModel):
+class Upgrade(aw.ViewModel, model=Base):
     when = aw.Once()
 
     @aw.action

@@ -14,7 +14,7 @@ ORDINARY_DRIVERS = {"sqlite+aiosqlite": "sqlite", "postgresql+asyncpg": "postgre
 
 def url_of_environment() -> URL:
     """Return the URL in `DATABASE_URL`: a `postgresql+asyncpg://` or a `sqlite+aiosqlite://`."""
-    return make_url(os.environ.get("DATABASE_URL", "sqlite+aiosqlite:///shop.db"))
+    return make_url(os.environ.get("DATABASE_URL") or "sqlite+aiosqlite:///shop.db")
 
 
 @dataclass(frozen=True)

@@ -27,8 +27,8 @@ WHO_ENDS_IT = "What jobs do and the mark that they are done commit together, whe
 
 
 NOT_LONG = "SET LOCAL lock_timeout = '100ms'"
-"""The limit on waiting for users' rows on PostgreSQL while holding up others, for instance after writing rows. It gives
-way before PostgreSQL would look for deadlocks, which might end the user's transaction and not this one."""
+"""The limit on waiting for users' rows and tables on PostgreSQL while holding up others, as after writing rows. It
+gives way before PostgreSQL would look for deadlocks, which might end the user's transaction and not this one."""
 
 
 def refuse_in_a_run(connection: Connection) -> None:

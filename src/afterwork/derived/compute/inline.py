@@ -86,7 +86,7 @@ class InlineRecomputation:
         matcher, now = self.matcher, self.clock.now()
         matched: Matched | None = None
         try:
-            with matcher.database.light_watched_transaction(connection, matcher.entries.to_take_and_end) as snapshot:
+            with matcher.database.light_watched_transaction(connection, matcher.entries.to_take) as snapshot:
                 matched = matcher.take(connection, now)
                 if matched is None:
                     return InlineStep([], False)

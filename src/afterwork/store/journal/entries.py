@@ -116,11 +116,9 @@ class Entries(ABC):
     """Statements by which a transaction waits for a lock for a second at most."""
 
     to_take: ClassVar[Sequence[str]] = ()
-    """Statements that begin a transaction which alone takes, while nobody ends a calculation. If it is lost with the
-    machine, the journal is as it was, so it need not wait for the disk."""
-
-    to_take_and_end: ClassVar[Sequence[str]] = ()
-    """Statements that begin a transaction for both."""
+    """Statements that begin a transaction which alone takes, while nobody else ends a calculation. If it is lost with
+    the machine, the journal is as it was, so it need not wait for the disk. It gives way to whoever has locked a
+    table of users, who may be waiting for it."""
 
     to_end: ClassVar[Sequence[str]] = ()
     """Statements that begin a transaction which ends a calculation while nobody takes."""

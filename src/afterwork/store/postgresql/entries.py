@@ -17,7 +17,7 @@ from afterwork.store.journal.text_forms import OTHER
 
 # The lock is on a table that is hardly ever written. Unlike other statements, LOCK takes no snapshot, so that even a
 # transaction with a single one sees what the lock's previous holder has done.
-_TO_TAKE = "LOCK TABLE afterwork_installation IN EXCLUSIVE MODE", "SET LOCAL synchronous_commit = off"
+_TAKE_ALONE = "LOCK TABLE afterwork_installation IN EXCLUSIVE MODE"
 _MINE = "(SELECT CAST(value AS int) AS id FROM json_array_elements_text(CAST(:mine AS json)))"
 _COUNTS = counts(Literals("false", "true", _MINE))
 _OWN = text("SELECT CAST(CAST(pg_current_xact_id() AS text) AS bigint)")
@@ -28,13 +28,13 @@ class PostgreSQLEntries(Entries):
     snapshot_parameter = "CAST(:snapshot AS pg_snapshot)"
     to_install = ("LOCK TABLE afterwork_tracked_table IN SHARE ROW EXCLUSIVE MODE",)
     to_be_brief = ("SET LOCAL lock_timeout = '1s'",)
-    to_take = _TO_TAKE
-    to_take_and_end = (*_TO_TAKE, NOT_LONG)
+    # A migration that has locked a table may be about to install, and so waits for who takes.
+    to_take = (_TAKE_ALONE, "SET LOCAL synchronous_commit = off", NOT_LONG)
     to_end = ("LOCK TABLE afterwork_installation IN ROW SHARE MODE", NOT_LONG)
 
     @property
     def to_change_code(self) -> Sequence[str]:
-        return (_TO_TAKE[0], f"LOCK TABLE {self.claims} IN SHARE ROW EXCLUSIVE MODE")
+        return (_TAKE_ALONE, f"LOCK TABLE {self.claims} IN SHARE ROW EXCLUSIVE MODE")
 
     def take_statements(self, limit: int) -> list[DirectStatement]:
         # The first ones, wherever they are stored: the deletion and recreation of an object must come in this order.
