@@ -155,7 +155,3 @@ def test_that_rich_is_missing_is_said_with_what_to_install(monkeypatch: pytest.M
     said = told(run("status", APP, "--database", "sqlite://", "--watch"), exit_code=1)
 
     assert "pip install 'afterwork[cli]'" in said
-
-
-def test_watching_prints_no_json() -> None:
-    assert "Give one of them" in told(run("status", APP, "--database", "sqlite://", "--watch", "--json"), exit_code=2)

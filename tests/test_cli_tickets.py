@@ -115,7 +115,7 @@ def test_all_that_match_are_meant_only_if_that_is_said(afterwork: Afterwork) -> 
 
 def test_an_act_that_changed_nothing_that_was_named_ends_with_1(afterwork: Afterwork) -> None:
     assert afterwork("run", "2").exit_code == 1
-    assert afterwork("run", "--all-matching", "--work", "nothing").exit_code == 0
+    assert afterwork("run", "--all-matching", "--error", "nothing").exit_code == 0
 
 
 def test_what_is_neither_a_timer_nor_a_key_is_told(afterwork: Afterwork) -> None:

@@ -307,7 +307,7 @@ def model(expression: Callable[[Any], Any] | None) -> Any:
         if expression is not None:
             _size = compute_size.expression(expression)
 
-    KEEP.append(SysAsyncTicket)
+    KEEP.extend((SysAsyncTicket, Thing))
     return Fresh
 
 

@@ -194,5 +194,5 @@ def test_only_the_cache_fails_whose_hook_hangs(world: World, place: str, how: Ca
         with world.engine.begin() as connection:
             connection.execute(text("UPDATE thing SET n = 3 WHERE name = 'hangs'"))
         eventually(lambda: (world.all(Thing)[1].twice, world.all(Thing)[1].copied) == (6, 3))
-    if place in LOADING:
-        assert any(isinstance(event, Abandoned) for event in world.seen) == (how is waits)
+    if place in LOADING and how is waits:  # what loops is interrupted, unless the machine is too slow for that
+        assert any(isinstance(event, Abandoned) for event in world.seen)

@@ -20,7 +20,8 @@ def check_settings(settings: object) -> None:
         raise BadDeclaration(f"settings={shown(settings)}: give aw.Settings(…), such as aw.Settings(workers=8).")
     hints = get_type_hints(Settings)
     for field in fields(settings):
-        _check(field.name, getattr(settings, field.name), hints[field.name])
+        if field.name != "timeout":  # which is checked like that of a work
+            _check(field.name, getattr(settings, field.name), hints[field.name])
 
 
 def _check(name: str, value: object, hint: Any) -> None:

@@ -9,10 +9,13 @@ from sqlalchemy.types import TypeDecorator, TypeEngine
 from afterwork.errors import BadRequest, NaiveDatetime, shown
 
 
-def aware(timestamp: datetime) -> datetime:
-    """Return a timestamp in UTC. Raises `NaiveDatetime` if it has no time zone, `BadRequest` if it is no datetime."""
+def aware(timestamp: datetime, argument: str = "") -> datetime:
+    """Return a timestamp in UTC. Raises `NaiveDatetime` if it has no time zone, `BadRequest` if it is no datetime.
+
+    `argument` is what the error begins with, such as `at=`.
+    """
     if not isinstance(timestamp, datetime):
-        raise BadRequest(f"{shown(timestamp)} is no datetime. Give a timestamp: now + timedelta(hours=1).")
+        raise BadRequest(f"{argument}{shown(timestamp)} is no datetime. Give a timestamp: now + timedelta(hours=1).")
     if timestamp.tzinfo is None:
         raise NaiveDatetime(timestamp)
     return timestamp.astimezone(UTC)

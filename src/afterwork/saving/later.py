@@ -234,13 +234,11 @@ def _earliest(at: datetime | None, after: timedelta | None) -> datetime | None:
         raise BadRequest("Give at= or after=, not both.")
     if after is not None:
         return now() + after
-    return None if at is None else aware(at)
+    return None if at is None else aware(at, "at=")
 
 
 def _latest(not_after: datetime | None) -> datetime | None:
-    if not_after is None:
-        return None
-    return aware(not_after)
+    return None if not_after is None else aware(not_after, "not_after=")
 
 
 def _minutes(keep: timedelta) -> int:
