@@ -1,4 +1,4 @@
-"""How Sphinx builds the site: `make docs`."""
+"""Configure Sphinx for the site that `make docs` builds."""
 
 import re
 import sys

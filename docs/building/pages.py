@@ -17,7 +17,7 @@ LISTS: Mapping[str, Callable[[], str]] = {
     "events": all_events,
     "settings": all_settings,
 }
-"""What a page asks for as a whole."""
+"""The complete listings, each by the name under which a page asks for it."""
 
 MARK = re.compile(r"<!-- from the code: ([^>]*?) -->")
 

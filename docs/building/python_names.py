@@ -20,7 +20,7 @@ from docs.building.declarations import Callable, Class, Parameter, docstring
 from docs.building.texts import Places, described, linked
 
 OWNERS: Mapping[str, Any] = {"method": Method}
-"""What names are parts of that don't begin with a module: `@assign_number.many` is of a method."""
+"""The owners of names that begin with no module: `@assign_number.many` belongs to a method."""
 
 MADE_BY_AFTERWORK = (aw.BoundMachine, aw.BoundMethod, aw.Derived, Control, Insight)
 """Classes whose objects nobody else makes, so that what their constructors take is left out."""

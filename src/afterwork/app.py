@@ -36,7 +36,7 @@ from afterwork.installation import Grants, Installation, Removal
 from afterwork.interruption import interruptible
 from afterwork.jobs.run import Outcome, Run, apart
 from afterwork.jobs.runner import Around, Runner, nothing_around
-from afterwork.model.base import registry_of
+from afterwork.model.base import registry_of, registry_or_none
 from afterwork.model.derivation import MachineDerivation
 from afterwork.model.expression import evaluate
 from afterwork.model.functions import check_callable
@@ -44,7 +44,6 @@ from afterwork.model.inspection import ModelInfo, inspect_model
 from afterwork.model.jobs_file.load import JobsFile, load, load_again
 from afterwork.model.lane import Lane, lanes_by_name
 from afterwork.model.settings_check import check_settings
-from afterwork.model.timeout import checked_timeout
 from afterwork.saving.awaiting import asking
 from afterwork.saving.later import connection_of
 from afterwork.saving.later import session as session_of
@@ -103,7 +102,6 @@ class Afterwork:
         self.settings = Settings() if settings is None else settings
         check_settings(self.settings)
         routing_of(self.settings)
-        checked_timeout("Settings", self.settings.timeout)
         self.clock = SystemClock() if clock is None else clock
         _check_clock(self.clock)
         if on_event is not None:
@@ -122,8 +120,9 @@ class Afterwork:
 
     def _be_known(self) -> None:
         """Let those who have the tables of the model find its application, as Alembic has."""
-        metadata = getattr(getattr(self.base, "registry", self.base), "metadata", None)
-        if isinstance(metadata, MetaData):
+        registry = registry_or_none(self.base)
+        if registry is not None:
+            metadata = registry.metadata
             metadata.info[APPLICATIONS] = [*map(ref, applications_of(metadata)), ref(self)]
 
     @cached_property

@@ -5,6 +5,7 @@ from datetime import timedelta
 from typing import Any, get_args, get_type_hints
 
 from afterwork.errors import BadDeclaration, shown
+from afterwork.model.timeout import checked_timeout
 from afterwork.settings import Settings
 
 WANTED: dict[type, str] = {
@@ -20,8 +21,11 @@ def check_settings(settings: object) -> None:
         raise BadDeclaration(f"settings={shown(settings)}: give aw.Settings(…), such as aw.Settings(workers=8).")
     hints = get_type_hints(Settings)
     for field in fields(settings):
-        if field.name != "timeout":  # which is checked like that of a work
-            _check(field.name, getattr(settings, field.name), hints[field.name])
+        value = getattr(settings, field.name)
+        if field.name == "timeout":
+            checked_timeout("Settings", value)  # like that of a work
+        else:
+            _check(field.name, value, hints[field.name])
 
 
 def _check(name: str, value: object, hint: Any) -> None:
