@@ -9,7 +9,7 @@ import time
 from sqlalchemy import Connection
 
 from afterwork.derived.tracking.hidden_state import untracked
-from afterwork.errors import StaysSilent, ThreadEnded
+from afterwork.errors import AnotherDatabase, StaysSilent, ThreadEnded
 from afterwork.events import Broken, ConnectionLost, InTheWay, WorkerLost
 from afterwork.jobs.quarantine import CACHES, Loss
 from afterwork.jobs.run import text_of
@@ -93,7 +93,12 @@ class Losses:
                 database.cut(connection.connection.dbapi_connection)
 
     def _look_into(self, connection: Connection, error: Exception, generation: int, current: int) -> bool:
-        """Blame what was lost with one worker, unless that was lost with the database. Return whether it is blamed."""
+        """Blame what was lost with one worker, unless that was lost with the database. Return whether it is blamed.
+
+        Raises `AnotherDatabase` if that is what a worker met, since it is for the loop to begin anew.
+        """
+        if isinstance(error, AnotherDatabase):
+            raise error
         database, losses = self._runner.database, self._quarantine.losses(error)
         in_crash = generation in self._crashed
         is_blamed = bool(losses) if in_crash else generation == current

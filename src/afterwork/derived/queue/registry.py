@@ -13,7 +13,7 @@ from afterwork.derived.manifest.read_patterns import ReadPatterns
 from afterwork.derived.queue.derivation_order import DerivationOrder
 from afterwork.derived.queue.registered_derivation import RegisteredDerivation
 from afterwork.derived.tracking.class_extent import ClassExtent
-from afterwork.errors import BadRequest
+from afterwork.errors import BadRequest, RestoredBeneath
 from afterwork.model.derivation import Derivation, MachineDerivation, MemberDerivation
 from afterwork.store.caches.tables import cache as caches
 from afterwork.store.caches.tables import derivation as derivations
@@ -147,9 +147,14 @@ class DerivationRegistry:
             self._order = None
 
     def load(self, connection: Connection) -> None:
-        """Load what the runs of other servers have read, and which code they have."""
+        """Load what the runs of other servers have read, and which code they have.
+
+        Raises `RestoredBeneath` if the database no longer knows a derivation that this server runs.
+        """
         c = derivations.c
         codes = {row.id: row for row in connection.execute(select(c.id, c.checksum, c.code_changes))}
+        if not self.mine.keys() <= codes.keys():
+            raise RestoredBeneath
         self.derivations_version = sum(1 + row.code_changes for row in codes.values())
         self.others = not codes.keys() <= self.by_id.keys()
         before = self.mine

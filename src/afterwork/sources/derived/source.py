@@ -278,7 +278,7 @@ class DerivedSource(Source):
         """Return the waiting caches of this server's derivations; servers with another model run the rest."""
         registry = self.matcher.registry
         summaries = {summary.derivation: summary for summary in self.matcher.due_queue.summaries(connection)}
-        if any(mine.checksum != summaries[number].checksum for number, mine in registry.mine.items()):
+        if any(mine.checksum != _checksum(summaries.get(number)) for number, mine in registry.mine.items()):
             registry.load(connection)
         connection.commit()
         return {number: summary for number, summary in summaries.items() if number in registry.mine}
@@ -315,3 +315,7 @@ class DerivedSource(Source):
         """Return whether to go on after a step of a backfill: not while another server does the next one."""
         summary = self._summaries(connection).get(derivation.id)
         return progress.is_made or summary is None or summary.backfilled
+
+
+def _checksum(summary: DueSummary | None) -> str | None:
+    return None if summary is None else summary.checksum
