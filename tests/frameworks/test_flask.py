@@ -21,6 +21,7 @@ def application(engine: Engine) -> Iterator[Flask]:
         db.create_all()
         work.install(db.engine)
         yield made
+        db.session.remove()  # requests within this context share its session, and its connection
         db.engine.dispose()
 
 

@@ -31,7 +31,7 @@ def count_touched(connection: Connection, plan: RefreshPlan, total: Count) -> Co
     objects = []
     for way in plan.ways:
         first = select(touches).where(touches.c.route == way.route).limit(BOUND + 1).subquery(f"touches_{way.route}")
-        objects.append(select(way.roots(first).limit(BOUND + 1).subquery(f"roots_{way.route}")))
+        objects.append(select(way.roots(first.c).limit(BOUND + 1).subquery(f"roots_{way.route}")))
     touched = union(*objects).subquery("touched")
     return counted(connection, select(*touched.c))
 

@@ -137,7 +137,7 @@ class Verifier:
         left_out = set(connection.execute(failed).scalars())
         mapper = derivation.declaration.root
         for way in plan.ways:
-            query = way.roots(touches).where(touches.c.route == way.route)
+            query = way.roots(touches.c).where(touches.c.route == way.route)
             left_out |= {root_id(mapper, tuple(key)) for key in connection.execute(query)}
         roots = [root_id(mapper, tuple(key)) for key in connection.execute(keys)]
         return [(number, root) for number, root in enumerate(roots, 1) if root not in left_out]

@@ -80,7 +80,7 @@ class SetReaders:
         """Yield the objects that a change touches, each with its derivation."""
         for derivation, way in self._ways(change):
             if change.row.keys() >= set(way.spec.columns):
-                query = way.roots(self._touches(way, change)).limit(limit)
+                query = way.roots(self._touches(way, change).c).limit(limit)
                 for key in connection.execute(query):
                     yield derivation.id, root_id(derivation.declaration.root, tuple(key))
 

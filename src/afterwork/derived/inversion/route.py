@@ -25,6 +25,7 @@ from afterwork.derived.tracking.query.flat_query import (
     TableRef,
     column_of,
 )
+from afterwork.store.journal.refresh import TouchColumns
 from afterwork.store.journal.tables import MAX_TOUCH_COLUMNS
 from afterwork.store.journal.touch_values import ComparedColumn, TouchValues
 from afterwork.store.journal.tracked_table import TrackedTable
@@ -53,17 +54,16 @@ class Route:
         """The table whose changes take this way."""
         return self.row.table
 
-    def roots(self, touches: FromClause) -> Select[Any]:
+    def roots(self, touches: TouchColumns) -> Select[Any]:
         """Return the query for the keys of the roots that touches lead to. A touch has the values of `columns` as v1,
         v2 and so on."""
         key = [column_of(self.root, column.name) for column in self.root.table.key]
         values = {
-            name: self.touch_values.read(touches.c[f"v{place}"], ComparedColumn(self.table, name))
+            name: self.touch_values.read(touches[f"v{place}"], ComparedColumn(self.table, name))
             for place, name in enumerate(self.columns, 1)
         }
         conditions = [_replaced(condition, self.row.alias, values) for condition in self.conditions]
-        sources = [touches, *(ref.alias for ref in self.table_refs)]
-        return select(*key).select_from(*sources).where(*conditions)
+        return select(*key).select_from(*(ref.alias for ref in self.table_refs)).where(*conditions)
 
 
 @dataclass(frozen=True)

@@ -6,13 +6,12 @@ from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from datetime import datetime
 from functools import cached_property
-from typing import Any, ClassVar
+from typing import Any, ClassVar, TypeAlias
 
 from sqlalchemy import (
     Column,
     ColumnElement,
     Connection,
-    FromClause,
     Select,
     Table,
     column,
@@ -22,6 +21,7 @@ from sqlalchemy import (
     table,
     type_coerce,
 )
+from sqlalchemy.sql.base import ReadOnlyColumnCollection
 from sqlalchemy.types import TypeEngine
 
 from afterwork.model.key import is_one_of
@@ -35,6 +35,9 @@ MAX_TOUCHES = 20_000
 Key = tuple[Any, ...]
 """A primary key, as the attributes have it."""
 
+TouchColumns: TypeAlias = Mapping[str, ColumnElement[Any]] | ReadOnlyColumnCollection[str, Any]
+"""The columns of touches, of a table or of a single one, by name."""
+
 
 @dataclass(frozen=True)
 class Way:
@@ -43,7 +46,7 @@ class Way:
 
     route: int
     spec: RouteSpec
-    roots: Callable[[FromClause], Select[Any]]
+    roots: Callable[[TouchColumns], Select[Any]]
     is_through_rows: bool = False
 
 
@@ -252,7 +255,7 @@ def touched_among(connection: Connection, plan: RefreshPlan, way: Way, keys: Col
     for touches in (own.touch, own.commit_touch) if is_on_the_way else (own.touch,):
         if keys and _is_any_whole(connection, touches, way):
             return set(keys)
-        roots = way.roots(touches).where(touches.c.route == way.route).subquery()
+        roots = way.roots(touches.c).where(touches.c.route == way.route).subquery()
         if keys:
             query = select(*roots.c).where(is_one_of(list(roots.c), keys)).distinct()
             found_keys |= {tuple(row) for row in connection.execute(query)}

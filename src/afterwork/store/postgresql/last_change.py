@@ -20,7 +20,7 @@ class KeepingParts(RefreshParts):
         for way in self.plan.ways:
             if way.route != but:
                 touches = taken.alias(f"touches_{way.route}")
-                query = way.roots(touches).where(touches.c.route == way.route)
+                query = way.roots(touches.c).where(touches.c.route == way.route)
                 key = (column.label(f"k{n}") for n, column in enumerate(query.selected_columns))
                 selects.append(query.with_only_columns(*key, self._via(way, touches).label("via")))
         ways = union_all(*selects).subquery("ways")

@@ -236,7 +236,7 @@ class PostgreSQLRefresh(SetRefresh):
     def _first_objects(self) -> Executable:
         plan = self.plan
         way = next(way for way in plan.ways if way.route == plan.own)
-        roots = way.roots(own.touch).where(own.touch.c.route == plan.own)
+        roots = way.roots(own.touch.c).where(own.touch.c.route == plan.own)
         return roots.distinct().order_by(*roots.selected_columns).limit(bindparam("limit", type_=Integer()))
 
     def _taken(self, routes: Sequence[int]) -> CTE:

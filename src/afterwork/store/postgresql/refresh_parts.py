@@ -58,7 +58,7 @@ class RefreshParts:
             if way.route == but:
                 continue
             touches = taken.alias(f"touches_{way.route}")
-            query = way.roots(touches).where(touches.c.route == way.route)
+            query = way.roots(touches.c).where(touches.c.route == way.route)
             selects.append(query.with_only_columns(*(c.label(f"k{n}") for n, c in enumerate(query.selected_columns))))
         return union(*selects).cte("roots")
 

@@ -5,11 +5,11 @@ triggers, and a single writer, so that nobody else changes anything meanwhile. A
 Hence each route has its own, and each member that is computed so has its own trigger for its capture.
 """
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from functools import cached_property
 from typing import Any
 
-from sqlalchemy import ColumnElement, Delete, FromClause, Insert, Select, and_, insert, literal_column, select, text
+from sqlalchemy import ColumnElement, Delete, Insert, Select, and_, insert, literal_column, select, text
 from sqlalchemy.exc import CompileError
 from sqlalchemy.sql import ClauseElement, visitors
 from sqlalchemy.sql.functions import FunctionElement
@@ -38,6 +38,11 @@ _PRESENT = text(
 
 NOW: ColumnElement[Any] = literal_column("strftime('%Y-%m-%d %H:%M:%f000', 'now')")
 """The time as columns of timestamps have it."""
+
+NOTED: Mapping[str, ColumnElement[Any]] = {
+    column.name: literal_column(f"NEW.{column.name}", column.type) for column in touch.columns
+}
+"""The columns of the touch that fires a trigger."""
 
 _LIVE = text("SELECT id FROM afterwork_route WHERE at_commit")
 
@@ -113,26 +118,23 @@ class _CommitTrigger:
         yield forgotten(plan.own, select(key).where(*is_written))
         yield insert(last_change).from_select(COLUMNS, rows)
         if self.way.route == plan.own:  # whose touches are keys
-            values = [self._noted.c[f"v{n}"] for n, _ in enumerate(plan.key, 1)]
+            values = [NOTED[f"v{n}"] for n, _ in enumerate(plan.key, 1)]
             is_same = (part == value for part, value in zip(plan.key, values, strict=True))
             is_there = select(literal_column("1")).select_from(plan.table).where(*is_same).exists()
             yield forgotten(plan.own, select(key_text(values, "sqlite")).where(~is_there))
 
     @cached_property
     def _new(self) -> Select[Any]:
-        """The query for the keys and values of the objects that the touch leads to."""
+        """The query for the keys and values of the objects that the touch leads to.
+
+        With a limit, SQLite computes a value once, and not at each place where it is used.
+        """
         plan = self.plan
-        roots = self.way.roots(self._noted).distinct().subquery("roots")
+        roots = self.way.roots(NOTED).distinct().subquery("roots")
         on = and_(*(part == root for part, root in zip(plan.key, roots.c, strict=True)))
         keys = [part.label(f"k{n}") for n, part in enumerate(plan.key)]
         value: Any = plan.value
-        return select(*keys, value.label("value")).join_from(plan.table, roots, on)
-
-    @cached_property
-    def _noted(self) -> FromClause:
-        """The touch that fires the trigger, as a table."""
-        values = [column for column in touch.columns if column.name[0] == "v" and column.name != "via"]
-        return select(*(literal_column(f"NEW.{v.name}", v.type).label(v.name) for v in values)).subquery("noted")
+        return select(*keys, value.label("value")).join_from(plan.table, roots, on).limit(-1)
 
     def _text(self, statement: ClauseElement) -> str:
         try:

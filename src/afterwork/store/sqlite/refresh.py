@@ -177,7 +177,7 @@ class SQLiteRefresh(SetRefresh):
             if way.route != self.plan.own:
                 touches = own.touch.alias(f"touches_{way.route}")
                 place: ColumnElement[int] = literal_column(f"touches_{way.route}.rowid")
-                yield way, way.roots(touches).where(touches.c.route == way.route, place <= bindparam("last"))
+                yield way, way.roots(touches.c).where(touches.c.route == way.route, place <= bindparam("last"))
 
     @cached_property
     def _drop_followed(self) -> DirectStatement:
@@ -253,7 +253,7 @@ class SQLiteRefresh(SetRefresh):
             .order_by(_ROW)
             .limit(bindparam("limit", type_=Integer()))
         )
-        return DirectStatement(way.roots(first.subquery("first")))
+        return DirectStatement(way.roots(first.subquery("first").c))
 
     @cached_property
     def _drop_first(self) -> DirectStatement:
