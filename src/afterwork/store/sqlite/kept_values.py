@@ -26,15 +26,27 @@ DIGITS = 10
 def as_kept(value: ColumnElement[Any], member: Column[Any]) -> ColumnElement[Any]:
     """Return a value as it would be stored if Python had read it: decimals are rounded twice, halves away from
     zero."""
-    kind = member.type
-    if not isinstance(kind, Numeric) or isinstance(kind, Float) or not kind.asdecimal:
-        return value
-    digits = func.round(value, DIGITS)
-    if kind.scale is None:
+    return rounded_again(rounded(value, member), member)
+
+
+def rounded(value: ColumnElement[Any], member: Column[Any]) -> ColumnElement[Any]:
+    """Return a value after the first of the two roundings, if it is a decimal."""
+    return func.round(value, DIGITS) if _is_decimal(member) else value
+
+
+def rounded_again(digits: ColumnElement[Any], member: Column[Any]) -> ColumnElement[Any]:
+    """Return a value after the second rounding. `digits` is used several times, so it should be no function call."""
+    scale = member.type.scale if isinstance(member.type, Numeric) else None
+    if not _is_decimal(member) or scale is None:
         return digits
     # What the first rounding has made a half may lie just below it in binary.
     nudge = case((digits < 0, -1), else_=1) * (1e-11 + func.abs(digits) * 4e-16)
-    return func.round(digits + nudge, kind.scale)
+    return func.round(digits + nudge, scale)
+
+
+def _is_decimal(member: Column[Any]) -> bool:
+    kind = member.type
+    return isinstance(kind, Numeric) and not isinstance(kind, Float) and kind.asdecimal
 
 
 def differs(stored: ColumnElement[Any], value: ColumnElement[Any], member: Column[Any]) -> ColumnElement[bool]:

@@ -46,7 +46,7 @@ from afterwork.store.journal.refresh import (
     Way,
     is_of,
 )
-from afterwork.store.sqlite.kept_values import as_kept, differs, fits
+from afterwork.store.sqlite.kept_values import as_kept, differs, fits, rounded, rounded_again
 
 _ROW: ColumnElement[int] = literal_column("afterwork_touch.rowid")
 
@@ -62,7 +62,7 @@ class _Followed:
 class SQLiteRefresh(SetRefresh):
     """Refreshes one derived member in a SQLite file.
 
-    What is computed goes into a temporary table first, so that each value is computed once.
+    What is computed goes into a temporary table first, so that each value is computed and rounded once.
     """
 
     first_objects, max_objects = 1_000, 5_000
@@ -72,7 +72,8 @@ class SQLiteRefresh(SetRefresh):
     def __init__(self, plan: RefreshPlan) -> None:
         super().__init__(plan)
         columns = [Column(f"k{n}", part.type) for n, part in enumerate(plan.key)]
-        self.new = Table(f"afterwork_new_{plan.own}", MetaData(), *columns, Column("value", NullType()))
+        values = Column("value", NullType()), Column("kept", NullType())
+        self.new = Table(f"afterwork_new_{plan.own}", MetaData(), *columns, *values)
 
     def step(self, connection: Connection, touches: int, limit: int, now: datetime) -> Refreshed:
         whole = self._follow(connection).whole
@@ -196,8 +197,8 @@ class SQLiteRefresh(SetRefresh):
         plan, first = self.plan, self.first
         on = and_(*(part == first.c[f"v{n}"] for n, part in enumerate(plan.key, 1)))
         value: Any = plan.value
-        values = select(*plan.key, value).join_from(plan.table, first, on).distinct()
-        return DirectStatement(insert(self.new).from_select([column.name for column in self.new.c], values))
+        computed = select(*self._labelled_key, value.label("value")).join_from(plan.table, first, on).distinct()
+        return DirectStatement(self._insert(self._with_kept(computed)))
 
     @cached_property
     def _compute_first(self) -> DirectStatement:
@@ -211,22 +212,34 @@ class SQLiteRefresh(SetRefresh):
         """Return the statement that computes the first objects that meet a condition, in the order of keys."""
         key = self.plan.key
         value: Any = self.plan.value
-        values = select(*key, value).select_from(self.plan.table).where(*where)
-        chunk = values.order_by(*key).limit(bindparam("size", type_=Integer()))
-        return insert(self.new).from_select([column.name for column in self.new.c], chunk)
+        values = select(*self._labelled_key, value.label("value")).select_from(self.plan.table).where(*where)
+        chunk = self._with_kept(values.order_by(*key).limit(bindparam("size", type_=Integer())))
+        return self._insert(chunk.order_by(*list(chunk.selected_columns)[: len(key)]))
+
+    @property
+    def _labelled_key(self) -> Sequence[ColumnElement[Any]]:
+        return [part.label(f"k{n}") for n, part in enumerate(self.plan.key)]
+
+    def _with_kept(self, computed: Select[Any]) -> Select[Any]:
+        """Return a query with the kept form of its values beside them. With a limit, SQLite rounds each value once."""
+        values, member = computed.subquery("computed"), self.plan.member
+        digits = select(*values.c, rounded(values.c.value, member).label("digits")).limit(-1).subquery("rounded")
+        return select(*list(digits.c)[:-1], rounded_again(digits.c.digits, member))
+
+    def _insert(self, rows: Select[Any]) -> Insert:
+        return insert(self.new).from_select([column.name for column in self.new.c], rows)
 
     @cached_property
     def _write(self) -> DirectStatement:
-        value = self.as_kept(self.new.c.value, self.plan.member)
-        return DirectStatement(update(self.plan.bare).where(*self.is_written).values({self.plan.member.name: value}))
+        kept = {self.plan.member.name: self.new.c.kept}
+        return DirectStatement(update(self.plan.bare).where(*self.is_written).values(kept))
 
     @property
     def is_written(self) -> Sequence[ColumnElement[bool]]:
         """The conditions that a computed value belongs to a row, differs from the stored one, and fits."""
         plan, new = self.plan, self.new
         same = (plan.bare.c[part.name] == new.c[f"k{n}"] for n, part in enumerate(plan.key))
-        value = self.as_kept(new.c.value, plan.member)
-        return (*same, self.differs(plan.bare.c[plan.member.name], value, plan.member), self._fits)
+        return (*same, self.differs(plan.bare.c[plan.member.name], new.c.kept, plan.member), self._fits)
 
     @cached_property
     def _computed(self) -> DirectStatement:
