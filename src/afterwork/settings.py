@@ -77,6 +77,10 @@ class Settings:
     max_memory: int | None = None
     """The same once the server uses more bytes of memory than this. Its runs have `grace` to end then."""
 
+    keep_failures: timedelta = timedelta(days=7)
+    """The time for which the receipts of tickets that failed are kept, if their own KeepReceiptMinutes are fewer. A
+    cancelled ticket has not failed."""
+
     prune_every: timedelta = timedelta(minutes=10)
     """The interval at which receipts whose DeleteTime has passed are deleted."""
 

@@ -263,7 +263,7 @@ def test_a_receipt_time_that_cannot_be_meant_ends_a_row_that_came_another_way(th
         assert ticket.error == (
             f"KeepReceiptMinutes is {ticket.keep_receipt_minutes}. It must be 0 or more minutes, at most 525,960,000."
         )
-        assert ticket.delete_time == ticket.done + timedelta(minutes=10)
+        assert ticket.delete_time == ticket.done + timedelta(days=7)
 
 
 def test_a_receipt_that_is_not_to_be_kept_is_gone_at_the_next_pruning(the_shop: Shop) -> None:

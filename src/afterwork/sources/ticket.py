@@ -1,8 +1,9 @@
 """The source of tickets: a row of SysAsyncTicket that is due starts a job."""
 
+import math
 import uuid
 from collections.abc import Mapping, Sequence
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any
 
 from sqlalchemy import ColumnElement, Connection
@@ -13,14 +14,14 @@ from afterwork.jobs.roots import Roots
 from afterwork.jobs.run import Hindered, Outcome, Raised, Rejected, Run, Succeeded, Superseded, Withdrawn, printable
 from afterwork.jobs.session import RunSession
 from afterwork.jobs.source import Claim, ClaimedWork, Due, SourceContext, Workload
-from afterwork.model.contract import MAX_KEEP_MINUTES, Contract, receipt_minutes
+from afterwork.model.contract import DEFAULT_KEEP_MINUTES, MAX_KEEP_MINUTES, Contract, receipt_minutes
 from afterwork.model.external_id import ExternalId, parse
 from afterwork.model.key import parse_key
 from afterwork.model.lane import MAIN
 from afterwork.model.machine.state_scope import base_of
 from afterwork.model.work import Work
 from afterwork.sources.skipped import SkippedTickets
-from afterwork.store import server_rows
+from afterwork.store import progress, server_rows
 from afterwork.store.lane_limits import LaneLimits
 from afterwork.store.readable_values import NOT_UTF_8, UndecodableText
 from afterwork.store.routing import routing_of
@@ -47,6 +48,8 @@ class TicketSource:
         self._odd: dict[Any, str] = {}
         """The keys of tickets that the last look found in a lane that can't be served, with the reason."""
         self._roots = Roots()
+        kept = math.ceil(context.database.settings.keep_failures / timedelta(minutes=1))
+        self._failures_kept = min(kept, MAX_KEEP_MINUTES)
 
     def counts_attempts(self, claim: Claim) -> bool:
         attempts = self.tickets.contract.attempts
@@ -100,7 +103,8 @@ class TicketSource:
 
     def _end_odd(self, connection: Connection, rows: Sequence[tuple[TicketRow, str]], now: datetime) -> ClaimedWork:
         for row, why in rows:
-            self.tickets.end_odd(connection, row.key, why, now)
+            keep = self.kept_minutes(DEFAULT_KEEP_MINUTES, why)
+            self.tickets.end_odd(connection, EndedTicket(row, keep, why), now)
         # The lane and root of a run are for people to read, so any text will do.
         ended = [(self._claim(row, row.lane or MAIN, None).run, Rejected(why)) for row, why in rows]
         return ClaimedWork([], moved=True, ended=ended)
@@ -214,8 +218,8 @@ class TicketSource:
                 raise BatchDisturbed()
 
     def kept_minutes(self, keep: int, error: str | None) -> int:
-        """Return the number of minutes for which a run's receipt is kept."""
-        return keep
+        """Return the number of minutes for which a run's receipt is kept, of which it asks for `keep`."""
+        return keep if error in (None, progress.CANCELLED) else max(keep, self._failures_kept)
 
     def is_used(self, lane: ColumnElement[str]) -> ColumnElement[bool]:
         return self.tickets.is_used(lane)

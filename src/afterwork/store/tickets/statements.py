@@ -8,7 +8,7 @@ from typing import Any, get_args
 from sqlalchemy import ColumnElement, Connection, Select, Update, bindparam, delete, select, update
 
 from afterwork.errors import NotWritten
-from afterwork.model.contract import DEFAULT_KEEP_MINUTES, Contract
+from afterwork.model.contract import Contract
 from afterwork.store.direct_statement import DirectStatement
 from afterwork.store.key_lists import padded
 from afterwork.store.texts import fitted
@@ -42,15 +42,16 @@ class EndingTickets(TicketTable):
         if connection.execute(left.limit(1)).first() is not None:
             raise NotWritten(self.contract.table.name)
 
-    def end_odd(self, connection: Connection, key: Any, why: str, now: datetime) -> None:
+    def end_odd(self, connection: Connection, ticket: EndedTicket, now: datetime) -> None:
         """End, with an Error, a ticket on SQLite that no claim could name; its key may be `UndecodableText`."""
         c = self.contract
         values = {
             c.done.column: self.moment(now),
-            c.delete_time.column: self.moment(now + timedelta(minutes=DEFAULT_KEEP_MINUTES)),
-            c.error.column: fitted(connection, c.error.column, why),
+            c.delete_time.column: self.moment(now + timedelta(minutes=ticket.keep_minutes)),
+            c.error.column: fitted(connection, c.error.column, ticket.error or ""),
         }
-        connection.execute(update(c.table).where(self._has_key(key), self.columns.pending).values(values))
+        is_it = self._has_key(ticket.row.key), self.columns.pending
+        connection.execute(update(c.table).where(*is_it).values(values))
 
     def end_batch(self, connection: Connection, ended: Sequence[EndedTicket], now: datetime, lane: str | None) -> int:
         """End those of several tickets that are still due, and return their number.
