@@ -64,7 +64,7 @@ class Market:
     def touched(self, connection: Connection, plan: RefreshPlan) -> set[tuple[Any, ...]]:
         found: set[tuple[Any, ...]] = set()
         for way in plan.ways:
-            query = way.roots(touch).where(touch.c.route == way.route)
+            query = way.roots(touch.c).where(touch.c.route == way.route)
             found |= {tuple(row) for row in connection.execute(query)}
         return found
 
