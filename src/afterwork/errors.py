@@ -433,6 +433,10 @@ class NoApplication(AfterworkError):
         )
 
 
+class NotRehearsed(AfterworkError):
+    """A script of migrations can't be tried on an empty database, so that nobody knows what Afterwork has to add."""
+
+
 class NoApplicationUnderTest(NoApplication):
     """pytest doesn't know the application whose jobs are to run in a test."""
 

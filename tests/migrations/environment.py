@@ -2,7 +2,7 @@
 
 import io
 import tomllib
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import suppress
 from dataclasses import dataclass, field
 from importlib.metadata import EntryPoint
@@ -25,7 +25,7 @@ from alembic import context
 
 given = context.config.attributes
 if context.is_offline_mode():
-    context.configure(dialect_name=given["engine"].dialect.name, target_metadata=given["metadata"], literal_binds=True)
+    context.configure(**given["offline"], target_metadata=given["metadata"], literal_binds=True)
     with context.begin_transaction():
         context.run_migrations()
 else:
@@ -95,13 +95,26 @@ class Migrations:
     def downgrade(self, to: str = "-1") -> None:
         command.downgrade(self._ready(), to)
 
-    def sql(self, to: str = "head") -> str:
-        """Return the SQL that an upgrade from the start would run."""
-        command.upgrade(self._ready(), to, sql=True)
-        return self.output.getvalue()
+    def sql(self, to: str = "head", **options: Any) -> str:
+        """Return the SQL that an upgrade would run. `options` take the place of the URL that env.py gives."""
+        command.upgrade(self._ready(options), to, sql=True)
+        return self._written()
 
-    def _ready(self) -> Config:
-        self.config.attributes.update(engine=self.engine, metadata=self.metadata, options=self.options)
+    def sql_down(self, to: str) -> str:
+        """Return the SQL that a downgrade would run."""
+        command.downgrade(self._ready(), to, sql=True)
+        return self._written()
+
+    def _written(self) -> str:
+        script = self.output.getvalue()
+        self.output.seek(0)
+        self.output.truncate()
+        return script
+
+    def _ready(self, offline: Mapping[str, Any] | None = None) -> Config:
+        url = self.engine.url.render_as_string(hide_password=False)
+        given = {"engine": self.engine, "metadata": self.metadata, "options": self.options}
+        self.config.attributes.update(given, offline=offline or {"url": url})
         return self.config
 
 

@@ -1,12 +1,11 @@
 """SQL for those who run it by hand: a script of an installation does what the installation would do."""
 
 import sqlite3
-from pathlib import Path
 from typing import Any
 
 from sqlalchemy import Engine, inspect
 
-from tests.migrations.environment import Migrations, faults
+from tests.migrations.environment import faults
 from tests.migrations.releases import begin, check_all_is_right, release, write
 from tests.support.command_line import run, told
 
@@ -71,17 +70,3 @@ def __getattr__(name: str) -> Any:
     if name == "app":
         return named[-1]
     raise AttributeError(name)
-
-
-def test_without_a_database_a_revision_says_what_is_to_be_run(engine: Engine, tmp_path: Path) -> None:
-    only = release()
-    migrations = Migrations(tmp_path, engine, only.base.metadata)
-    migrations.revision()
-    script = migrations.sql()
-    run_script(engine, "DROP TABLE alembic_version")
-
-    assert "CREATE TABLE sys_async_ticket" in script
-    assert "--     afterwork install MODULE:APP --database URL" in script
-    run_script(engine, script)
-    run_script(engine, only.app.install_script(engine))
-    assert faults(only.app, engine) == []

@@ -5,7 +5,7 @@ from collections.abc import Iterator
 from contextlib import closing
 from typing import Any
 
-from sqlalchemy import Column, Connection, Index, Table, inspect, select, text
+from sqlalchemy import Column, Connection, Index, Table, TextClause, inspect, select, text
 from sqlalchemy.exc import NoSuchTableError
 from sqlalchemy.schema import CreateColumn, CreateIndex
 
@@ -151,7 +151,7 @@ def _tables(connection: Connection, installed: int | None) -> Iterator[str]:
             yield from _columns(connection, table)
     facts = tables.installation
     if installed is None:
-        connection.execute(facts.insert(), [{"name": "installation", "value": str(uuid.uuid4())}])
+        connection.execute(facts.insert().values(name="installation", value=_new_id(connection)))
         connection.execute(tables.lane.insert(), [{"name": MAIN}, {"name": PARALLEL}])
     if installed != tables.SCHEMA_VERSION:
         connection.execute(tables.installation.delete().where(tables.installation.c.name == "schema_version"))
@@ -159,6 +159,12 @@ def _tables(connection: Connection, installed: int | None) -> Iterator[str]:
             tables.installation.insert(), [{"name": "schema_version", "value": str(tables.SCHEMA_VERSION)}]
         )
         yield f"schema version {tables.SCHEMA_VERSION} set"
+
+
+def _new_id(connection: Connection) -> TextClause:
+    """Return SQL for a new id: a script that installs gives another one to each database on which it runs."""
+    is_sqlite = connection.dialect.name == "sqlite"
+    return text("lower(hex(randomblob(16)))" if is_sqlite else "gen_random_uuid()::text")
 
 
 def _ticket_columns(connection: Connection, contract: Contract) -> Iterator[str]:

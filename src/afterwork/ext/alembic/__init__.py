@@ -24,9 +24,12 @@ def setup(plugin: "Plugin") -> None:
     """Register the operations and comparisons. Alembic calls this when it is imported."""
     # Not before: Alembic loads its plugins while it is being imported itself.
     from alembic.util import DispatchPriority
+    from alembic.util.langhelpers import ModuleClsProxy
 
+    from afterwork.compat.alembic_internals import remember_url
     from afterwork.ext.alembic import comparison, operations, table_changes
 
+    remember_url(ModuleClsProxy)
     operations.register()
     table_changes.register()
     plugin.add_autogenerate_comparator(comparison.leave_out_own, "autogenerate", priority=DispatchPriority.FIRST)

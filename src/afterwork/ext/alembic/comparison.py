@@ -12,7 +12,8 @@ from afterwork.compat.alembic_internals import add_filters
 from afterwork.ext.alembic.applications import application_of
 from afterwork.ext.alembic.filters import be_quiet_about_indexes, include_name, include_object, render_item
 from afterwork.ext.alembic.operations import InstallOp, NothingOp, UninstallOp
-from afterwork.ext.alembic.upkeep import LOG, is_installed
+from afterwork.ext.alembic.script import has_tables
+from afterwork.ext.alembic.upkeep import LOG
 from afterwork.store.journal.capture import captured_tables
 
 if TYPE_CHECKING:
@@ -42,7 +43,7 @@ def add_installation(context: "AutogenContext", upgrade: ops.UpgradeOps) -> Prio
     if connection is None or reason is None:
         return PriorityDispatchResult.CONTINUE
     LOG.info("Detected needs of Afterwork: %s", reason)
-    if is_installed(connection):
+    if has_tables(connection):
         upgrade.ops.insert(0, NothingOp(undo=InstallOp()))  # the last operation of the downgrade
         upgrade.ops.append(InstallOp())
     else:
@@ -55,7 +56,7 @@ def _reason(app: Afterwork, connection: Connection, upgrade: ops.UpgradeOps) -> 
     if wrong := app.to_install(connection):
         return wrong[0].what
     tables = {_name(table) for table in _needed_tables(app)}
-    if is_installed(connection):
+    if has_tables(connection):
         tables |= captured_tables(connection).keys()
     return next((f"the table {name} changes" for name in _changed_tables(upgrade) if name in tables), None)
 

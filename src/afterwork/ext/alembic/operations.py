@@ -9,7 +9,9 @@ from sqlalchemy import Connection
 
 from afterwork.app import Afterwork
 from afterwork.clock import SystemClock
+from afterwork.errors import NotRehearsed
 from afterwork.ext.alembic.applications import application_of, needed_application
+from afterwork.ext.alembic.script import database_of
 from afterwork.ext.alembic.upkeep import LOG, bring_in_line
 from afterwork.installation import Removal
 from afterwork.settings import Settings
@@ -73,12 +75,8 @@ class NothingOp(MigrateOperation):
         return ("afterwork_install",)
 
 
-TO_INSTALL = """\
--- Afterwork's triggers depend on the tables of this database, which nobody looks at here. After this script, run:
---     afterwork install MODULE:APP --database URL
--- With --sql, it prints the SQL instead."""
-
 TO_UNINSTALL = """\
+-- Afterwork's part of the script is missing here. {problem}
 -- Run before this script, once no server runs any more:
 --     afterwork uninstall MODULE:APP --database URL"""
 
@@ -101,20 +99,21 @@ def _prefix(autogen_context: Any) -> str:
 
 def _install(operations: Operations, operation: InstallOp) -> None:
     context = operations.migration_context
-    if context.as_sql:
-        context.impl.static_output(TO_INSTALL)
-        return
-    bring_in_line(context, needed_application(context, operation.app))
+    where = {} if operation.app is None else {"address": operation.app}
+    bring_in_line(context, needed_application(context, operation.app), **where)
 
 
 def _uninstall(operations: Operations, operation: UninstallOp) -> None:
     context = operations.migration_context
-    if context.as_sql:
-        context.impl.static_output(TO_UNINSTALL)
-        return
-    connection: Any = context.connection
-    for line in _uninstalled(connection, application_of(context), operation.force):
-        LOG.info(line)
+    app = application_of(context)
+    try:
+        with database_of(context) as connection:
+            lines = _uninstalled(connection, app, operation.force)
+    except NotRehearsed as error:
+        context.impl.static_output(TO_UNINSTALL.format(problem=error))
+    else:
+        for line in lines:
+            LOG.info(line)
 
 
 def _uninstalled(connection: Connection, app: Afterwork | None, force: bool) -> list[str]:

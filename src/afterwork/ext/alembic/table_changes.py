@@ -7,6 +7,7 @@ from alembic.operations import BatchOperations, Operations, ops, toimpl
 
 from afterwork.compat.alembic_internals import before_batches
 from afterwork.ext.alembic.filters import be_quiet_about_indexes
+from afterwork.ext.alembic.script import database_of
 from afterwork.ext.alembic.upkeep import is_installed, upkeep_of
 from afterwork.store.sqlite.removal import make_way
 
@@ -56,7 +57,7 @@ def _begin_batch(batch: Any, copies: bool) -> None:
 def _note_change(operations: Any) -> bool:
     """Note that upkeep is due at the end of the revision. Return False in a database without Afterwork."""
     context = operations.migration_context
-    if context.as_sql or not is_installed(context.connection):
+    if not is_installed(context):
         return False
     upkeep_of(context).is_due = True
     return True
@@ -66,4 +67,5 @@ def _make_way(operations: Any, table: str) -> None:
     context = operations.migration_context
     if context.dialect.name == "sqlite":
         be_quiet_about_indexes()  # a table is reflected before it is copied
-        make_way(context.connection, table)
+        with database_of(context) as connection:
+            make_way(connection, table)

@@ -8,8 +8,9 @@ from typing import TYPE_CHECKING, Any
 from sqlalchemy import Connection, inspect
 
 from afterwork.app import Afterwork
+from afterwork.errors import NotRehearsed
 from afterwork.ext.alembic.applications import application_of
-from afterwork.store.tables import installation
+from afterwork.ext.alembic.script import database_of, has_tables, script_of
 
 if TYPE_CHECKING:
     from alembic.runtime.migration import MigrationContext
@@ -33,8 +34,7 @@ class Upkeep:
             return
         self.is_due = False
         app = application_of(self.context)
-        connection = self.context.connection
-        if connection is None or not is_installed(connection):
+        if not is_installed(self.context):
             return
         if app is None:
             LOG.warning("Afterwork may not capture all changes now. Run: afterwork install MODULE:APP --database URL")
@@ -52,19 +52,34 @@ def upkeep_of(context: "MigrationContext") -> Upkeep:
     return upkeep
 
 
-def is_installed(connection: Connection) -> bool:
-    return inspect(connection).has_table(installation.name)
+def is_installed(context: "MigrationContext") -> bool:
+    """Return whether the migrated database has Afterwork's tables by now."""
+    if context.as_sql:
+        return script_of(context).is_installed
+    return has_tables(context.connection)
 
 
-def bring_in_line(context: "MigrationContext", app: Afterwork) -> None:
-    """Install what the model needs, or leave it to a later revision that completes the ticket table."""
-    connection = context.connection
-    assert connection is not None
-    if missing := _missing_of_tickets(connection, app):
-        LOG.info("Afterwork is left to a later revision: the database has no %s yet", missing)
-        return
-    for line in app.install(connection, **_grants(context)):
-        LOG.info(line)
+INSTALL_BY_HAND = """\
+-- Afterwork's part of the script is missing here. {problem}
+-- Run this script, and then, on its database:
+--     afterwork install {address} --database URL
+-- With --sql, it prints the SQL instead."""
+
+
+def bring_in_line(context: "MigrationContext", app: Afterwork, address: str = "MODULE:APP") -> None:
+    """Install what the model needs, or leave it to a later revision that completes the ticket table.
+
+    A script in which nobody can know it gets a comment that names the application by its address.
+    """
+    try:
+        with database_of(context) as connection:
+            if missing := _missing_of_tickets(connection, app):
+                LOG.info("Afterwork is left to a later revision: the database has no %s yet", missing)
+                return
+            for line in app.install(connection, **_grants(context)):
+                LOG.info(line)
+    except NotRehearsed as problem:
+        context.impl.static_output(INSTALL_BY_HAND.format(problem=problem, address=address))
 
 
 def _grants(context: "MigrationContext") -> dict[str, Sequence[str]]:
