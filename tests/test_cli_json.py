@@ -80,7 +80,7 @@ def test_each_command_that_prints_prints_one_document(command: str, engine: Engi
     assert printed(engine, command, *PRINTED[command]) is not None
 
 
-@pytest.mark.parametrize("command", ["drain", "uninstall", "shell"])
+@pytest.mark.parametrize("command", sorted(OTHERS))
 def test_the_others_that_print_have_the_option_as_well(command: str) -> None:
     assert "--json" in told(run(command, "--help"))
 

@@ -1,5 +1,6 @@
 """The application and the database of a command: arguments, the environment, and [tool.afterwork] in pyproject.toml."""
 
+import json
 import sys
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -130,6 +131,18 @@ def test_commands_in_errors_are_as_one_types_them_here(project: Path) -> None:
         .strip()
         .endswith(f"or: afterwork install a_depot:app --database {url}")
     )
+
+
+def test_commands_in_findings_are_as_one_types_them_here(project: Path) -> None:
+    told(run("model"))
+    sys.modules["a_depot"].Base.metadata.create_all(create_engine("sqlite:///depot.db"))
+    url = "sqlite:///depot.db"
+
+    assert "Run: afterwork install\n" in told(run("check"), exit_code=1)
+    named = "check", "a_depot:app", "--database", url
+    assert f"Run: afterwork install a_depot:app --database {url}\n" in told(run(*named), exit_code=1)
+    findings = json.loads(told(run(*named, "--json"), exit_code=1))["findings"]
+    assert f"Run: afterwork install a_depot:app --database {url}" in {finding["advice"] for finding in findings}
 
 
 @pytest.mark.parametrize("arguments", [["pause", "lift:slow"], ["retry", "5"], ["caches", "Crate.total"]])

@@ -1,5 +1,6 @@
 """`afterwork serve`: how it begins, what it logs, and how it ends."""
 
+import json
 import os
 import signal
 import subprocess
@@ -84,6 +85,18 @@ def test_serve_shows_each_run_when_it_is_asked_for_details(engine: Engine, ann: 
 
     assert process.wait(30) == 0
     assert "Customer.assign_number on Customer!1 done" in process.output.read_text()
+
+
+@pytest.mark.parametrize("asked", [["--json"], ["--log", "json"]])
+def test_serve_logs_objects_of_json_if_asked(engine: Engine, ann: Customer, serve: Serve, asked: list[str]) -> None:
+    ask(engine, "Customer.assign_number", ann)
+    process = serve(APP, "--log-level", "debug", *asked)
+    eventually(lambda: numbered(engine) == 1)
+    process.send(signal.SIGTERM)
+
+    assert process.wait(30) == 0
+    lines = [json.loads(line) for line in process.output.read_text().splitlines()]
+    assert any(line["message"].startswith("Customer.assign_number on Customer!1 done") for line in lines)
 
 
 SLOW = """

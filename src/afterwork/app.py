@@ -111,6 +111,8 @@ class Afterwork:
         self._files: dict[Path, JobsFile] = {}
         self.around: Around = nothing_around
         """Returns a context manager that is entered around the code of a run started by a ticket or a timer."""
+        self.address: str | None = None
+        """Where a command found it, as `MODULE:APP`, for advice that names commands; None where nobody knows."""
         self.is_to_begin_anew = False
         """True if `serve` ended because its server had run enough jobs, or used too much memory."""
         self._servers: list[tuple[Engine, Server]] = []
@@ -446,4 +448,5 @@ def application_at(where: str, absent: type[NoApplication] = NoApplication) -> A
         raise absent(f"Importing {module} raised {error}") from error
     if not isinstance(app, Afterwork):
         raise absent(f"{where} is no aw.Afterwork(…).")
+    app.address = where
     return app

@@ -21,7 +21,8 @@ MISSING = "-- Afterwork's part of the script is missing here."
 def test_the_script_of_all_releases_installs_what_the_newest_needs(engine: Engine, tmp_path: Path) -> None:
     migrations = of_all_releases(engine, tmp_path)
     newest = release(**RELEASES[-1])
-    assert MISSING not in (script := migrations.sql())
+    script = migrations.sql()
+    assert MISSING not in script
 
     run_script(engine, script)
     assert faults(newest.app, engine) == []
@@ -167,7 +168,8 @@ def test_a_server_for_rehearsals_may_be_another_one(postgres_server: Server, tmp
 
 def test_a_script_from_the_middle_says_that_it_depends_on_what_is_installed(engine: Engine, tmp_path: Path) -> None:
     migrations = of_all_releases(engine, tmp_path)
-    first, second = [marker.split()[-1] for marker in migrations.sql().splitlines() if "-- Running upgrade" in marker][1:3]
+    whole = migrations.sql()
+    first, second = (marker(whole, number).split()[-1] for number in (2, 3))
     up, down = migrations.sql(f"{first}:{second}"), migrations.sql_down(f"{second}:{first}")
     for script in (up, down):
         assert MISSING in script

@@ -1,5 +1,6 @@
 """The demo of the shop: it plays as it says, and finds whatever is wrong."""
 
+import json
 import os
 import random
 import shlex
@@ -56,6 +57,21 @@ def test_the_demo_numbers_and_calculates_all_and_can_be_asked_afterwards(url: UR
     assert f"Customer.total of {shlex.split(explain.split(' explain ')[1])[1]} is fresh." in typed(explain, url)
     arguments = shlex.split(impact.split("afterwork ")[-1])
     assert "Order.total of Order!" in told(afterwork(*arguments, PGPASSWORD=url.password or ""))
+
+
+def test_the_demo_of_jobs_as_data_prints_objects_of_json_if_asked() -> None:
+    exit_code, said = played("--json", "--as-data")
+    introduction, *readings, ended = map(json.loads, said.splitlines())
+
+    assert exit_code == 0, said
+    assert introduction["page"].startswith("http://127.0.0.1:")
+    assert {"moment", "numbered", "p50", "stale", "standing", "per_second", "share"} <= readings[0].keys()
+    assert ended["problems"] == []
+    assert ended["proof"]["wrong"] == 0
+    assert ended["saved"]["customers"] > 0
+    assert " explain examples.shop:app " in ended["commands"][0]
+    assert ended["database"] == introduction["database"]
+    subprocess.run(shlex.split(ended["removal"]), check=True)
 
 
 def typed(command: str, url: URL) -> str:

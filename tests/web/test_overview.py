@@ -37,6 +37,25 @@ def test_what_has_run_is_counted_and_what_failed_needs_attention(the_shop: Shop,
     assert "afterwork tickets MODULE:APP --state failed --work Customer.fail" in page
 
 
+def test_commands_name_the_application_where_its_address_is_known_and_never_a_password(the_shop: Shop) -> None:
+    the_shop.app.address = "shop:app"
+    engine = create_engine("postgresql+psycopg://ann:secret@127.0.0.1:1/shop")
+    for path in ("/lanes", "/tickets", "/api/check", "/api/status"):
+        with client_of(aw.web(the_shop.app, the_shop.engine)) as client:
+            said = client.get(path).text
+            assert "MODULE:APP" not in said
+            assert "--database URL" not in said
+        with client_of(aw.web(the_shop.app, engine)) as client:
+            said = client.get(path).text
+            assert "secret" not in said
+    with client_of(aw.web(the_shop.app, the_shop.engine)) as client:
+        assert "afterwork pause shop:app" in client.get("/lanes").text
+        assert "Start one: afterwork serve shop:app --database" in client.get("/api/check").text
+        the_shop.app.uninstall(the_shop.engine)
+        assert "or: afterwork install shop:app --database" in client.get("/api/status").json()["detail"]
+    engine.dispose()
+
+
 def test_the_api_tells_the_same(the_shop: Shop, client: TestClient) -> None:
     found = client.get("/api/overview").json()
 

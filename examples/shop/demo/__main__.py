@@ -5,16 +5,17 @@ import sys
 import time
 
 import click
-from sqlalchemy import URL, Engine
+from sqlalchemy import Engine
 from sqlalchemy.exc import DBAPIError, SQLAlchemyError
 
 from examples.shop import ExportOrder, ShipOrder, app
 from examples.shop.bookkeeping import Bookkeeping, Mood, open_for_business
 from examples.shop.demo.ask import commands
-from examples.shop.demo.look import NOTHING, faults, is_at_work, latencies, look, lost, percentile, unrested
-from examples.shop.demo.orders import in_words, standing, stuck
-from examples.shop.demo.proof import Proof, prove
-from examples.shop.demo.screen import Screen, screen
+from examples.shop.demo.conclusion import conclusion
+from examples.shop.demo.look import NOTHING, faults, is_at_work, look, lost, unrested
+from examples.shop.demo.orders import stuck
+from examples.shop.demo.proof import prove
+from examples.shop.demo.screen import Introduction, Rest, Screen, screen
 from examples.shop.demo.stage import Server, Stage, serving, stage
 from examples.shop.demo.writers import WRITERS, Writers, stock_up, writing
 
@@ -37,18 +38,18 @@ DRAIN_WITHIN = 60
 @click.option("--plain", is_flag=True, help="Lines instead of a live panel.")
 @click.option(
     "--as-data",
-    "served",
-    flag_value="examples.shop_as_data:app",
-    default="examples.shop:app",
+    is_flag=True,
     help="Serve the shop whose jobs are data. It exports every ten minutes, as its file says.",
 )
-def main(seconds: float, database: str | None, seed: int, plain: bool, served: str) -> None:
+@click.option("--json", "as_json", is_flag=True, help="Print objects of JSON, one a line: progress, and how it ends.")
+def main(seconds: float, database: str | None, seed: int, plain: bool, as_data: bool, as_json: bool) -> None:
     """Show a shop at work. Writers save and change customers and orders. A server gives them numbers without gaps, and
     keeps totals, stock levels and overdue flags right."""
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))  # so that what was started is ended, too
+    served = "examples.shop_as_data:app" if as_data else "examples.shop:app"
     try:
-        with stage(database) as found:
-            is_right = play(found, seconds, seed, plain, served)
+        with stage(database, served) as found:
+            is_right = play(found, seconds, seed, screen(plain=plain, as_json=as_json), served)
     except SQLAlchemyError as error:
         raise click.ClickException(
             f"The database says: {error.orig if isinstance(error, DBAPIError) else error}"
@@ -59,7 +60,7 @@ def main(seconds: float, database: str | None, seed: int, plain: bool, served: s
     sys.exit(0 if is_right else 1)
 
 
-def play(found: Stage, seconds: float, seed: int, plain: bool, served: str) -> bool:
+def play(found: Stage, seconds: float, seed: int, shown: Screen, served: str) -> bool:
     """Play the demo, and print the result. Returns whether everything is right."""
     engine = found.engine
     stock_up(engine)
@@ -69,9 +70,10 @@ def play(found: Stage, seconds: float, seed: int, plain: bool, served: str) -> b
         open_for_business(carrier) as depot,
         serving(served, found.url, office, depot) as server,
     ):
-        introduce(found.url, server, seconds)
+        where = found.url.render_as_string()
+        shown.introduce(Introduction(where, server.process, f"http://{server.page}/", len(WRITERS), seconds))
         server.wait_until_ready(engine)
-        with writing(engine, seed) as writers, screen(plain) as shown:
+        with writing(engine, seed) as writers, shown.open():
             progress = Progress(engine, writers, shown, seconds)
             wrote_for = write(server, writers, progress)
             end_exports(engine)
@@ -87,20 +89,11 @@ def play(found: Stage, seconds: float, seed: int, plain: bool, served: str) -> b
             *lost(engine, bookkeeping),
             *([f"The server ended with exit code {exit_code}."] if exit_code else []),
         ]
-        conclude(engine, writers, wrote_for, drained_in, proof, bookkeeping, problems)
-        if said := server.said():
-            click.echo(f"\nThe server's log says:\n{said}")
+        saved, log = writers.saved, server.said()
+        ended = conclusion(engine, saved, wrote_for, drained_in, proof, bookkeeping, problems, log)
     found.is_kept = True
-    click.echo(f"\nThe database is kept ({found.removal} removes it). Ask it, for example:")
-    for command in commands(found):
-        click.echo(f"  {command}")
+    shown.conclude(ended, Rest(where, found.removal, list(commands(found))))
     return not problems
-
-
-def introduce(url: URL, server: Server, seconds: float) -> None:
-    click.echo(f"A shop in {url.render_as_string()}")
-    click.echo(f"Its server is process {server.process}. {len(WRITERS)} writers save and change for {seconds:g} s.")
-    click.echo(f"Watch it: http://{server.page}/\n")
 
 
 class Progress:
@@ -164,40 +157,6 @@ def drain(engine: Engine, server: Server, progress: Progress) -> float:
             shown = time.monotonic()
         time.sleep(0.02)
     return time.monotonic() - began
-
-
-def conclude(
-    engine: Engine,
-    writers: Writers,
-    wrote_for: float,
-    drained_in: float,
-    proof: Proof,
-    bookkeeping: Bookkeeping,
-    problems: list[str],
-) -> None:
-    took, saved = latencies(engine), writers.saved
-    caches = app.insight(engine).caches()
-    click.echo()
-    click.echo(
-        f"Saved     {saved.customers:,} customers, {saved.orders:,} orders and {saved.changes:,} changes", nl=False
-    )
-    click.echo(f" in {wrote_for:.1f} s")
-    click.echo(f"Done      {len(took):,} tickets and {sum(one.runs for one in caches):,} calculations", nl=False)
-    click.echo(f", all at rest {drained_in:.2f} s after the writers stopped")
-    if took:
-        p50, p99 = percentile(took, 0.50), percentile(took, 0.99)
-        click.echo(f"Latency   median {p50:,.0f} ms, 99th percentile {p99:,.0f} ms, from saved to done")
-    if not problems:
-        click.echo(f"Numbers   customers 1 to {saved.customers:,}, orders 1 to {saved.orders:,}: no gap, no double")
-    click.echo(f"Values    {proof.values:,} values, {proof.wrong:,} wrong: all were calculated again, in plain SQL")
-    click.echo(
-        f"Exported  {len(bookkeeping.orders):,} orders over HTTP, by a timer: each booked once, though "
-        f"{bookkeeping.doubles:,} came twice"
-    )
-    click.echo(f"Orders    {in_words(standing(engine))}", nl=False)
-    click.echo("" if problems else ": none could go on by itself and has not, as plain SQL finds")
-    for problem in problems:
-        click.echo(f"WRONG     {problem}")
 
 
 if __name__ == "__main__":

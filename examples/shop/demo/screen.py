@@ -1,7 +1,8 @@
-"""The demo's progress: a live panel in a terminal, a line each second elsewhere."""
+"""What the demo shows: a live panel in a terminal, a line each second elsewhere, or objects of JSON."""
 
-from collections.abc import Iterator
-from contextlib import contextmanager
+from collections.abc import Sequence
+from contextlib import AbstractContextManager, nullcontext
+from dataclasses import asdict, dataclass
 from typing import Protocol
 
 import click
@@ -12,21 +13,75 @@ from rich.progress_bar import ProgressBar
 from rich.table import Table
 from rich.text import Text
 
+from afterwork.cli.printing import print_line
+from examples.shop.demo.conclusion import Conclusion
 from examples.shop.demo.look import Look
 from examples.shop.demo.orders import in_words
 
 
+@dataclass(frozen=True)
+class Introduction:
+    """What begins: a server in a process, which shows its page, and so many writers, for some seconds."""
+
+    database: str
+    process: int
+    page: str
+    writers: int
+    seconds: float
+
+
+@dataclass(frozen=True)
+class Rest:
+    """What is left: a database, the command that removes it, and commands that ask it."""
+
+    database: str
+    removal: str
+    commands: Sequence[str]
+
+
 class Screen(Protocol):
-    """Shows the progress."""
+    """Shows the demo."""
 
     interval: float
     """Seconds between two readings."""
 
+    def introduce(self, introduction: Introduction) -> None:
+        """Say what begins."""
+
+    def open(self) -> AbstractContextManager[object]:
+        """Return a context in which readings are shown."""
+
     def show(self, look: Look, per_second: float, share: float) -> None:
         """Show a reading. `share` is the part of the time that is over, from 0 to 1."""
 
+    def conclude(self, conclusion: Conclusion, rest: Rest) -> None:
+        """Say how it has ended, and what is left."""
 
-class Lines:
+
+class InWords:
+    """What the screens for people have in common."""
+
+    def open(self) -> AbstractContextManager[object]:
+        return nullcontext()
+
+    def introduce(self, introduction: Introduction) -> None:
+        given = introduction
+        click.echo(f"A shop in {given.database}")
+        click.echo(
+            f"Its server is process {given.process}. {given.writers} writers save and change for {given.seconds:g} s."
+        )
+        click.echo(f"Watch it: {given.page}\n")
+
+    def conclude(self, conclusion: Conclusion, rest: Rest) -> None:
+        click.echo()
+        for line in conclusion.lines():
+            click.echo(line)
+        click.echo(f"\nThe database is kept ({rest.removal} removes it). Ask it, for example:")
+        for command in rest.commands:
+            click.echo(f"  {command}")
+
+
+class Lines(InWords):
     """A screen that prints a line each second."""
 
     interval = 1.0
@@ -40,13 +95,34 @@ class Lines:
         )
 
 
-class LivePanel:
+class JsonLines:
+    """A screen that prints an object of JSON each second, one before the first, and one at the end."""
+
+    interval = 1.0
+
+    def open(self) -> AbstractContextManager[object]:
+        return nullcontext()
+
+    def introduce(self, introduction: Introduction) -> None:
+        print_line(introduction)
+
+    def show(self, look: Look, per_second: float, share: float) -> None:
+        print_line({**asdict(look), "per_second": per_second, "share": share})
+
+    def conclude(self, conclusion: Conclusion, rest: Rest) -> None:
+        print_line({**asdict(conclusion), **asdict(rest)})
+
+
+class LivePanel(InWords):
     """A screen with a panel that is redrawn a few times each second."""
 
     interval = 0.25
 
-    def __init__(self, live: Live) -> None:
-        self._live = live
+    def __init__(self, console: Console) -> None:
+        self._live = Live(console=console, refresh_per_second=8)
+
+    def open(self) -> Live:
+        return self._live
 
     def show(self, look: Look, per_second: float, share: float) -> None:
         table = Table.grid(padding=(0, 3))
@@ -66,15 +142,12 @@ class LivePanel:
         self._live.update(Panel(Group(table, Text(), bar), title=f"{look.moment:.0f} s", width=60, padding=(1, 2)))
 
 
-@contextmanager
-def screen(plain: bool) -> Iterator[Screen]:
-    """Yield a live panel if the output is a terminal and `plain` is false, otherwise lines."""
+def screen(*, plain: bool, as_json: bool) -> Screen:
+    """Return a screen as it is asked for, or else a live panel if the output is a terminal."""
+    if as_json:
+        return JsonLines()
     console = Console()
-    if plain or not console.is_terminal:
-        yield Lines()
-    else:
-        with Live(console=console, refresh_per_second=8) as live:
-            yield LivePanel(live)
+    return Lines() if plain or not console.is_terminal else LivePanel(console)
 
 
 def _ms(milliseconds: float | None) -> str:

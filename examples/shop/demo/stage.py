@@ -17,6 +17,7 @@ import click
 from sqlalchemy import URL, Engine, create_engine, make_url
 from sqlalchemy.schema import CreateSchema, DropSchema, ExecutableDDLElement
 
+from afterwork.app import application_at
 from afterwork.cli.arguments import url_of
 from examples.shop import app, create
 from examples.shop.integration import ADDRESS, CARRIER, EXPORT_SECONDS
@@ -50,12 +51,12 @@ class Stage:
 
 
 @contextmanager
-def stage(database: str | None) -> Iterator[Stage]:
-    """Yield a stage, and remove it when the block ends, unless it is kept."""
+def stage(database: str | None, served: str) -> Iterator[Stage]:
+    """Yield a stage for a server of the application at an address. Remove it when the block ends, unless it is kept."""
     found = _stage(database)
     try:
         create(found.engine)
-        app.install(found.engine)
+        application_at(served).install(found.engine)
         yield found
     finally:
         found.close()

@@ -55,6 +55,7 @@ def app_at(where: str, folder: Path | None = None) -> Afterwork:
     if not isinstance(app, Afterwork):
         what = f"has no {attribute}" if app is None else f"has {attribute}, but that is no aw.Afterwork(…)"
         raise click.BadParameter(f"The module {module_name} {what}. {_advice(module, attribute)}")
+    app.address = where
     return app
 
 

@@ -2,13 +2,14 @@
 
 import sys
 from collections.abc import Iterator, Sequence
+from dataclasses import replace
 from itertools import groupby
 
 import click
 from sqlalchemy import URL
 
 from afterwork.app import Afterwork
-from afterwork.cli.application import ApplicationCommand, app_argument
+from afterwork.cli.application import ApplicationCommand, app_argument, as_typed
 from afterwork.cli.arguments import OpenedLate, Shown, as_json, command, database_option, engine_at
 from afterwork.cli.model import model_lines, model_view
 from afterwork.cli.printing import print_result
@@ -65,10 +66,14 @@ def check(app: Afterwork, url: URL | None, repair: bool, as_json: bool) -> None:
         with engine_at(url) as engine:
             for line in app.repair(engine):
                 click.echo(line, err=True)
-    findings = _findings(app, url) if url else []
+    findings = [_as_typed(finding) for finding in _findings(app, url)] if url else []
     text = "\n".join([*model_lines(model), "", *(finding_lines(findings) if url else [NO_DATABASE])])
     print_result(text, {"model": model, "findings": findings if url else None}, as_json)
     sys.exit(1 if any(finding.is_fault for finding in findings) else 0)
+
+
+def _as_typed(finding: Finding) -> Finding:
+    return replace(finding, advice=as_typed(finding.advice, click.get_current_context()))
 
 
 def _findings(app: Afterwork, url: URL) -> Sequence[Finding]:

@@ -120,11 +120,13 @@ LEVELS = ("debug", "info", "warning", "error")
     show_default=True,
     help="A line of text for each event, or a line of JSON.",
 )
+@click.option("--json", "as_json", is_flag=True, help="Write the log as JSON, like --log json.")
 @click.option("--log-level", type=click.Choice(LEVELS), default="info", show_default=True)
 def serve(
     app: Afterwork,
     url: URL,
     layout: Layout,
+    as_json: bool,
     log_level: str,
     web: Address | None,
     read_only: bool,
@@ -132,7 +134,7 @@ def serve(
     **settings: Any,
 ) -> None:
     """Run jobs until SIGTERM or Ctrl-C. Exits with 1 if some did not end in time."""
-    log_to_stderr(layout, log_level)
+    log_to_stderr("json" if as_json else layout, log_level)
     wanted = replace(app.settings, **{name: value for name, value in settings.items() if value is not None})
     try:
         routing_of(wanted)

@@ -1,11 +1,12 @@
 """The site, with its pages and acts: plain functions that know nothing of HTTP routing."""
 
+import shlex
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
 from jinja2 import Environment
-from sqlalchemy import Engine
+from sqlalchemy import URL, Engine
 from starlette.datastructures import FormData
 from starlette.requests import Request
 
@@ -31,6 +32,17 @@ class Site:
     @property
     def control(self) -> Control:
         return self.app.control(self.engine)
+
+    @property
+    def shown_database(self) -> str:
+        """Return the URL of the database without user and password, which are nobody's business."""
+        at = self.engine.url
+        return URL.create(at.drivername, host=at.host, port=at.port, database=at.database).render_as_string()
+
+    def as_typed(self, text: str) -> str:
+        """Return a text whose commands name this application, where its address is known, and this database."""
+        text = text.replace(" MODULE:APP", f" {self.app.address or 'MODULE:APP'}")
+        return text.replace(" --database URL", f" --database {shlex.quote(self.shown_database)}")
 
     def perform(self, act: NamedAct, name: str | int, who: str) -> Any:
         """Perform an act on a thing. Raises `NotThere` for an unknown lane, which a program may pause all the same."""

@@ -63,7 +63,7 @@ def _metrics(site: Site, request: Request) -> Response:
     try:
         return Response(metrics(site.app, site.engine), media_type=CONTENT_TYPE_LATEST)
     except (AfterworkError, SQLAlchemyError) as error:
-        return PlainTextResponse(reason(error), 503)
+        return PlainTextResponse(reason(site, error), 503)
 
 
 RUN_LABELS = ("work", "source")

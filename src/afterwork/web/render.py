@@ -11,7 +11,6 @@ from typing import Any
 from urllib.parse import quote, urlencode
 
 from jinja2 import Environment, PackageLoader, StrictUndefined
-from sqlalchemy import URL
 from starlette.requests import Request
 from starlette.responses import HTMLResponse
 
@@ -55,8 +54,6 @@ def context(site: Site, request: Request, more: Mapping[str, Any]) -> dict[str, 
         given = {name: value for name, value in query.items() if value not in (None, "")}
         return f"{base}{path}" + (f"?{urlencode(given, doseq=True)}" if given else "")
 
-    at = site.engine.url
-    shown_at = URL.create(at.drivername, host=at.host, port=at.port, database=at.database).render_as_string()
     return {
         "url": url,
         "path": request.url.path.removeprefix(base) or "/",
@@ -64,11 +61,11 @@ def context(site: Site, request: Request, more: Mapping[str, Any]) -> dict[str, 
         "identity": identity,
         "may_act": identity is not None and identity.may_act and not site.access.read_only,
         "has_login": site.access.has_tokens and site.access.authenticate is None,
-        "command": partial(command, shown_at),
+        "command": partial(command, site),
         "csrf": csrf.token_of(request),
         "said": request.session.pop("said", None),
         "now": site.app.clock.now(),
-        "database": shown_at,
+        "database": site.shown_database,
         **more,
     }
 
@@ -83,10 +80,10 @@ def render(site: Site, request: Request, template: str, more: Mapping[str, Any],
     return HTMLResponse(page_text(site, request, template, more), status, {"cache-control": "no-store"})
 
 
-def command(database: str, words: str) -> str:
+def command(site: Site, words: str) -> str:
     """Return the command line for an act or a page: `retry 7`."""
     verb, _, rest = words.partition(" ")
-    return f"afterwork {verb} MODULE:APP{' ' if rest else ''}{rest} --database {database}"
+    return site.as_typed(f"afterwork {verb} MODULE:APP{' ' if rest else ''}{rest} --database URL")
 
 
 def count(number: int | None) -> str:

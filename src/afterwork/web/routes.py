@@ -55,7 +55,7 @@ def _outcome(site: Site, act: PageAct, act_request: ActRequest) -> tuple[str, st
     try:
         return act.do(site, act_request), ""
     except (AfterworkError, SQLAlchemyError) as error:
-        return "", reason(error)
+        return "", reason(site, error)
 
 
 def problem_page(site: Site, request: Request, error: Exception) -> Response:
@@ -67,10 +67,10 @@ def problem_page(site: Site, request: Request, error: Exception) -> Response:
             title, status = "Not ready", 503
         case _:
             title, status = "No database", 503
-    return render(site, request, "problem.html", {"title": title, "why": reason(error)}, status)
+    return render(site, request, "problem.html", {"title": title, "why": reason(site, error)}, status)
 
 
-def reason(error: Exception) -> str:
+def reason(site: Site, error: Exception) -> str:
     """Return why something failed, in words for a visitor."""
     match error:
         case DataError():
@@ -78,7 +78,7 @@ def reason(error: Exception) -> str:
         case SQLAlchemyError():
             return f"The database says: {_driver_message(error)}"
         case _:
-            return str(error)
+            return site.as_typed(str(error))
 
 
 def _driver_message(error: Exception) -> str:

@@ -173,7 +173,9 @@ def _new_database(server: URL) -> Iterator[URL]:
         with _connection(url) as connection:
             connection.exec_driver_sql(f"CREATE DATABASE {name}")
     except (SQLAlchemyError, ImportError) as error:
-        raise NotRehearsed(f"No database for a rehearsal can be created on {url.host or 'the server'}: {error}") from error
+        raise NotRehearsed(
+            f"No database for a rehearsal can be created on {url.host or 'the server'}: {error}"
+        ) from error
     try:
         yield url.set(database=name)
     finally:

@@ -1,5 +1,7 @@
 """The JSON API, and the OpenAPI document that describes it."""
 
+from functools import partial
+
 from fastapi import FastAPI, Request
 from fastapi.responses import JSONResponse
 from sqlalchemy.exc import DataError, SQLAlchemyError
@@ -33,13 +35,13 @@ def api(site: Site) -> FastAPI:
         generate_unique_id_function=lambda route: route.name,  # the name that generated clients use
         responses={code: {"model": ApiProblem, "description": why} for code, why in PROBLEMS.items()},
     )
-    made.add_exception_handler(AfterworkError, _problem)
-    made.add_exception_handler(SQLAlchemyError, _problem)
+    made.add_exception_handler(AfterworkError, partial(_problem, site))
+    made.add_exception_handler(SQLAlchemyError, partial(_problem, site))
     add_routes(made, site)
     return made
 
 
-async def _problem(request: Request, error: Exception) -> JSONResponse:
+async def _problem(site: Site, request: Request, error: Exception) -> JSONResponse:
     match error:
         case NotThere():
             status = 404
@@ -47,4 +49,4 @@ async def _problem(request: Request, error: Exception) -> JSONResponse:
             status = 400
         case _:
             status = 503
-    return JSONResponse({"detail": reason(error)}, status)
+    return JSONResponse({"detail": reason(site, error)}, status)

@@ -2,7 +2,7 @@
 
 import inspect
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Annotated, Any
 
 from fastapi import FastAPI, Query
@@ -89,7 +89,7 @@ def _add_parameterized_views(made: FastAPI, site: Site) -> None:
     @made.get("/check", tags=["installation"])
     def check() -> Sequence[Finding]:
         """Check this installation. Each finding that is not right says what to do."""
-        return site.insight.check()
+        return [replace(finding, advice=site.as_typed(finding.advice)) for finding in site.insight.check()]
 
     @made.get("/tickets", tags=["tickets"])
     def tickets(query: Annotated[TicketPageQuery, Query()]) -> TicketPage:
