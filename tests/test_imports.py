@@ -5,11 +5,14 @@ import functools
 import pkgutil
 import subprocess
 import sys
+from importlib import import_module
 from pathlib import Path
+from types import ModuleType
 
 import pytest
 
 import afterwork as aw
+import afterwork.language
 
 ROOT = Path(__file__).resolve().parents[1]
 
@@ -146,20 +149,20 @@ def test_no_public_name_but_these_is_that_of_a_package() -> None:
     assert packages_within & set(aw.__all__) == {"aio", "derived", "web"}
 
 
-def test_type_checkers_see_the_names_that_there_are() -> None:
-    tree = ast.parse((ROOT / "src" / "afterwork" / "__init__.py").read_text())
+@pytest.mark.parametrize(
+    ("package", "at_once"), [(aw, {"Derived", "Identity", "derived", "web"}), (afterwork.language, set())]
+)
+def test_type_checkers_see_the_names_that_there_are(package: ModuleType, at_once: set[str]) -> None:
+    tree = ast.parse(Path(str(package.__file__)).read_text())
     lazily = next(node for node in tree.body if isinstance(node, ast.If) and ast.unparse(node.test) == "TYPE_CHECKING")
     checked = {
-        (alias.name, f"afterwork.{alias.name}" if node.module == "afterwork" else node.module)
-        for node in lazily.body
-        if isinstance(node, ast.ImportFrom)
-        for alias in node.names
+        alias.name: str(node.module) for node in lazily.body if isinstance(node, ast.ImportFrom) for alias in node.names
     }
-    homes: dict[str, str] = vars(aw)["HOMES"]
+    for name, module in checked.items():
+        assert getattr(package, name) is getattr(import_module(module), name)
 
-    assert {*homes.items(), ("aio", "afterwork.aio")} == checked
-    assert {*homes, "aio", "Derived", "Identity", "derived", "web"} == set(aw.__all__)
-    assert set(aw.__all__) <= set(dir(aw))
+    assert {*checked, *at_once} == set(package.__all__)
+    assert set(package.__all__) <= set(dir(package))
 
 
 @pytest.mark.parametrize("name", aw.__all__)

@@ -4,12 +4,12 @@ Each name of this package is imported when it is first used, so a program that o
 work, does not load the server.
 """
 
-from importlib import import_module
 from typing import TYPE_CHECKING
 
 # The package comes first, since the function of the same name takes its place.
 from afterwork import derived as _  # noqa: F401
 from afterwork.model.derived import Derived, derived
+from afterwork.on_demand import names_on_demand
 from afterwork.saving import listeners as listeners
 from afterwork.version import VERSION
 from afterwork.web import Identity, web
@@ -53,9 +53,9 @@ if TYPE_CHECKING:
     from afterwork.settings import Settings
     from afterwork.store.journal.values import UNWATCHED
 else:
-    HOMES = {
-        name: f"afterwork.{home}"
-        for home, names in {
+    __getattr__, __dir__ = names_on_demand(
+        __name__,
+        {
             "app": "Afterwork Ended",
             "clock": "Clock ManualClock SystemClock",
             "derived.compute.fresh": "fresh is_stale",
@@ -82,21 +82,9 @@ else:
             "saving.machine.state_scoped": "while_in",
             "settings": "Settings",
             "store.journal.values": "UNWATCHED",
-        }.items()
-        for name in names.split()
-    }
-
-    def __getattr__(name: str) -> object:
-        """Import what a public name stands for."""
-        if name == "aio":
-            return import_module("afterwork.aio")
-        if name not in HOMES:
-            raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-        value = globals()[name] = getattr(import_module(HOMES[name]), name)
-        return value
-
-    def __dir__() -> list[str]:
-        return sorted({*globals(), *__all__})
+        },
+        modules=["aio"],
+    )
 
 
 __version__ = VERSION

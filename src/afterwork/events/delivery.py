@@ -1,4 +1,4 @@
-"""Delivering events to a listener on a thread of its own, so that nobody waits long for one that hangs.
+"""Delivery of events to listeners. Each listener has its own thread, so a listener that hangs delays nobody for long.
 
 The emitter waits until the listener has returned, so events come at once and in order. Once a listener takes too long,
 the emitter stops waiting, and the events are queued for the listener instead.

@@ -101,7 +101,7 @@ class HangingListener:
 
 
 class ServerEvents(Events):
-    """Events of a server. Each of the application's listeners is called on a thread of its own, one event at a time.
+    """Events of a server. Each of the application's listeners is called on its own thread, one event at a time.
 
     The emitter waits for each, unless it hangs. The server's `own` listeners are called on the emitter's thread."""
 

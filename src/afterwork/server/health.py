@@ -143,8 +143,8 @@ class Prober:
                 raise
             return Sign("wake-up", False, f"others keep the database from being written to: {text_of(error)}")
         if heard:
-            return Sign("wake-up", True, "what wakes this server reaches it")
-        return Sign("wake-up", False, f"what wakes this server has not reached it within {WAKE_SECONDS:.0f} s")
+            return Sign("wake-up", True, "a wake-up call reaches this server")
+        return Sign("wake-up", False, f"a wake-up call has not reached this server within {WAKE_SECONDS:.0f} s")
 
 
 def of_server(pulse: Pulse, is_ready: bool, is_stopping: bool, own: Sequence[Sign], prober: Prober) -> Health:
