@@ -29,6 +29,8 @@ PAGES = {
 }
 """The pages that are shown, each with its path and with how much of it is shown, in pixels from the top."""
 
+SHOP = "examples.shop:app"
+
 SCHEMES = ("light", "dark")
 
 WIDTH = 1180
@@ -51,10 +53,10 @@ def chromium() -> str | None:
 def shop_at_work(enough: int) -> Iterator[str]:
     """Yield the address of the page of a shop in which much has happened, and is done."""
     with (
-        stage(None) as found,
+        stage(None, SHOP) as found,
         open_for_business(Bookkeeping(["well"])) as office,
         open_for_business(Bookkeeping(["well"])) as depot,
-        serving("examples.shop:app", found.url, office, depot) as server,
+        serving(SHOP, found.url, office, depot) as server,
     ):
         stock_up(found.engine)
         server.wait_until_ready(found.engine)

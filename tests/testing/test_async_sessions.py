@@ -6,10 +6,11 @@ from contextlib import asynccontextmanager
 from datetime import timedelta
 
 import pytest
-from sqlalchemy import Engine
+from sqlalchemy import Engine, text
 from sqlalchemy.ext.asyncio import AsyncSession, create_async_engine
 
 import afterwork as aw
+from afterwork.derived.compute import backfill
 from afterwork.errors import NotAwaited, NoTestDatabase
 from afterwork.testing import Testing, rolled_back
 from tests.support.prepared import begin_with
@@ -89,6 +90,34 @@ def test_jobs_of_all_kinds_run(tell: Callable[[Story], None]) -> None:
         await session.refresh(depot)
         await session.refresh(parcel)
         assert (parcel.moved, depot.parcels_sent) == (11, 1)
+
+    tell(story)
+
+
+def test_values_of_rows_that_were_there_before_are_filled_in_by_chunks(
+    tell: Callable[[Story], None], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(backfill, "CHUNK_SIZE", 3)
+
+    async def story(testing: Testing, session: AsyncSession) -> None:
+        depots = [Depot(parcels=[Parcel(weight=weight)]) for weight in range(1, 9)]
+        session.add_all(depots)
+        await session.commit()
+        await testing.aio.drain(check=True)
+        for statement in (
+            "UPDATE depot SET weight = -1, fee = -1",
+            "DELETE FROM afterwork_journal",
+            "DELETE FROM afterwork_touch",
+            "DELETE FROM afterwork_cache",
+            "DELETE FROM afterwork_due",
+            "UPDATE afterwork_derivation SET backfilled = false, backfill_position = NULL",  # as if they were new
+        ):
+            await session.execute(text(statement))
+        await session.commit()
+        await testing.aio.drain(check=True)
+        for weight, depot in enumerate(depots, 1):
+            await session.refresh(depot)
+            assert (depot.weight, depot.fee) == (weight, weight * 2)
 
     tell(story)
 

@@ -13,7 +13,7 @@ from sqlalchemy import URL, Connection, Dialect, NullPool, create_engine, text
 from sqlalchemy.exc import SQLAlchemyError
 
 from afterwork.errors import NotRehearsed
-from afterwork.store.postgresql.capture import dollar_quoted
+from afterwork.store.literal_sql import dollar_quoted
 
 FIRST_OWN_TYPE = 16384
 """The lowest number of a type that is not PostgreSQL's own. Other databases have other numbers from here on."""
@@ -159,6 +159,7 @@ def rehearsal_on(dialect: Dialect, server: URL | None) -> Iterator[Rehearsal]:
         case "postgresql" if server is None:
             raise NotRehearsed("env.py names no server of PostgreSQL.")
         case "postgresql":
+            assert server is not None
             with _new_database(server) as url, _connection(url) as connection:
                 yield PostgreSQLRehearsal(connection)
         case name:

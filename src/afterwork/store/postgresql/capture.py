@@ -16,7 +16,7 @@ from afterwork.store.journal.capture import Capture, CapturedTable, CapturePlan,
 from afterwork.store.journal.continuity import CatalogState
 from afterwork.store.journal.text_forms import OTHER
 from afterwork.store.journal.values import full_name, quoted
-from afterwork.store.literal_sql import execute_literally
+from afterwork.store.literal_sql import dollar_quoted, execute_literally
 from afterwork.store.postgresql.capture_marks import (
     CAUTIOUS,
     GLANCE,
@@ -281,14 +281,6 @@ def needs_settings(captured: CapturedTable, table: Table) -> bool:
     forms = captured.forms or {}
     key = [forms[column.name] for column in table.primary_key.columns if column.name in forms]
     return any(form.name.startswith(OTHER) for form in key)
-
-
-def dollar_quoted(body: str) -> str:
-    """Return the body of a function quoted in SQL, even if names in it look like the closing quote."""
-    tag = "$afterwork$"
-    while tag in body:
-        tag = f"{tag[:-1]}_$"
-    return f"{tag}{body}{tag}"
 
 
 def for_rows(definition: str) -> str:

@@ -13,8 +13,7 @@ from afterwork.store.journal.commit_triggers import CommitTriggers
 from afterwork.store.journal.refresh import RefreshPlan
 from afterwork.store.journal.tables import touch
 from afterwork.store.journal.values import quoted
-from afterwork.store.literal_sql import execute_literally
-from afterwork.store.postgresql.capture import dollar_quoted
+from afterwork.store.literal_sql import dollar_quoted, execute_literally
 from afterwork.store.postgresql.commit_text import CommitFunction, first_body
 from afterwork.store.postgresql.wake_trigger import wake_statement
 

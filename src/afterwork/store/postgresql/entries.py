@@ -14,6 +14,7 @@ from afterwork.store.journal.change import JournalEntry
 from afterwork.store.journal.entries import NOW, Entries, Literals, counts
 from afterwork.store.journal.key_walk import KeyWalk
 from afterwork.store.journal.text_forms import OTHER
+from afterwork.store.literal_sql import dollar_quoted, execute_literally
 
 # The lock is on a table that is hardly ever written. Unlike other statements, LOCK takes no snapshot, so that even a
 # transaction with a single one sees what the lock's previous holder has done.
@@ -59,8 +60,6 @@ class PostgreSQLEntries(Entries):
         return snapshot, int(connection.execute(_OWN).scalar_one())
 
 
-PARAMETER = "\0"
-
 FIRST_OF_EXTENSIONS = 16384
 """The lowest number of a type that does not come with PostgreSQL, whose own key types are all ordered."""
 
@@ -76,11 +75,10 @@ class PostgreSQLKeyWalk(KeyWalk):
         keys = [f'{column}::text COLLATE "C"' if n in unordered else column for n, column in enumerate(self.columns)]
         order = ", ".join(keys)
         selected = ", ".join([self.key, *(f"{column}::text" for column in self.columns)])
-        # Parameters without types are read as the types of the columns.
-        beyond = f" WHERE ({order}) > ({', '.join(PARAMETER for _ in last)})" if last else ""
+        # Literals without types are read as the types of the columns. Not every driver sends parameters without types.
+        beyond = f" WHERE ({order}) > ({', '.join(map(dollar_quoted, last))})" if last else ""
         statement = f"SELECT {selected} FROM {self.table} AS walked{beyond} ORDER BY {order} LIMIT {limit}"
-        statement = statement.replace("%", "%%").replace(PARAMETER, "%s")
-        return self.connection.exec_driver_sql(statement, tuple(last)).all()
+        return execute_literally(self.connection, statement).all()
 
     def _unordered(self) -> set[int]:
         """Return the indexes of the key's columns whose types have no comparison: they are ordered by their texts."""
