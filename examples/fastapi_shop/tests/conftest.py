@@ -3,8 +3,6 @@
 import shutil
 import tempfile
 from collections.abc import AsyncIterator, Iterator
-from dataclasses import dataclass
-from datetime import timedelta
 from pathlib import Path
 from uuid import uuid4
 
@@ -13,12 +11,10 @@ import pytest
 from alembic import command
 from alembic.config import Config
 from httpx2 import ASGITransport, AsyncClient
-from sqlalchemy import URL, create_engine, make_url, text
+from sqlalchemy import URL, Engine, create_engine, make_url, text
 
-import afterwork as aw
 from shop.database import Database
 from shop.main import create
-from shop.model import Base
 
 HERE = Path(__file__).resolve().parents[1]
 PASSWORD = "sesame"
@@ -110,25 +106,7 @@ async def client(database: Database, monkeypatch: pytest.MonkeyPatch) -> AsyncIt
         yield made
 
 
-@dataclass
-class Jobs:
-    """What a server does, in the hands of a test, and with a clock of its own."""
-
-    database: Database
-    clock: aw.ManualClock
-    work: aw.Afterwork
-
-    def run(self) -> list[str]:
-        """Run everything that is due. Returns what ran, such as `Order.confirm Order!1`."""
-        return [f"{ended.run.work} {ended.run.root_id}" for ended in self.work.run_until_idle(self.database.jobs)]
-
-    def run_after(self, passed: timedelta) -> list[str]:
-        """Run everything that is due when some time has passed."""
-        self.clock.advance(passed)
-        return self.run()
-
-
 @pytest.fixture
-def jobs(database: Database) -> Jobs:
-    clock = aw.ManualClock()
-    return Jobs(database, clock, aw.Afterwork(Base, clock=clock))
+def afterwork_bind(database: Database) -> Engine:
+    """The database in which the fixture `afterwork` runs jobs. Requests commit there, so each test has a new one."""
+    return database.jobs

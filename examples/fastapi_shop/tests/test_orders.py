@@ -7,8 +7,10 @@ from typing import Any
 import pytest
 from httpx2 import AsyncClient
 
+from afterwork.testing import Testing
 from shop.flow import PATIENCE
-from tests.conftest import PASSWORD, Jobs
+from shop.model import Order
+from tests.conftest import PASSWORD
 
 pytestmark = pytest.mark.anyio
 
@@ -33,33 +35,33 @@ async def shown(client: AsyncClient, path: str) -> Any:
 
 
 async def test_an_order_gets_a_number_a_mail_and_a_total(
-    client: AsyncClient, jobs: Jobs, caplog: pytest.LogCaptureFixture
+    client: AsyncClient, afterwork: Testing, caplog: pytest.LogCaptureFixture
 ) -> None:
     customer = await new_customer(client)
     order = await place(client, customer)
     assert (await shown(client, f"/orders/{order}")) == {"id": order, "number": None, "total": 0, "state": "placed"}
 
     with caplog.at_level(logging.INFO, "shop.mail"):
-        jobs.run()
+        afterwork.drain()
 
     assert (await shown(client, f"/orders/{order}")) == {"id": order, "number": 1, "total": 3000, "state": "placed"}
     assert (await shown(client, f"/customers/{customer}"))["total"] == 3000
     assert "to ann@example.com: Thank you" in caplog.text
 
 
-async def test_numbers_have_no_gaps(client: AsyncClient, jobs: Jobs) -> None:
+async def test_numbers_have_no_gaps(client: AsyncClient, afterwork: Testing) -> None:
     customer = await new_customer(client)
     orders = [await place(client, customer) for _ in range(3)]
-    jobs.run()
+    afterwork.drain()
 
     assert [(await shown(client, f"/orders/{order}"))["number"] for order in orders] == [1, 2, 3]
 
 
-async def test_a_request_that_fails_asks_for_nothing(client: AsyncClient, jobs: Jobs) -> None:
+async def test_a_request_that_fails_asks_for_nothing(client: AsyncClient, afterwork: Testing) -> None:
     answer = await client.post("/orders", json={"customer_id": 4711, "lines": []})
 
     assert answer.status_code == 404
-    assert [ran for ran in jobs.run() if ran.startswith("Order")] == []
+    assert not afterwork.asked(Order.confirm)
 
 
 async def test_a_statement_is_right_before_any_job_has_run(client: AsyncClient) -> None:
@@ -69,50 +71,58 @@ async def test_a_statement_is_right_before_any_job_has_run(client: AsyncClient) 
     assert await shown(client, f"/customers/{customer}/statement") == 3000
 
 
-async def test_a_payment_moves_the_order_and_bookkeeping_hears_of_it_once(client: AsyncClient, jobs: Jobs) -> None:
+async def test_a_payment_moves_the_order_and_bookkeeping_hears_once(client: AsyncClient, afterwork: Testing) -> None:
     order = await place(client, await new_customer(client))
-    jobs.run()
+    afterwork.drain()
     await client.post(f"/orders/{order}/payments", json={"amount": 1000})
-    jobs.run()
+    afterwork.drain()
     assert (await shown(client, f"/orders/{order}"))["state"] == "placed"
     await client.post(f"/orders/{order}/payments", json={"amount": 2000})
-    jobs.run()
+    afterwork.drain()
     assert (await shown(client, f"/orders/{order}"))["state"] == "paid"
 
-    assert f"ExportOrder Order!{order}" in jobs.run_after(timedelta(minutes=10))
-    assert f"ExportOrder Order!{order}" not in jobs.run_after(timedelta(minutes=10))
+    export = f"ExportOrder Order!{order}"
+    assert export in ran(afterwork, after=timedelta(minutes=10))
+    assert export not in ran(afterwork, after=timedelta(minutes=10))
+
+
+def ran(afterwork: Testing, *, after: timedelta) -> list[str]:
+    """Run everything that is due when some time has passed. Returns what ran, such as `Order.confirm Order!1`."""
+    afterwork.clock.advance(after)
+    return [f"{ended.run.work} {ended.run.root_id}" for ended in afterwork.drain()]
 
 
 def reminders(ran: list[str]) -> list[str]:
     return [work for work in ran if work.startswith("Order.remind")]
 
 
-async def test_who_does_not_pay_is_reminded_once(client: AsyncClient, jobs: Jobs) -> None:
-    await place(client, await new_customer(client))
-    assert reminders(jobs.run()) == []
+async def test_who_does_not_pay_is_reminded_once(client: AsyncClient, afterwork: Testing) -> None:
+    order = await place(client, await new_customer(client))
+    afterwork.drain()
+    assert afterwork.asked(Order.remind, after=PATIENCE)
 
-    assert len(reminders(jobs.run_after(LATER))) == 1
-    assert reminders(jobs.run_after(LATER)) == []
+    assert reminders(ran(afterwork, after=LATER)) == [f"Order.remind while flow is in placed Order!{order}"]
+    assert reminders(ran(afterwork, after=LATER)) == []
 
 
-async def test_who_has_cancelled_is_not_reminded_and_owes_nothing(client: AsyncClient, jobs: Jobs) -> None:
+async def test_who_has_cancelled_is_not_reminded_and_owes_nothing(client: AsyncClient, afterwork: Testing) -> None:
     customer = await new_customer(client)
     order = await place(client, customer)
-    jobs.run()
+    afterwork.drain()
     await client.post(f"/orders/{order}/cancel")
 
-    assert reminders(jobs.run_after(LATER)) == []
+    assert reminders(ran(afterwork, after=LATER)) == []
     assert (await shown(client, f"/customers/{customer}"))["total"] == 0
 
 
-async def test_only_what_is_paid_is_shipped_and_only_by_the_staff(client: AsyncClient, jobs: Jobs) -> None:
+async def test_only_what_is_paid_is_shipped_and_only_by_the_staff(client: AsyncClient, afterwork: Testing) -> None:
     order = await place(client, await new_customer(client))
-    jobs.run()
+    afterwork.drain()
     assert (await client.post(f"/orders/{order}/ship")).status_code == 401
     await client.post("/login", data={"name": "bob", "password": PASSWORD})
     refused = await client.post(f"/orders/{order}/ship")
     assert (refused.status_code, "placed" in refused.text) == (409, True)
 
     await client.post(f"/orders/{order}/payments", json={"amount": 3000})
-    jobs.run()
+    afterwork.drain()
     assert (await client.post(f"/orders/{order}/ship")).json()["state"] == "shipped"

@@ -10,7 +10,8 @@ from starlette.testclient import TestClient
 
 from shop.database import Database
 from shop.main import create
-from tests.conftest import PASSWORD, Jobs
+from shop.model import work
+from tests.conftest import PASSWORD
 
 HTML = {"accept": "text/html"}
 
@@ -36,14 +37,14 @@ async def test_the_login_leads_nowhere_else(client: AsyncClient, elsewhere: str)
 
 
 @pytest.mark.anyio
-async def test_the_staff_may_act(client: AsyncClient, jobs: Jobs) -> None:
+async def test_the_staff_may_act(client: AsyncClient, database: Database) -> None:
     await client.post("/login", data={"name": "bob", "password": PASSWORD})
     page = await client.get("/afterwork/lanes", headers=HTML)
     token = re.findall(r'name="csrf" value="([^"]+)"', page.text)[0]
 
     await client.post("/afterwork/lanes/main/pause", data={"csrf": token, "back": "/afterwork/lanes"})
 
-    assert jobs.work.insight(jobs.database.jobs).lane("main").paused
+    assert work.insight(database.jobs).lane("main").paused
 
 
 def test_jobs_run_while_the_shop_is_up(url: URL) -> None:
