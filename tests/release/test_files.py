@@ -85,7 +85,7 @@ def test_an_index_can_file_it(release: Release) -> None:
 def test_the_versions_of_python_are_classified(release: Release) -> None:
     told = [text.split(" :: ")[-1] for text in release.metadata.get_all("Classifier", []) if "Python :: 3." in text]
 
-    assert told == ["3.11", "3.12", "3.13", "3.14"]
+    assert told == ["3.11", "3.12", "3.13"]
 
 
 def test_tools_of_developers_are_no_extra(release: Release) -> None:

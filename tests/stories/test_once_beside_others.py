@@ -6,7 +6,7 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
-from sqlalchemy import Connection, text, update
+from sqlalchemy import Connection, update
 from sqlalchemy.orm import Session
 
 import afterwork as aw
@@ -142,13 +142,8 @@ def silent_for_a_day(office: Office) -> None:
 def begun_elsewhere(office: Office) -> Lease:
     now = office.clock.now()
     with office.engine.begin() as connection:
-        connection.execute(
-            text(
-                "INSERT INTO afterwork_server (id, host, process, process_started, started, seen, locked) "
-                "VALUES (99, 'elsewhere', 1, 0, :now, :now, false)"
-            ),
-            {"now": now.replace(tzinfo=None) if office.engine.dialect.name == "sqlite" else now},
-        )
+        server = {"id": 99, "host": "elsewhere", "process": 1, "process_started": 0, "started": now, "seen": now}
+        connection.execute(tables.server.insert().values(**server, locked=False))
         log.begin(connection, "Upgrade.first", now)
         lease = Lease("a-run", f"{log.KEY}Upgrade.first", "main", 99, 1)
         leases.take(database_of(office.engine, aw.Settings()), connection, lease)
