@@ -36,6 +36,7 @@ from afterwork.installation import Grants, Installation, Removal
 from afterwork.interruption import interruptible
 from afterwork.jobs.run import Outcome, Run, apart
 from afterwork.jobs.runner import Around, Runner, nothing_around
+from afterwork.model.awaiting import asking
 from afterwork.model.base import registry_of, registry_or_none
 from afterwork.model.derivation import MachineDerivation
 from afterwork.model.expression import evaluate
@@ -44,7 +45,6 @@ from afterwork.model.inspection import ModelInfo, inspect_model
 from afterwork.model.jobs_file.load import JobsFile, load, load_again
 from afterwork.model.lane import Lane, lanes_by_name
 from afterwork.model.settings_check import check_settings
-from afterwork.saving.awaiting import asking
 from afterwork.saving.later import connection_of
 from afterwork.saving.later import session as session_of
 from afterwork.server.assembly import RunnerAssembly

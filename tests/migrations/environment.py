@@ -1,6 +1,7 @@
 """Alembic as `alembic init` sets it up, with the plugin as the project declares it, for one database."""
 
 import io
+import sqlite3
 import tomllib
 from collections.abc import Iterator, Mapping
 from contextlib import suppress
@@ -143,3 +144,15 @@ def names_like_afterwork(engine: Engine) -> list[str]:
     }[engine.dialect.name]
     with engine.connect() as connection:
         return [name for name in connection.execute(text(query)).scalars() if name.startswith("afterwork")]
+
+
+def run_script(engine: Engine, script: str) -> None:
+    """Run a script as an administrator does, not by SQLAlchemy."""
+    driver: Any = engine.raw_connection().driver_connection
+    if isinstance(driver, sqlite3.Connection):
+        driver.executescript(script)
+    else:
+        driver.autocommit = True
+        driver.execute(script, prepare=False)
+    driver.close()
+    engine.dispose()

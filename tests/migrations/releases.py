@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from functools import cache, partial
 from typing import Any
 
-from sqlalchemy import Engine, ForeignKey, Index, Integer, String, func, select
+from sqlalchemy import Engine, ForeignKey, Index, Integer, String, func, select, text
 from sqlalchemy.orm import DeclarativeBase, Mapped, Session, mapped_column, relationship
 
 import afterwork as aw
@@ -125,6 +125,16 @@ def release(
     return Release(Base, Customer, Order, aw.Afterwork(Base) if has_afterwork else None, (*kept, Greet))
 
 
+RELEASES: list[dict[str, Any]] = [
+    {"has_afterwork": False},
+    {},
+    {"has_discount": True},
+    {"has_discount": True, "has_payments": True, "is_traced": True},
+    {"has_payments": True, "is_traced": True, "unique_names": True},
+]
+"""The releases of an application that began without Afterwork."""
+
+
 def write(release: Release, engine: Engine) -> None:
     """Have a customer with two orders, change one of another, and ask for a job."""
     with Session(engine) as session, session.begin():
@@ -165,3 +175,14 @@ def _use(first: Release, engine: Engine) -> None:
     first.app.install(engine)
     write(first, engine)
     check_all_is_right(first, engine)
+
+
+def add_orders(engine: Engine, number: int) -> None:
+    """Write into the tables that there are from the first release on."""
+    with engine.begin() as connection:
+        customers = text("INSERT INTO customer (id, name) VALUES (:n, :name)")
+        connection.execute(customers, {"n": number + 100, "name": f"NUMBER {number}"})
+        for amount in (number, number + 3):
+            orders = text("INSERT INTO orders (customer_id, amount) VALUES (:n, :amount)")
+            connection.execute(orders, {"n": number + 100, "amount": amount})
+        connection.execute(text("UPDATE orders SET amount = amount + 1"))

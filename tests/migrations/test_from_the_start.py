@@ -1,21 +1,11 @@
 """A revision still works when the model has moved on, and none is in the way of those that come later."""
 
 from pathlib import Path
-from typing import Any
 
-from sqlalchemy import Engine, inspect, text
+from sqlalchemy import Engine, inspect
 
 from tests.migrations.environment import Migrations, faults
-from tests.migrations.releases import check_all_is_right, release, write
-
-RELEASES: list[dict[str, Any]] = [
-    {"has_afterwork": False},
-    {},
-    {"has_discount": True},
-    {"has_discount": True, "has_payments": True, "is_traced": True},
-    {"has_payments": True, "is_traced": True, "unique_names": True},
-]
-"""The releases of an application that began without Afterwork."""
+from tests.migrations.releases import RELEASES, add_orders, check_all_is_right, release, write
 
 
 def test_all_revisions_run_with_the_newest_model_at_once_and_one_by_one(engine: Engine, tmp_path: Path) -> None:
@@ -35,14 +25,3 @@ def test_all_revisions_run_with_the_newest_model_at_once_and_one_by_one(engine: 
         assert faults(newest.app, engine) == []
     write(newest, engine)
     check_all_is_right(newest, engine)
-
-
-def add_orders(engine: Engine, number: int) -> None:
-    """Write into the tables that there are from the first release on."""
-    with engine.begin() as connection:
-        customers = text("INSERT INTO customer (id, name) VALUES (:n, :name)")
-        connection.execute(customers, {"n": number + 100, "name": f"NUMBER {number}"})
-        for amount in (number, number + 3):
-            orders = text("INSERT INTO orders (customer_id, amount) VALUES (:n, :amount)")
-            connection.execute(orders, {"n": number + 100, "amount": amount})
-        connection.execute(text("UPDATE orders SET amount = amount + 1"))

@@ -9,10 +9,8 @@ from sqlalchemy import Engine, create_engine, text
 from sqlalchemy.orm import DeclarativeBase, Mapped, Session, mapped_column
 
 import afterwork as aw
-from tests.migrations.environment import Migrations, faults
-from tests.migrations.releases import check_all_is_right, release, write
-from tests.migrations.test_from_the_start import RELEASES, add_orders
-from tests.migrations.test_scripts import run_script
+from tests.migrations.environment import Migrations, faults, run_script
+from tests.migrations.releases import RELEASES, add_orders, check_all_is_right, release, write
 from tests.support.postgres import Server
 
 MISSING = "-- Afterwork's part of the script is missing here."

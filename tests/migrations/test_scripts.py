@@ -1,25 +1,12 @@
 """SQL for those who run it by hand: a script of an installation does what the installation would do."""
 
-import sqlite3
 from typing import Any
 
 from sqlalchemy import Engine, inspect
 
-from tests.migrations.environment import faults
+from tests.migrations.environment import faults, run_script
 from tests.migrations.releases import begin, check_all_is_right, release, write
 from tests.support.command_line import run, told
-
-
-def run_script(engine: Engine, script: str) -> None:
-    """Run a script as an administrator does, not by SQLAlchemy."""
-    driver: Any = engine.raw_connection().driver_connection
-    if isinstance(driver, sqlite3.Connection):
-        driver.executescript(script)
-    else:
-        driver.autocommit = True
-        driver.execute(script, prepare=False)
-    driver.close()
-    engine.dispose()
 
 
 def test_a_script_installs(engine: Engine) -> None:

@@ -42,6 +42,9 @@ class Meter(Base):
     @aw.method
     def bill(self) -> None: ...
 
+    @aw.method(precondition=lambda self: self.state == "open")
+    def bill_when_open(self) -> None: ...
+
     def is_read(self) -> bool:
         return len(self.readings) > 0
 
@@ -119,6 +122,36 @@ def test_who_forgets_to_await_is_told_what_to_write(meters: Engine, call: str) -
     async def work(session: AsyncSession, meter: Meter) -> None:
         with pytest.raises(NotAwaited, match=rf"{call}.* asks the database.*aw\.aio"):
             FORGOTTEN[call](meter)
+
+    with_each_driver(meters, work)
+
+
+def test_an_object_that_has_expired_has_its_key_without_asking(meters: Engine) -> None:
+    async def work(session: AsyncSession, meter: Meter) -> None:
+        session.expire(meter)
+        assert aw.external_id(meter) == "Meter!1"
+        ticket = aw.later(meter.bill)
+        await session.flush()
+        assert ticket.root_id == "Meter!1"
+
+    with_each_driver(meters, work)
+
+
+EXPIRED: dict[str, Callable[[Meter], object]] = {
+    "aw.can": lambda meter: aw.can(meter.bill_when_open),
+    "the state": lambda meter: meter.flow.is_in("open"),
+    "the event close": lambda meter: meter.flow.close(),
+}
+
+
+@pytest.mark.filterwarnings("ignore:coroutine")
+@pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning")
+@pytest.mark.parametrize("call", EXPIRED)
+def test_who_asks_an_object_that_has_expired_is_told_what_to_write(meters: Engine, call: str) -> None:
+    async def work(session: AsyncSession, meter: Meter) -> None:
+        session.expire(meter)
+        with pytest.raises(NotAwaited, match=rf"{call}.* asks the database.*aw\.aio"):
+            EXPIRED[call](meter)
 
     with_each_driver(meters, work)
 

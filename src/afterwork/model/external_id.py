@@ -58,9 +58,18 @@ def external_id_or_none(obj: object) -> str | None:
     if not isinstance(state, InstanceState):
         raise MalformedExternalId(f"{shown(obj)} is no mapped object, so it has no external id.")
     mapper: Mapper[Any] = state.mapper
-    # From the attributes: inside a flush, the object has no identity yet.
-    key = tuple(mapper.primary_key_from_instance(obj))
+    key = _key_of(state)
     return None if None in key else str(ExternalId(mapper, key))
+
+
+def _key_of(state: InstanceState[Any]) -> tuple[Any, ...]:
+    """Return the key of an object without asking the database, of which an AsyncSession can't be asked here."""
+    mapper: Mapper[Any] = state.mapper
+    members = {mapper.get_property_by_column(column).key for column in mapper.primary_key}
+    if state.identity is not None and not members <= state.dict.keys():  # they have expired
+        return tuple(state.identity)
+    # From the attributes: inside a flush, the object has no identity yet.
+    return tuple(mapper.primary_key_from_instance(state.obj()))
 
 
 def root_id(mapper: Mapper[Any], key: tuple[Any, ...]) -> str:

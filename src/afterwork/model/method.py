@@ -10,6 +10,7 @@ from typing import Any, Generic, Self, overload
 from typing_extensions import TypeVar
 
 from afterwork.errors import BadDeclaration, BadRequest, shown
+from afterwork.model.awaiting import asking
 from afterwork.model.functions import check_callable, check_callable_alone
 from afterwork.model.lane import MAIN, Lane, checked_lane
 from afterwork.model.retry import Retry, checked_retry
@@ -202,6 +203,7 @@ def method(
     return mark if function is None else mark(function)
 
 
+@asking("aw.can(…)")
 def can(bound: BoundMethod[Any, Any]) -> bool:
     """Return whether a method of an object may run now: `aw.can(customer.assign_number)`. Raises what its precondition
     raises, and `BadRequest` for anything else."""

@@ -17,6 +17,7 @@ from sqlalchemy.orm import InstanceState, Session, object_session, undefer
 from afterwork.clock import now
 from afterwork.compat.sqlalchemy_session import new_objects
 from afterwork.errors import BadRequest, ModelError, NoSession, shown
+from afterwork.model.awaiting import asking
 from afterwork.model.contract import CLASS_NAME, HOW_TO_HAVE_TICKETS, Contract, ContractAttribute, timestamp_for
 from afterwork.model.external_id import external_id_or_none
 from afterwork.model.lane import MAIN, Lane, lane_name
@@ -26,7 +27,6 @@ from afterwork.model.ticket import ROOT, ticket_contract
 from afterwork.model.utc_datetime import aware
 from afterwork.model.viewmodel import ViewModel
 from afterwork.model.work import name_of_method
-from afterwork.saving.awaiting import asking
 from afterwork.saving.current_work import begun_tickets
 from afterwork.saving.ticket_rows import forget_not_saved
 from afterwork.store.dialects import locks_of
@@ -117,6 +117,7 @@ def connection_of(obj: object) -> Connection:
 
 
 @request_work.register
+@asking("aw.later(…)")
 def later(
     work: BoundMethod[Any, Ticket] | ViewModel[Any, Ticket],
     *,

@@ -19,10 +19,10 @@ from afterwork.derived.queue.registered_derivation import RegisteredDerivation
 from afterwork.derived.tracking.hidden_state import ReadListener, recording_to
 from afterwork.derived.tracking.tracked_attributes import instrument
 from afterwork.errors import BadRequest, CircularCaches
+from afterwork.model.awaiting import asking
 from afterwork.model.derivation import MemberDerivation
 from afterwork.model.external_id import external_id
 from afterwork.model.inspection import inspect_model
-from afterwork.saving.awaiting import asking
 from afterwork.saving.later import connection_of
 from afterwork.saving.later import session as session_of
 from afterwork.settings import Settings

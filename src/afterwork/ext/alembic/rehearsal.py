@@ -27,8 +27,8 @@ _TOUCH = "INSERT INTO afterwork_committing (tx) SELECT pg_current_xact_id() ON C
 
 
 @dataclass(frozen=True)
-class Frame:
-    """What must stand around the statements of an installation, so that they are one transaction."""
+class TransactionFrame:
+    """The statements around those of an installation, which make them one transaction."""
 
     before: tuple[str, ...] = ()
     behind: tuple[str, ...] = ()
@@ -41,7 +41,7 @@ class Rehearsal(ABC):
     """An empty database, whose only connection commits by itself unless the script says otherwise."""
 
     Error: type[Exception]
-    """What its driver raises."""
+    """The errors of its driver."""
 
     def __init__(self, connection: Connection) -> None:
         self.connection = connection
@@ -58,13 +58,13 @@ class Rehearsal(ABC):
 
     @property
     @abstractmethod
-    def frame(self) -> Frame:
+    def frame(self) -> TransactionFrame:
         """Return what makes statements a transaction, where the script is in none."""
 
     @contextmanager
-    def transaction(self) -> Iterator[Frame]:
+    def transaction(self) -> Iterator[TransactionFrame]:
         """Be in a transaction for the block: in that of the script, or else in one that the script gets then."""
-        frame = Frame() if self.is_in_transaction else self.frame
+        frame = TransactionFrame() if self.is_in_transaction else self.frame
         for statement in frame.before:
             self.run(statement)
         yield frame
@@ -92,8 +92,8 @@ class SQLiteRehearsal(Rehearsal):
         return bool(self.driver.in_transaction)
 
     @property
-    def frame(self) -> Frame:
-        return Frame(("PRAGMA journal_mode = WAL;", "BEGIN IMMEDIATE;"), ("COMMIT;",))
+    def frame(self) -> TransactionFrame:
+        return TransactionFrame(("PRAGMA journal_mode = WAL;", "BEGIN IMMEDIATE;"), ("COMMIT;",))
 
 
 def _first_statement(script: str) -> tuple[str, str]:
@@ -121,11 +121,11 @@ class PostgreSQLRehearsal(Rehearsal):
         return bool(self.driver.info.transaction_status)
 
     @property
-    def frame(self) -> Frame:
-        return Frame(("BEGIN;",), ("COMMIT;",))
+    def frame(self) -> TransactionFrame:
+        return TransactionFrame(("BEGIN;",), ("COMMIT;",))
 
     @contextmanager
-    def transaction(self) -> Iterator[Frame]:
+    def transaction(self) -> Iterator[TransactionFrame]:
         """Be in a transaction that has written, as it may have where the tables are not empty."""
         with super().transaction() as frame:
             if self.connection.exec_driver_sql("SELECT to_regclass('afterwork_committing')").scalar():

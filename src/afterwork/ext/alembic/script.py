@@ -114,7 +114,7 @@ def script_of(context: "MigrationContext") -> Script:
 
 @contextmanager
 def database_of(context: "MigrationContext") -> Iterator[Connection]:
-    """Provide the database of a migration; for a script, one like it, where all that is written becomes a part of it.
+    """Provide the database of a migration, or a rehearsal's. All that is written there becomes a part of the script.
 
     Raises `NotRehearsed` if the script can't be run anywhere.
     """

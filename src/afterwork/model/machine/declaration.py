@@ -11,6 +11,7 @@ from sqlalchemy.orm import Mapper
 
 from afterwork.errors import BadDeclaration
 from afterwork.language.typed.states import HasStates, MachineStates
+from afterwork.model.awaiting import asking
 from afterwork.model.derived import member_key, member_name
 from afterwork.model.machine.chart import HISTORY, adapted, eventless, events_of, outline
 from afterwork.model.machine.states import States
@@ -173,7 +174,8 @@ class BoundMachine(Generic[Ticket]):
     def state(self) -> Any:
         """The value of the column: the current state; with nested and parallel states, the innermost ones, separated by
         commas. None as long as it has not begun."""
-        return self._machine.stored(self._target)
+        with asking(f"{self._machine.where}: the state"):
+            return self._machine.stored(self._target)
 
     def is_in(self, state: str) -> bool:
         """Return whether it is in a state, named by its id, or in one within that. Raises `UnknownState`."""

@@ -4,8 +4,8 @@ from typing import TYPE_CHECKING, Any
 
 from sqlalchemy import event as sqlalchemy_event
 
+from afterwork.model.awaiting import asking
 from afterwork.model.machine.declaration import Machine
-from afterwork.saving.awaiting import asking
 from afterwork.saving.machine.object_view import check_source_state
 from afterwork.saving.machine.play import Play
 from afterwork.saving.machine.transition_log import forget_unsaved, write_down
