@@ -85,7 +85,7 @@ def test_one_ticket_tells_its_story(afterwork: Afterwork) -> None:
 
     assert said.startswith("Customer.nonsense on Customer!1  failed\n")
     assert "UTC  created\n" in said
-    assert "is no view model and no method of this model" in said
+    assert "is no view model, no method and no job function of this model" in said
     assert "No server is running." in afterwork("ticket", "2").stdout
     assert json.loads(afterwork("ticket", "3", "--json").stdout)["ticket"]["state"] == "scheduled"
     assert "There is no ticket '4711'." in afterwork("ticket", "4711").output

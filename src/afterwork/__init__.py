@@ -34,22 +34,26 @@ if TYPE_CHECKING:
         Withdrawn,
         current_run,
     )
+    from afterwork.model.arguments.kind import Secret
     from afterwork.model.declarations import DECLARATIONS
     from afterwork.model.expression import eal, ocl
     from afterwork.model.external_id import external_id
     from afterwork.model.inspection import from_external_id
+    from afterwork.model.job_function import JobFunction
     from afterwork.model.lane import Lane
     from afterwork.model.machine.chart import track_history
     from afterwork.model.machine.declaration import BoundMachine
-    from afterwork.model.method import BoundMethod, can, method
+    from afterwork.model.method import BoundMethod, GivenWork, can, method
     from afterwork.model.retry import Retry
     from afterwork.model.ticket import AsyncTicket
     from afterwork.model.variable import variable
     from afterwork.model.viewmodel import Model, ViewModel, action, column, on_exception
     from afterwork.model.when import Cron, Every, Once, WhenStale
-    from afterwork.saving.later import later, session
+    from afterwork.saving.later import later
     from afterwork.saving.machine.player import machine
     from afterwork.saving.machine.state_scoped import while_in
+    from afterwork.saving.sessions import session
+    from afterwork.saving.unique import By, by
     from afterwork.settings import Settings
     from afterwork.store.journal.values import UNWATCHED
 else:
@@ -64,22 +68,26 @@ else:
             "errors": "Cancelled TimedOut",
             "jobs.progress": "progress",
             "jobs.run": "Hindered Outcome Raised Rejected Run Succeeded Superseded Withdrawn current_run",
+            "model.arguments.kind": "Secret",
             "model.declarations": "DECLARATIONS",
             "model.expression": "eal ocl",
             "model.external_id": "external_id",
             "model.inspection": "from_external_id",
+            "model.job_function": "JobFunction",
             "model.lane": "Lane",
             "model.machine.chart": "track_history",
             "model.machine.declaration": "BoundMachine",
-            "model.method": "BoundMethod can method",
+            "model.method": "BoundMethod GivenWork can method",
             "model.retry": "Retry",
             "model.ticket": "AsyncTicket",
             "model.variable": "variable",
             "model.viewmodel": "Model ViewModel action column on_exception",
             "model.when": "Cron Every Once WhenStale",
-            "saving.later": "later session",
+            "saving.later": "later",
             "saving.machine.player": "machine",
             "saving.machine.state_scoped": "while_in",
+            "saving.sessions": "session",
+            "saving.unique": "By by",
             "settings": "Settings",
             "store.journal.values": "UNWATCHED",
         },
@@ -96,14 +104,17 @@ __all__ = [
     "AsyncTicket",
     "BoundMachine",
     "BoundMethod",
+    "By",
     "Cancelled",
     "Clock",
     "Cron",
     "Derived",
     "Ended",
     "Every",
+    "GivenWork",
     "Hindered",
     "Identity",
+    "JobFunction",
     "Lane",
     "ManualClock",
     "Model",
@@ -113,6 +124,7 @@ __all__ = [
     "Rejected",
     "Retry",
     "Run",
+    "Secret",
     "Settings",
     "Succeeded",
     "Superseded",
@@ -123,6 +135,7 @@ __all__ = [
     "Withdrawn",
     "action",
     "aio",
+    "by",
     "can",
     "column",
     "current_run",

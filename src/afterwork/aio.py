@@ -12,12 +12,17 @@ from collections.abc import Callable
 from functools import partial
 from typing import TYPE_CHECKING, Any, ParamSpec, TypeVar
 
+from sqlalchemy.orm import Session
+
 from afterwork.derived.compute import fresh as answers
 from afterwork.derived.explain.explanation import Explanation
 from afterwork.derived.explain.readers import Reader
-from afterwork.model.method import BoundMethod, Ticket
+from afterwork.model.job_function import JobFunction
+from afterwork.model.method import BoundMethod, GivenWork, Ticket
 from afterwork.model.viewmodel import ViewModel
 from afterwork.saving import later as requests
+from afterwork.saving.sessions import AnySession, plain_session
+from afterwork.saving.sessions import session as session_of
 
 if TYPE_CHECKING:
     from afterwork.app import Afterwork
@@ -31,12 +36,14 @@ async def call(obj: object, function: Callable[P, T], *args: P.args, **kwargs: P
 
     Raises `NoSession` if the object is in no session, and what the function raises.
     """
+    return await _call_in(session_of(obj), partial(function, *args, **kwargs))
+
+
+async def _call_in(inner: Session, function: Callable[[], T]) -> T:
     from sqlalchemy.ext.asyncio import async_session  # it needs greenlet, which is there where it is used
 
-    session = async_session(requests.session(obj))
-    if session is None:
-        return function(*args, **kwargs)
-    return await session.run_sync(lambda _: function(*args, **kwargs))
+    session = async_session(inner)
+    return function() if session is None else await session.run_sync(lambda _: function())
 
 
 async def fresh(obj: object, name: str) -> Any:
@@ -59,7 +66,24 @@ async def impact(app: "Afterwork", obj: object, member: str) -> list[Reader]:
     return await call(obj, app.impact, obj, member)
 
 
-async def later(work: BoundMethod[Any, Ticket] | ViewModel[Any, Ticket], **options: Any) -> Ticket:
-    """Ask for a method or view model to run on its object, as `aw.later` does. `options` are those of it."""
-    obj = work.root if isinstance(work, ViewModel) else work.target
-    return await call(obj, partial(requests.later, work, **options))
+async def later(
+    work: BoundMethod[Any, Ticket] | GivenWork[Ticket] | ViewModel[Any, Ticket] | JobFunction[Any, Ticket],
+    *,
+    session: AnySession | None = None,
+    **options: Any,
+) -> Ticket:
+    """Ask for a work, as `aw.later` does. `options` are those of it."""
+    ask = partial(requests.later, work, session=session, **options)
+    if session is None:
+        return await call(_object_of(work), ask)
+    return await _call_in(plain_session(session), ask)
+
+
+def _object_of(work: Any) -> Any:
+    """Return the object whose session a request belongs to."""
+    match work:
+        case GivenWork(work=inner):
+            return _object_of(inner)
+        case ViewModel(root=obj) | BoundMethod(target=obj):
+            return obj
+    return work

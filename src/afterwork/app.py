@@ -3,10 +3,11 @@
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import closing, contextmanager
 from dataclasses import dataclass, replace
+from datetime import timedelta
 from functools import cached_property, partial
 from importlib import import_module
 from pathlib import Path
-from typing import Any
+from typing import Any, ParamSpec, TypeVar, overload
 from weakref import ref
 
 from sqlalchemy import Connection, Engine, MetaData
@@ -42,11 +43,16 @@ from afterwork.model.derivation import MachineDerivation
 from afterwork.model.expression import evaluate
 from afterwork.model.functions import check_callable
 from afterwork.model.inspection import ModelInfo, inspect_model
+from afterwork.model.job_function import JobFunction
 from afterwork.model.jobs_file.load import JobsFile, load, load_again
-from afterwork.model.lane import Lane, lanes_by_name
+from afterwork.model.lane import MAIN, Lane, lanes_by_name
+from afterwork.model.method import RunOptions
+from afterwork.model.retry import Retry
 from afterwork.model.settings_check import check_settings
-from afterwork.saving.later import connection_of
-from afterwork.saving.later import session as session_of
+from afterwork.model.ticket import LIMIT, AsyncTicket
+from afterwork.model.when import Timer
+from afterwork.saving.sessions import connection_of
+from afterwork.saving.sessions import session as session_of
 from afterwork.server.assembly import RunnerAssembly
 from afterwork.server.health import Health, Prober, Sign, of_database
 from afterwork.server.recovery import Arrival
@@ -60,6 +66,9 @@ from afterwork.store.database import Database
 from afterwork.store.dialects import database_behind, database_of
 from afterwork.store.kept_connections import KeptConnections
 from afterwork.store.routing import routing_of
+
+P = ParamSpec("P")
+T = TypeVar("T")
 
 SERVER_STARTED = "server_started"
 
@@ -109,6 +118,7 @@ class Afterwork:
         self.events = Events([on_event] if on_event is not None else [])
         self.variables = _checked_variables({} if variables is None else variables)
         self._files: dict[Path, JobsFile] = {}
+        self._functions: dict[str, JobFunction[Any, Any, ...]] = {}
         self.around: Around = nothing_around
         """Returns a context manager that is entered around the code of a run started by a ticket or a timer."""
         self.address: str | None = None
@@ -126,11 +136,68 @@ class Afterwork:
         if registry is not None:
             metadata = registry.metadata
             metadata.info[APPLICATIONS] = [*map(ref, applications_of(metadata)), ref(self)]
+            metadata.info[LIMIT] = self.settings.arguments_limit
 
     @cached_property
     def model(self) -> ModelInfo:
         """Return the model. Raises `ModelError`, listing everything that is wrong with it."""
-        return inspect_model(self.base, self.lanes)
+        return inspect_model(self.base, self.lanes, self._functions)
+
+    @overload
+    def job(self, function: Callable[P, T], /) -> JobFunction[T, AsyncTicket, P]: ...
+    @overload
+    def job(
+        self,
+        /,
+        *,
+        name: str | None = None,
+        lane: str | Lane | None = MAIN,
+        external: bool = False,
+        retry: Retry | None = None,
+        when: Timer | None = None,
+        timeout: timedelta | None = None,
+    ) -> Callable[[Callable[P, T]], JobFunction[T, AsyncTicket, P]]: ...
+    def job(
+        self,
+        function: Callable[..., Any] | None = None,
+        /,
+        *,
+        name: str | None = None,
+        lane: str | Lane | None = MAIN,
+        external: bool = False,
+        retry: Retry | None = None,
+        when: Timer | None = None,
+        timeout: timedelta | None = None,
+    ) -> Any:
+        """Mark a plain function as work that a ticket can ask for, without a root.
+
+            @app.job(lane="mail", retry=aw.Retry(attempts=5))
+            def greet(name: str) -> None: ...
+
+            aw.later(greet.given("Ann"), session=session)
+
+        Tickets name it by `name`, or else by the function's own. The other options are those of `aw.method`; a timer
+        has no criteria. In a run, `aw.session()` is the session to work with: its changes commit with the receipt.
+
+        Raises `BadDeclaration` for a function that could never run, and for a name that another function has.
+        """
+        options = RunOptions(lane, external, retry, timeout)
+
+        def mark(target: Callable[..., Any]) -> JobFunction[Any, Any, ...]:
+            return self._registered(JobFunction(target, self.base, name, when, options))
+
+        return mark if function is None else mark(function)
+
+    def _registered(self, function: JobFunction[Any, Any, ...]) -> JobFunction[Any, Any, ...]:
+        present = self._functions.get(function.name)
+        if present is not None and not present.is_same_as(function):
+            raise BadDeclaration(
+                f"@app.job on {function.function.__qualname__}: {present.function.__qualname__} has the name "
+                f"{function.name} already. Give it another one: @app.job(name=…)."
+            )
+        self._functions[function.name] = function
+        vars(self).pop("model", None)
+        return function
 
     def load(self, path: str | Path, *, python: Iterable[Callable[..., Any]] = ()) -> list[str]:
         """Add the jobs of a TOML or YAML file to the model, and return their names.

@@ -70,6 +70,29 @@ class BadRequest(AfterworkError, ValueError):
     """`aw.later` or a ticket row asks for something that makes no sense."""
 
 
+class BadArguments(BadRequest):
+    """A work is asked for with arguments that it doesn't take, or that can't be kept until it runs."""
+
+
+class Unfit(AfterworkError):
+    """A value is not of the kind that a parameter takes. `where` is its place: `lines[2].price`."""
+
+    def __init__(self, where: str, wanted: str, got: str) -> None:
+        self.where, self.wanted = where, wanted
+        super().__init__(f"{where} wants {wanted}, and got {got}.")
+
+
+class CantBeKept(AfterworkError):
+    """A parameter is annotated with a class whose values no ticket can keep."""
+
+    def __init__(self, annotation: object, why: str = "whose values no ticket can keep") -> None:
+        name = getattr(annotation, "__qualname__", None) or str(annotation)
+        super().__init__(
+            f"is annotated with {name}: {why}. A ticket keeps numbers, texts, dates and times, UUIDs, enumerations, "
+            "dataclasses, named tuples, typed dicts, objects of the model, and lists, tuples, sets and dicts of them."
+        )
+
+
 class NotThere(BadRequest):
     """Nothing has this name or key."""
 
@@ -614,6 +637,10 @@ class WrongRoot(Refused):
 
 class PreconditionFalse(Refused):
     """The method's precondition was false when the ticket's turn came."""
+
+
+class ArgumentsLost(Refused):
+    """The ticket's arguments are not those that the work takes by now, or name an object that is gone."""
 
 
 class StateLeft(Refused):

@@ -46,6 +46,9 @@ class Settings:
     crash_limit: int = 3
     """A ticket is not tried again after its process has died this often while running it."""
 
+    arguments_limit: int = 65_536
+    """A ticket keeps at most this many bytes of arguments. What is larger belongs into a row of its own."""
+
     grace: timedelta = timedelta(seconds=30)
     """The time that a stopping server gives its runs to end."""
 

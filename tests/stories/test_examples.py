@@ -16,6 +16,12 @@ from tests.support.world import World
 STORIES = {
     "numbers": ["Ann has number (none yet)", "Ann has number 1, with order number 1", "Eve has number 3"],
     "later": ["ticket 4, and ticket 4", "letters sent: 1", "Customer!4711 is not there"],
+    "refund": [
+        "amount wants a Decimal that is a number, and got 12.5.",
+        "Order!1.refund(amount='12.50', reason='BROKEN', to='Account!1', token='(secret)')",
+        "12.50 goes back to Ann, since it was broken",
+        "the books of 2027-01-31 are closed: 27.50 in 1 order",
+    ],
     "caches": ["Ann's total is 84.20"],
 }
 

@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
-from typing import assert_type
+from typing import Annotated, assert_type
 
 from sqlalchemy import Connection, Engine, ForeignKey
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine, AsyncSession
@@ -91,6 +91,10 @@ class Order(Base):
     def export(self) -> None:
         print(aw.current_run().id, aw.current_run().attempt)
 
+    @aw.method
+    def refund(self, amount: Decimal, *, reason: str = "", token: Annotated[str, aw.Secret] = "") -> None:
+        self.price -= amount
+
 
 class TheCustomerNumberAssigner(aw.ViewModel[Customer]):
     lane = "numbers"
@@ -127,6 +131,7 @@ def ask(session: Session, customer: Customer, order: Order) -> None:
     assert_type(ticket.done, datetime | None)
     aw.later(customer.assign_number, at=datetime.now(UTC), keep=timedelta(days=1), priority=1, lane="x", unique=True)
     aw.later(order.export, after=timedelta(hours=1), lane=None)
+    assert_type(aw.later(order.refund.given(Decimal("12.50"), reason="broken"), lane="x"), aw.AsyncTicket)
     aw.later(TheCustomerNumberAssigner(customer))
     session.add(
         SysAsyncTicket(view_model=Customer.ViewModels.TheCustomerNumberAssigner, root_object=customer, priority=1)
@@ -151,7 +156,7 @@ def use(session: Session, customer: Customer) -> None:
     assert_type(aw.can(customer.assign_number), bool)
     assert_type(customer.assign_number(), None)
     assert_type(customer.total(), Decimal)
-    assert_type(customer.total, aw.BoundMethod[Decimal])
+    assert_type(customer.total, aw.BoundMethod[Decimal, aw.AsyncTicket, []])
     assert_type(customer.compute_spent(), Decimal)
     assert_type(customer.compute_title(), str | None)
     assert_type(aw.external_id(customer), str)

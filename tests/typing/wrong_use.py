@@ -1,6 +1,7 @@
 """Wrong uses, each of which both type checkers find: an ignore that ignores nothing is an error here."""
 
 from datetime import datetime, timedelta
+from decimal import Decimal
 
 import afterwork as aw
 from tests.typing.own_tickets import Invoice
@@ -22,7 +23,13 @@ def wrong(customer: Customer, order: Order) -> None:
     aw.machine(int, state="state")  # type: ignore[arg-type] # pyright: ignore[reportArgumentType]
     aw.can(customer.name)  # type: ignore[arg-type] # pyright: ignore[reportArgumentType]
     customer.assign_number(1)  # type: ignore[call-arg] # pyright: ignore[reportCallIssue]
-    TheCustomerNumberAssigner(order)  # type: ignore[arg-type] # pyright: ignore[reportArgumentType]
+    TheCustomerNumberAssigner(order)  # type: ignore[call-overload] # pyright: ignore[reportArgumentType]
+    order.refund.given()  # type: ignore[call-arg] # pyright: ignore[reportCallIssue]
+    order.refund.given("12.50")  # type: ignore[arg-type] # pyright: ignore[reportArgumentType]
+    order.refund.given(Decimal(1), reasn="broken")  # type: ignore[call-arg] # pyright: ignore[reportCallIssue]
+    order.refund(12.5)  # type: ignore[arg-type] # pyright: ignore[reportArgumentType]
+    customer.assign_number.given(1)  # type: ignore[call-arg] # pyright: ignore[reportCallIssue]
+    aw.later(order.refund(Decimal(1)))  # type: ignore[arg-type] # pyright: ignore[reportArgumentType]
     aw.Retry(5)  # type: ignore[call-arg] # pyright: ignore[reportCallIssue]
     aw.Retry(attempts=5, backoff=60)  # type: ignore[arg-type] # pyright: ignore[reportArgumentType]
     aw.Settings(worker=8)  # type: ignore[call-arg] # pyright: ignore[reportCallIssue]
@@ -38,10 +45,6 @@ class Wrong(aw.ViewModel[Customer]):
 
     lane = 5  # type: ignore[assignment] # pyright: ignore[reportAssignmentType]
     retry = timedelta(5)  # type: ignore[assignment] # pyright: ignore[reportAssignmentType]
-
-
-@aw.method  # type: ignore[arg-type] # pyright: ignore[reportCallIssue, reportArgumentType]
-def needs_more(self: Customer, amount: int) -> None: ...
 
 
 @Customer.total.many  # type: ignore[arg-type] # pyright: ignore[reportArgumentType]

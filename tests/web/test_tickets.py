@@ -85,7 +85,7 @@ def test_a_ticket_says_why_it_waits(busy: Shop, client: TestClient) -> None:
     page = client.get("/tickets/4").text
     assert "Its lane mail is paused." in page
     assert "No server is running." in page
-    assert "is no view model and no method of this model" in page
+    assert "is no view model, no method and no job function of this model" in page
     assert "<script>alert" not in page
 
 

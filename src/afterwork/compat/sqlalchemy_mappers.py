@@ -1,9 +1,9 @@
-"""Mappers of ticket classes: what SQLAlchemy does in a bulk insert, and in a merge, without any event."""
+"""Mappers of ticket classes: what SQLAlchemy does in bulk inserts and merges, without any event; and all there are."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from typing import Any, NoReturn
 
-from sqlalchemy.orm import Mapper, Session
+from sqlalchemy.orm import Mapper, Session, mapperlib
 from sqlalchemy.util import HasMemoized
 
 AfterMerge = Callable[[Session, dict[str, Any], dict[str, Any], bool], None]
@@ -33,6 +33,12 @@ class _BulkCheckedMapper(Mapper[Any]):
     def _propkey_to_col(self) -> Any:  # SQLAlchemy forgets it whenever the class is given another attribute
         columns = Mapper._propkey_to_col.fget(self)
         return {table: _StrictColumns(by_name, *self.refused_key) for table, by_name in columns.items()}
+
+
+def all_mappers() -> Iterator[Mapper[Any]]:
+    """Yield the mappers of all models of this process: SQLAlchemy lists its registries nowhere else."""
+    for model in mapperlib._all_registries():
+        yield from model.mappers
 
 
 def refuse_in_bulk(mapper: Mapper[Any], key: str, refuse: Callable[[], NoReturn]) -> None:

@@ -18,7 +18,7 @@ from afterwork.model.expression import expression_of
 from afterwork.model.inspection import ModelInfo
 from afterwork.model.machine.declaration import EventMethod
 from afterwork.model.timeout import NO_TIMEOUT
-from afterwork.model.work import MethodWork, ViewModelWork, Work
+from afterwork.model.work import FunctionWork, MethodWork, ViewModelWork, Work
 
 
 @dataclass(frozen=True)
@@ -103,6 +103,7 @@ class ModelView:
     classes: Sequence[ClassView]
     associations: Sequence[AssociationView]
     view_models: Sequence[ViewModelView]
+    functions: Sequence[WorkView]
 
 
 def view(model: ModelInfo) -> ModelView:
@@ -114,6 +115,7 @@ def view(model: ModelInfo) -> ModelView:
         [_class(model, mapper, methods, machines) for _, mapper in sorted(model.classes.items())],
         list(_associations(model)),
         [_view_model(model, work) for work in works if isinstance(work, ViewModelWork)],
+        [_work(model, work) for work in works if isinstance(work, FunctionWork)],
     )
 
 
@@ -211,6 +213,8 @@ def _work(model: ModelInfo, work: Work) -> WorkView:
             doc, precondition = summary(method), condition(method.precondition)
         case ViewModelWork(view_model=view_model):
             doc, precondition = summary(view_model), None
+        case FunctionWork(function=function):
+            doc, precondition = summary(function), None
     attempts = work.retry.attempts if work.retry else 1
     starts, timeout = list(_starts(model, work)), _timeout(work)
     return WorkView(work.name, doc, precondition, work.lane, work.external, attempts, timeout, starts)

@@ -1,9 +1,9 @@
 """One ticket in detail: what it asks for, its history so far, and why it waits."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from typing import Literal
+from typing import Any, Literal
 
 from sqlalchemy import Connection, exists, select
 
@@ -12,9 +12,10 @@ from afterwork.insight.lanes import LaneView
 from afterwork.insight.running import RunningView
 from afterwork.insight.servers import ServerView
 from afterwork.insight.tickets import TicketView, views
+from afterwork.model.arguments.parameters import Parameters
 from afterwork.model.external_id import parse
 from afterwork.model.inspection import ModelInfo
-from afterwork.model.work import MethodWork, ViewModelWork, Work
+from afterwork.model.work import FunctionWork, MethodWork, ViewModelWork, Work
 from afterwork.store import history
 from afterwork.store.history import RunRecord
 from afterwork.store.tickets.index_ranges import IndexPosition
@@ -117,7 +118,7 @@ class TimelineStep:
 
 @dataclass(frozen=True)
 class TicketDetail:
-    """One ticket. `call` is the call that it asks for, as code.
+    """One ticket. `call` is the call that it asks for, as code, and `arguments` are its arguments, without secrets.
 
     `refused` says why the model can't run it, `root_is_there` is None if it has no root of the model. `waits` are the
     reasons why it has not run yet, in sentences; `attempts` are the runs that failed, were put off, or were slow,
@@ -126,6 +127,7 @@ class TicketDetail:
 
     ticket: TicketView
     call: str
+    arguments: Mapping[str, Any]
     refused: str | None
     external: bool
     most_attempts: int
@@ -150,11 +152,13 @@ class TicketReader:
             raise NotThere(f"There is no ticket {shown(key)}. Perhaps its receipt has gone. {advice}")
         (ticket,) = views(connection, walk, rows)
         work = self._work(ticket)
+        arguments = shown_arguments(walk.arguments(connection, ticket.key), None if isinstance(work, str) else work)
         records = history.records(connection, {"ticket": ticket.key}, None, None, MAX_ATTEMPTS)
         waits = list(self.waiting.reasons(connection, ticket, IndexPosition.of(rows[0])))
         return TicketDetail(
             ticket,
-            call_of(ticket, None if isinstance(work, str) else work),
+            call_of(ticket, None if isinstance(work, str) else work, arguments),
+            arguments,
             work if isinstance(work, str) else None,
             not isinstance(work, str) and work.external,
             1 if isinstance(work, str) or work.retry is None else work.retry.attempts,
@@ -213,13 +217,22 @@ _END: dict[str, StepKind] = {"failed": "failed", "expired": "expired"}
 _HAPPENING: dict[history.RecordedOutcome, StepKind] = {"put off": "put off", "failed": "failed", "done": "slow"}
 
 
-def call_of(ticket: TicketView, work: Work | None) -> str:
+def shown_arguments(text: object, work: Work | None) -> dict[str, Any]:
+    """Return a ticket's arguments as people may see them. Those of an unknown work may be secrets, all of them."""
+    parameters = Parameters("", []) if work is None else work.parameters
+    return parameters.shown(text)
+
+
+def call_of(ticket: TicketView, work: Work | None, arguments: Mapping[str, Any]) -> str:
     """Return the call that a ticket asks for, as code: `Customer!42.assign_number()`, `Welcome(Customer!42)`."""
     name, root = ticket.work or "?", ticket.root_id or ""
+    given = ", ".join(f"{each}={value!r}" for each, value in arguments.items())
     match work:
         case ViewModelWork():
-            return f"{work.name}({root})"
+            return f"{work.name}({', '.join(filter(None, [root, given]))})"
         case MethodWork() if root:
-            return f"{root}.{name.partition('.')[2]}()"
+            return f"{root}.{name.partition('.')[2]}({given})"
+        case FunctionWork():
+            return f"{work.name}({given})"
         case _:
             return f"{name} on {root}" if root else name

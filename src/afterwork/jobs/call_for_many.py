@@ -94,7 +94,7 @@ def _alike(execution: Execution, method: Method[Any, Any], claims: Sequence[Clai
 
 
 def _is_ordinary(execution: Execution, claim: Claim, root: object) -> bool:
-    """Return whether a claim has never gone wrong, may begin now, and has its root."""
+    """Return whether a claim has never gone wrong, may begin now, has its root, and gives no arguments."""
     runner = execution.runner
-    is_new = claim.run.attempt == 1 and claim.key not in runner.together
+    is_new = claim.row.arguments is None and claim.run.attempt == 1 and claim.key not in runner.together
     return is_new and runner.expired(claim) is None and not is_gone(root)

@@ -12,8 +12,9 @@ from sqlalchemy.exc import DBAPIError
 
 from afterwork.clock import telling_time
 from afterwork.errors import Refused, TimedOut, WaitsForItself
+from afterwork.jobs.arguments import ObjectsOfArguments
 from afterwork.jobs.attempts import GiveUp, Settled
-from afterwork.jobs.perform import check, is_gone, perform
+from afterwork.jobs.perform import arguments_of, check, is_gone, perform
 from afterwork.jobs.progress import Reporter, reporting
 from afterwork.jobs.run import Outcome, Rejected, Succeeded
 from afterwork.jobs.runner import Runner
@@ -28,7 +29,7 @@ from afterwork.model.work import MethodWork, Work, vars_lookup
 @dataclass(frozen=True)
 class Execution:
     """The claims of one session, with their roots, or the reason why one has none, and their variables, by key.
-    `give_up` settles a claim that had to be abandoned."""
+    `objects` are those that their arguments name; `give_up` settles a claim that had to be abandoned."""
 
     runner: Runner
     session: RunSession
@@ -36,6 +37,7 @@ class Execution:
     give_up: GiveUp
     roots: dict[Any, object | None | str]
     variables: Mapping[Any, Mapping[str, Any]]
+    objects: ObjectsOfArguments
     _methods: dict[tuple[str, type], Method[Any, Any] | None] = field(default_factory=dict)
 
     @classmethod
@@ -44,7 +46,8 @@ class Execution:
         with _hooks(runner, session, claims, give_up):
             roots = runner.job_source.roots(session, claims)
             variables = runner.job_source.variables(session.outer, claims)
-        return cls(runner, session, claims, give_up, roots, variables)
+            objects = runner.job_source.objects(session, claims)
+        return cls(runner, session, claims, give_up, roots, variables, objects)
 
     def saving(self) -> AbstractContextManager[None]:
         """Return the context manager that ends the hooks of saving the claims' changes if they take too long."""
@@ -78,7 +81,12 @@ class Execution:
         refusal = self.refusal(claim, reporter)
         if refusal is not None:
             return refusal
-        context = self.runner.context(self.session, self.variables.get(claim.key, {}))
+        try:
+            with self._limit(claim, work, reporter):
+                arguments = arguments_of(work, root, claim.row.arguments, self.objects)
+        except Refused as refused:
+            return Rejected(str(refused))
+        context = self.runner.context(self.session, self.variables.get(claim.key, {}), arguments)
         limit = self._limit(claim, work, reporter)
         began = time.perf_counter()
         with telling_time(self.runner.clock), reporting(reporter), limit, self.runner.around(claim.run):

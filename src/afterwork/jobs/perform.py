@@ -10,9 +10,12 @@ from sqlalchemy.orm import Session
 
 from afterwork.errors import PreconditionFalse, StateLeft, WrongRoot
 from afterwork.jobs.run import Run, printable, running
+from afterwork.model.arguments.kind import Objects
+from afterwork.model.arguments.parameters import Parameters
 from afterwork.model.method import BoundMethod
 from afterwork.model.viewmodel import Action, ViewModel
-from afterwork.model.work import MethodWork, StateScopedWork, ViewModelWork, Work
+from afterwork.model.work import FunctionWork, MethodWork, StateScopedWork, ViewModelWork, Work
+from afterwork.saving.current_work import working_in
 
 NOT_ENABLED = "skipped: it was not enabled"
 """The result of an action that runs once, and whose `enabled` was false."""
@@ -20,10 +23,11 @@ NOT_ENABLED = "skipped: it was not enabled"
 
 @dataclass(frozen=True)
 class RunContext:
-    """The session and variables, by name, that a run is given besides its root."""
+    """The session, the server's variables, and the arguments of the request, that a run is given besides its root."""
 
     session: Session
     variables: Mapping[str, Any] = field(default_factory=dict)
+    arguments: Mapping[str, Any] = field(default_factory=dict)
 
 
 def check(work: Work, root: object | None) -> None:
@@ -36,16 +40,31 @@ def check(work: Work, root: object | None) -> None:
             bound = _bound(work, root)
             if not bound.method.may_run(root):
                 raise PreconditionFalse(f"The precondition of {work.name} is false{_named(bound.method.precondition)}.")
-        case ViewModelWork():
+        case ViewModelWork() | FunctionWork():
             pass
+
+
+def arguments_of(work: Work, root: object | None, text: object, objects: Objects) -> Mapping[str, Any]:
+    """Return the arguments that a ticket's text gives a work, by name. Raises `Refused` if they don't fit."""
+    match work:
+        case MethodWork():
+            method = _bound(work, root).method
+            if text is None and not method.required:
+                return {}
+            return method.parameters(type(root)).read(text, objects)
+        case ViewModelWork() | FunctionWork():
+            return work.parameters.read(text, objects)
 
 
 def perform(work: Work, root: object | None, run: Run, context: RunContext) -> None:
     """Run a work on a root that `check` has passed. Exceptions of its code pass through."""
-    with running(run):
+    with running(run), working_in(context.session):
         match work:
             case MethodWork():
-                _bound(work, root)()
+                bound = _bound(work, root)
+                _call(bound, bound.method.parameters(type(root)), context.arguments)
+            case FunctionWork(function=function):
+                _call(function, function.parameters, context.arguments)
             case ViewModelWork(view_model=view_model):
                 instance = _view_model(view_model, root, context)
                 for action in view_model.actions.values():
@@ -53,9 +72,17 @@ def perform(work: Work, root: object | None, run: Run, context: RunContext) -> N
                         action.function(instance)
 
 
+def _call(function: Callable[..., object], parameters: Parameters, arguments: Mapping[str, Any]) -> None:
+    if arguments:
+        given = parameters.bound(arguments)
+        function(*given.args, **given.kwargs)
+    else:
+        function()
+
+
 def perform_action(work: ViewModelWork, action: Action, run: Run, context: RunContext) -> str | None:
     """Run one action of a view model without a root. Return its result as text. Its exceptions pass through."""
-    with running(run):
+    with running(run), working_in(context.session):
         instance = _view_model(work.view_model, None, context)
         if not action.is_enabled(instance):
             return NOT_ENABLED
@@ -66,7 +93,7 @@ def perform_action(work: ViewModelWork, action: Action, run: Run, context: RunCo
 def tell(work: Work, root: object | None, run: Run, context: RunContext, raised: tuple[Exception, str]) -> None:
     """Call a view model's `on_exception` with what its run raised, also as text. Its exceptions pass through."""
     if isinstance(work, ViewModelWork) and work.view_model.exception_handler is not None:
-        with running(run):
+        with running(run), working_in(context.session):
             _view_model(work.view_model, root, context).handle(*raised)
 
 
@@ -74,8 +101,9 @@ def _view_model(cls: type[ViewModel[Any]], root: object | None, context: RunCont
     """Create a view model on a root, in the session of the run, with the variables that it declares."""
     view_model = cls(root)
     view_model.session_of_run = context.session
-    for name in cls.variables.keys() & context.variables.keys():
-        setattr(view_model, name, context.variables[name])
+    view_model._be_given({name: context.variables[name] for name in cls.variables.keys() & context.variables.keys()})
+    for name, value in context.arguments.items():
+        setattr(view_model, name, value)
     return view_model
 
 

@@ -17,7 +17,7 @@ from afterwork.jobs.blocked import BlockedLooks
 from afterwork.jobs.claims_apart import ClaimsApart
 from afterwork.jobs.deferred import DeferredTickets
 from afterwork.jobs.history import RunHistory
-from afterwork.jobs.perform import RunContext, tell
+from afterwork.jobs.perform import RunContext, arguments_of, tell
 from afterwork.jobs.quarantine import Quarantine
 from afterwork.jobs.run import Hindered, Outcome, Raised, Rejected, Run, SucceededTogether, event_of, text_of
 from afterwork.jobs.session import RunSession, ended
@@ -114,9 +114,9 @@ class Runner:
         error = None if claim.not_after is None else expiry_error(claim.not_after, self.clock.now())
         return None if error is None else Rejected(error)
 
-    def context(self, session: RunSession, variables: Mapping[str, Any]) -> RunContext:
+    def context(self, session: RunSession, variables: Mapping[str, Any], arguments: Mapping[str, Any]) -> RunContext:
         """Return what a run is given besides its root. `variables` are its own, beside those of the server."""
-        return RunContext(session, {**self.variables, **variables})
+        return RunContext(session, {**self.variables, **variables}, arguments)
 
     def hindered(self, claim: Claim, error: Exception) -> Hindered:
         """Return the outcome if others were in the way. Its pause grows each time, and is zero after a migration."""
@@ -155,7 +155,9 @@ class Runner:
             root = self.job_source.roots(session, [claim])[claim.key]
             if not isinstance(root, str):
                 variables = self.job_source.variables(connection, [claim]).get(claim.key, {})
-                tell(claim.work, root, claim.run, self.context(session, variables), (error, outcome.text))
+                objects = self.job_source.objects(session, [claim])
+                arguments = arguments_of(claim.work, root, claim.row.arguments, objects)
+                tell(claim.work, root, claim.run, self.context(session, variables, arguments), (error, outcome.text))
                 session.flush()
 
     def settle(self, connection: Connection, settled: Settled, left: Sequence[Claim] = ()) -> None:

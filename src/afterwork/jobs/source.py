@@ -13,6 +13,7 @@ from sqlalchemy import ColumnElement, Connection
 
 from afterwork.clock import Clock
 from afterwork.events import Events
+from afterwork.jobs.arguments import ObjectsOfArguments
 from afterwork.jobs.blocked import BlockedLooks
 from afterwork.jobs.quarantine import Quarantine
 from afterwork.jobs.run import Outcome, Run, SucceededTogether
@@ -168,6 +169,9 @@ class JobSource(Protocol):
 
     def variables(self, connection: Connection, claims: Sequence[Claim]) -> dict[Any, Mapping[str, Any]]:
         """Return the variables of claims, by key, as their source has set them. Claims without any are left out."""
+
+    def objects(self, session: RunSession, claims: Sequence[Claim]) -> ObjectsOfArguments:
+        """Load the objects that the arguments of claims name, with one query per class."""
 
     def settle(self, connection: Connection, outcomes: Sequence[tuple[Claim, Outcome]], now: datetime) -> None:
         """Write how the runs ended, in the transaction of their effects. Raises `BatchDisturbed` if one of several has

@@ -37,7 +37,7 @@ class ContractAttribute:
 class Expected:
     """The contract's terms for one attribute."""
 
-    type: type
+    type: type | tuple[type, ...]
     nullable: bool
     required: bool
     aliases: tuple[str, ...] = ()
@@ -57,6 +57,7 @@ EXPECTED: Mapping[str, Expected] = {
     "created": Expected(datetime, nullable=True, required=False, aliases=("created_at", "create_time")),
     "not_after": Expected(datetime, nullable=True, required=False),
     "trace_parent": Expected(str, nullable=True, required=False),
+    "arguments": Expected((str, dict), nullable=True, required=False),
 }
 
 
@@ -80,6 +81,7 @@ class Contract:
     created: ContractAttribute | None
     not_after: ContractAttribute | None
     trace_parent: ContractAttribute | None
+    arguments: ContractAttribute | None
     lanes: Mapping[str, Sequence[str]] = field(default_factory=dict)
     """If the class has no Lane: the works of each lane but `main`, which tell its tickets apart."""
 
@@ -135,7 +137,8 @@ def _mismatches(where: str, column: Column[Any], expected: Expected) -> Iterator
 
 
 def _described(expected: Expected) -> str:
-    return f"{expected.type.__name__}{', null allowed' if expected.nullable else ''}"
+    names = expected.type if isinstance(expected.type, tuple) else (expected.type,)
+    return f"{' or '.join(each.__name__ for each in names)}{', null allowed' if expected.nullable else ''}"
 
 
 def other_spelling(name: str) -> str:

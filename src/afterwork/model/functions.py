@@ -9,6 +9,16 @@ from afterwork.errors import BadDeclaration, shown
 
 def check_callable_alone(function: object, mark: str, *, may_yield: bool = False) -> None:
     """Refuse a function that could never run: a run passes no arguments, awaits nothing, and iterates over nothing."""
+    where, others = check_method(function, mark, may_yield=may_yield)
+    needed = [p.name for p in others if p.default is p.empty and p.kind not in (p.VAR_POSITIONAL, p.VAR_KEYWORD)]
+    if needed:
+        raise BadDeclaration(
+            f"{where}: it needs {', '.join(needed)}, but a run passes only self. Keep what it needs in the model."
+        )
+
+
+def check_method(function: object, mark: str, *, may_yield: bool = False) -> tuple[str, Sequence[python.Parameter]]:
+    """Refuse what is no function of `self` that is done when it returns. Return its place, and its other parameters."""
     if isinstance(function, (classmethod, staticmethod)):
         name = type(function).__name__
         raise BadDeclaration(f"{mark} marks functions, not {function!r}. A run passes self: leave out @{name}.")
@@ -19,11 +29,7 @@ def check_callable_alone(function: object, mark: str, *, may_yield: bool = False
     own, *others = python.signature(function).parameters.values() or (None,)
     if own is None or own.kind in (own.KEYWORD_ONLY, own.VAR_KEYWORD):
         raise BadDeclaration(f"{where}: it takes nothing, but a run passes self.")
-    needed = [p.name for p in others if p.default is p.empty and p.kind not in (p.VAR_POSITIONAL, p.VAR_KEYWORD)]
-    if needed:
-        raise BadDeclaration(
-            f"{where}: it needs {', '.join(needed)}, but a run passes only self. Keep what it needs in the model."
-        )
+    return where, others
 
 
 def check_is_done(function: object, where: str, *, may_yield: bool = False) -> None:

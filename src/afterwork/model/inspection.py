@@ -17,6 +17,7 @@ from afterwork.model.contract import CLASS_NAME, HOW_TO_HAVE_TICKETS, Contract
 from afterwork.model.derivation import Derivation, derivations_of
 from afterwork.model.derived import Derived
 from afterwork.model.external_id import parse
+from afterwork.model.job_function import JobFunction
 from afterwork.model.known_names import MAX_LISTED, instead_of
 from afterwork.model.lane import MAIN, Lane, lanes_by_name
 from afterwork.model.machine.declaration import TRIGGER, Machine, declared_machines
@@ -26,7 +27,7 @@ from afterwork.model.ticket import contract_of, is_ticket_class
 from afterwork.model.timer import OnceAction, TimedWork, once_of, timers_of
 from afterwork.model.variable import Variable
 from afterwork.model.viewmodel import Action, Column, OnException, ViewModel
-from afterwork.model.work import MethodWork, StateScopedWork, ViewModelWork, Work, methods_of
+from afterwork.model.work import FunctionWork, MethodWork, StateScopedWork, ViewModelWork, Work, methods_of
 
 
 @dataclass(frozen=True)
@@ -105,7 +106,7 @@ class ModelInfo:
 
     def _unknown(self, name: str | None) -> str:
         if not name:
-            return "ViewModel is empty. It names a view model, or a method as Class.method."
+            return "ViewModel is empty. It names a view model, a method as Class.method, or a job function."
         # Only for short names: the cost of a comparison grows with their length.
         near = difflib.get_close_matches(name, self.works, n=3) if len(name) < 100 else []
         known = f" Near to it: {', '.join(near)}." if near else ""
@@ -114,7 +115,7 @@ class ModelInfo:
             return f"{shown(name)} is not marked with @aw.method, so it can't be asked for.{known}"
         if dot and cls not in self.classes:
             return f"{shown(name)}: the model has no class {shown(cls)}.{known}"
-        return f"{shown(name)} is no view model and no method of this model.{known}"
+        return f"{shown(name)} is no view model, no method and no job function of this model.{known}"
 
 
 def _works_by_lane(works: Mapping[str, Work]) -> dict[str, list[str]]:
@@ -125,8 +126,14 @@ def _works_by_lane(works: Mapping[str, Work]) -> dict[str, list[str]]:
     return by_lane
 
 
-def inspect_model(base: object, lanes: Mapping[str, Lane] | None = None) -> ModelInfo:
+def inspect_model(
+    base: object,
+    lanes: Mapping[str, Lane] | None = None,
+    functions: Mapping[str, JobFunction[Any, Any]] | None = None,
+) -> ModelInfo:
     """Inspect the model of a declarative base, an automap base or a `registry`. `lanes` are declared beside it.
+
+    `functions` are those that its application marks as jobs, by their names.
 
     Raises `ModelError` with everything that is wrong, at once.
     """
@@ -135,6 +142,7 @@ def inspect_model(base: object, lanes: Mapping[str, Lane] | None = None) -> Mode
     classes = _by_name(mappers, problems)
     view_models = list(_view_models(base, {mapper.class_ for mapper in mappers}, problems))
     works = _works(mappers, view_models, problems)
+    _add_functions(works, functions or {}, problems)
     derivations = derivations_of(mappers, view_models, problems)
     timers = timers_of(works, classes, problems)
     once = once_of(works, problems)
@@ -244,6 +252,13 @@ def _works(
             problems.append(f"2 view models are named {name}. A ticket says the name only, so rename one.")
         works[name] = ViewModelWork(name, view_model.root_class, view_model)
     return works
+
+
+def _add_functions(works: dict[str, Work], functions: Mapping[str, JobFunction[Any, Any]], problems: list[str]) -> None:
+    for name, function in functions.items():
+        if name in works:
+            problems.append(f"@app.job has the name {name}, as another work does. Give it its own: @app.job(name=…).")
+        works[name] = FunctionWork(name, None, function)
 
 
 def _lanes(

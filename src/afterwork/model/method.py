@@ -5,13 +5,15 @@ import inspect as python
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import timedelta
-from typing import Any, Generic, Self, overload
+from typing import Any, Concatenate, Generic, Self, overload
 
-from typing_extensions import TypeVar
+from typing_extensions import ParamSpec, TypeVar
 
 from afterwork.errors import BadDeclaration, BadRequest, shown
+from afterwork.model.arguments.annotation import signature_of
+from afterwork.model.arguments.parameters import SEVERAL, Arguments, Parameters
 from afterwork.model.awaiting import asking
-from afterwork.model.functions import check_callable, check_callable_alone
+from afterwork.model.functions import check_callable, check_method
 from afterwork.model.lane import MAIN, Lane, checked_lane
 from afterwork.model.retry import Retry, checked_retry
 from afterwork.model.ticket import AsyncTicket
@@ -19,6 +21,7 @@ from afterwork.model.timeout import checked_timeout
 from afterwork.model.when import Timer
 
 Owner = TypeVar("Owner")
+P = ParamSpec("P", default=...)
 Result = TypeVar("Result")
 Ticket = TypeVar("Ticket", default=AsyncTicket, covariant=True)  # noqa: PLC0105
 """The ticket class of a model, where the model names it."""
@@ -28,21 +31,46 @@ class HasTickets(Generic[Ticket]):
     """A class whose model tells type checkers which class its tickets are of: `aw.Model["SysAsyncTicket"]`."""
 
 
-class BoundMethod(Generic[Result, Ticket]):
+class BoundMethod(Generic[Result, Ticket, P]):
     """A method of one object: call it, ask `aw.can(…)` whether it may run now, or give it to `aw.later(…)`, which
     returns a `Ticket`."""
 
     __slots__ = ("method", "target")
 
-    def __init__(self, method: "Method[Any, Result]", target: Any) -> None:
+    def __init__(self, method: "Method[Any, Result, P]", target: Any) -> None:
         self.method = method
         self.target = target
 
-    def __call__(self) -> Result:
-        return self.method.function(self.target)
+    def __call__(self, *args: P.args, **kwargs: P.kwargs) -> Result:
+        return self.method.function(self.target, *args, **kwargs)
+
+    def given(self, *args: P.args, **kwargs: P.kwargs) -> "GivenWork[Ticket]":
+        """Return the method with arguments, to be asked for: `aw.later(order.refund.given(Decimal("12.50")))`.
+
+        They are checked, and written as JSON, by the annotations of the method's parameters: what is changed afterwards
+        makes no difference. Parameters that are left out have the default that the code has when it runs.
+
+        Raises `BadArguments`, which names the parameter, what it wants and what it got.
+        """
+        return GivenWork(self, self.method.parameters(type(self.target)).written(args, kwargs))
 
     def __repr__(self) -> str:
         return f"<method {type(self.target).__name__}.{self.method.name} of {self.target!r}>"
+
+
+@dataclass(frozen=True, eq=False)
+class GivenWork(Generic[Ticket]):
+    """A method of an object, or a function, with the arguments that it is asked for with, for `aw.later`."""
+
+    work: Any
+    """The `BoundMethod` or `JobFunction`."""
+    arguments: Arguments
+
+    @property
+    def text(self) -> str:
+        """The arguments as a ticket's row has them, for rows that are inserted in bulk. Raises `BadArguments` if an
+        object among them isn't saved yet."""
+        return self.arguments.text()
 
 
 @dataclass(frozen=True)
@@ -55,18 +83,18 @@ class RunOptions:
     timeout: timedelta | None = None
 
 
-class Method(Generic[Owner, Result]):
+class Method(Generic[Owner, Result, P]):
     """A function of a class, marked as work that a ticket can name as `Class.method`."""
 
     def __init__(
         self,
-        function: Callable[[Owner], Result],
+        function: Callable[Concatenate[Owner, P], Result],
         *,
         precondition: Callable[[Any], object] | None = None,
         when: Timer | None = None,
         options: RunOptions = RunOptions(),
     ) -> None:
-        check_callable_alone(function, "@aw.method")
+        check_method(function, "@aw.method")
         where = f"@aw.method on {function.__qualname__}"
         if precondition is not None:
             check_callable(precondition, f"{where}: its precondition", ["self"])
@@ -76,6 +104,13 @@ class Method(Generic[Owner, Result]):
                 "aw.Every or aw.Cron; aw.Once and aw.WhenStale are for view models."
             )
         self.function = function
+        self.required = needed_by(function)
+        """The names of the parameters that have no default."""
+        if when is not None and self.required:
+            raise BadDeclaration(
+                f"{where}: it needs {', '.join(self.required)}, but a timer passes only self. Give them defaults."
+            )
+        self._parameters: dict[type, Parameters] = {}
         self.name = function.__name__
         self.precondition = precondition
         self.when = when
@@ -93,11 +128,17 @@ class Method(Generic[Owner, Result]):
     @overload
     def __get__(self, target: None, owner: type) -> Self: ...
     @overload
-    def __get__(self, target: HasTickets[Ticket], owner: type) -> BoundMethod[Result, Ticket]: ...
+    def __get__(self, target: HasTickets[Ticket], owner: type) -> BoundMethod[Result, Ticket, P]: ...
     @overload
-    def __get__(self, target: object, owner: type) -> BoundMethod[Result]: ...
-    def __get__(self, target: object | None, owner: type) -> Self | BoundMethod[Result, Any]:
+    def __get__(self, target: object, owner: type) -> BoundMethod[Result, AsyncTicket, P]: ...
+    def __get__(self, target: object | None, owner: type) -> Self | BoundMethod[Result, Any, P]:
         return self if target is None else BoundMethod(self, target)
+
+    def parameters(self, cls: type) -> Parameters:
+        """Return its parameters, as they are meant for the objects of a class."""
+        if cls not in self._parameters:
+            self._parameters[cls] = Parameters.of_function(f"{cls.__name__}.{self.name}", self.function, cls)
+        return self._parameters[cls]
 
     def may_run(self, target: Owner) -> bool:
         """Return whether the precondition holds for `target` now. True without one."""
@@ -123,6 +164,12 @@ class Method(Generic[Owner, Result]):
         return self if function.__name__ == self.name else function  # type: ignore[return-value]
 
 
+def needed_by(function: Callable[..., Any]) -> list[str]:
+    """Return the names of a method's parameters without defaults, `self` left out."""
+    _, *others = signature_of(function).parameters.values()
+    return [each.name for each in others if each.default is each.empty and each.kind not in SEVERAL]
+
+
 def checked_external(where: str, external: object) -> bool:
     """Return whether a work is declared external. Raises `BadDeclaration` unless it is True or False."""
     if not isinstance(external, bool):
@@ -140,6 +187,11 @@ def checked_for_many(method: Method[Any, Any], given: Callable[[list[Any]], None
         raise BadDeclaration(
             f"{where}: {method.name} is external, so each of its runs has a lease and ends by itself. Leave out "
             f"external=True, or {mark}."
+        )
+    if parameters := list(signature_of(method.function).parameters)[1:]:
+        raise BadDeclaration(
+            f"{where}: {method.name} has parameters ({', '.join(parameters)}), which each ticket may give differently. "
+            f"Leave out the parameters, or {mark}."
         )
     if method.for_many is not None:
         raise BadDeclaration(f"{where}: {method.name} has a function for many already, {method.for_many.__qualname__}.")
@@ -159,7 +211,7 @@ def checked_for_many(method: Method[Any, Any], given: Callable[[list[Any]], None
 
 
 @overload
-def method(function: Callable[[Owner], Result], /) -> Method[Owner, Result]: ...
+def method(function: Callable[Concatenate[Owner, P], Result], /) -> Method[Owner, Result, P]: ...
 @overload
 def method(
     *,
@@ -169,9 +221,9 @@ def method(
     retry: Retry | None = None,
     when: Timer | None = None,
     timeout: timedelta | None = None,
-) -> Callable[[Callable[[Owner], Result]], Method[Owner, Result]]: ...
+) -> Callable[[Callable[Concatenate[Owner, P], Result]], Method[Owner, Result, P]]: ...
 def method(
-    function: Callable[[Any], Any] | None = None,
+    function: Callable[..., Any] | None = None,
     /,
     *,
     precondition: Callable[[Any], object] | None = None,
@@ -193,20 +245,23 @@ def method(
         @aw.method(precondition=lambda self: self.number is None)
         def assign_number(self) -> None: ...
 
-    Raises `BadDeclaration` if the function needs arguments or is asynchronous, or `when` is no timer, or `timeout` no
-    duration.
+    Its parameters, if it has any, are given when it is asked for: `aw.later(order.refund.given(Decimal("12.50")))`.
+
+    Raises `BadDeclaration` if the function is asynchronous, or `when` is no timer, or `timeout` no duration; or if a
+    timer starts it and a parameter has no default.
     """
 
-    def mark(target: Callable[[Any], Any]) -> Method[Any, Any]:
+    def mark(target: Callable[..., Any]) -> Method[Any, Any]:
         return Method(target, precondition=precondition, when=when, options=RunOptions(lane, external, retry, timeout))
 
     return mark if function is None else mark(function)
 
 
 @asking("aw.can(…)")
-def can(bound: BoundMethod[Any, Any]) -> bool:
+def can(bound: BoundMethod[Any, Any] | GivenWork[Any]) -> bool:
     """Return whether a method of an object may run now: `aw.can(customer.assign_number)`. Raises what its precondition
     raises, and `BadRequest` for anything else."""
+    bound = bound.work if isinstance(bound, GivenWork) else bound
     if not isinstance(bound, BoundMethod):
         raise BadRequest(
             f"{shown(bound)} is no method of an object. Give one without calling it: customer.assign_number"

@@ -16,11 +16,12 @@ from sqlalchemy import (
     func,
     inspect,
 )
-from sqlalchemy.orm import Mapped, Mapper, Session, mapped_column, object_session
+from sqlalchemy.orm import Mapped, Mapper, Session, mapped_column, object_session, registry
 from sqlalchemy.sql import visitors
 
 from afterwork.model.contract import CLASS_NAME, DEFAULT_KEEP_MINUTES, Contract
 from afterwork.model.utc_datetime import UtcDateTime
+from afterwork.settings import Settings
 
 ROOT = "_afterwork_root"
 """The entry of a ticket's `__dict__` that holds its root."""
@@ -28,8 +29,16 @@ ROOT = "_afterwork_root"
 OWN = ("__init__", "__eq__", "__hash__")
 """The methods that a ticket has from its mixin, whatever its base makes of its classes."""
 
+ARGUMENTS = "_afterwork_arguments"
+"""The entry of a ticket's `__dict__` that holds its arguments until the keys of all objects among them are known."""
+
 ROOT_OBJECT = "root_object"
 CONTRACT = "afterwork.contract"
+
+LIMIT = "afterwork.arguments_limit"
+"""The entry of a metadata's `info` that has the limit of its application's settings."""
+
+DEFAULT_LIMIT = Settings().arguments_limit
 
 
 class RootObject:
@@ -147,6 +156,9 @@ class AsyncTicket:
     not_after: Mapped[datetime | None] = mapped_column(UtcDateTime, server_default=FetchedValue(), deferred=True)
     """It ends with an Error, and is not run, if its turn comes later than this. None: whenever."""
 
+    arguments: Mapped[str | None] = mapped_column(Text, server_default=FetchedValue(), deferred=True)
+    """The arguments of the method, or the variables of the view model, as JSON. `aw.later` writes them."""
+
     root_object = RootObject()
 
 
@@ -168,11 +180,17 @@ def ticket_contract(obj: object) -> Contract | None:
     """Return the contract of the tickets in the model of `obj`; None if that has no ticket class."""
     mapper: Mapper[Any] = inspect(obj).mapper
     metadata: MetaData = mapper.local_table.metadata  # type: ignore[attr-defined]
-    if CONTRACT not in metadata.info:
-        for other in mapper.registry.mappers:
-            if is_ticket_class(other.class_):
-                return contract_of(other.class_)
-    return metadata.info.get(CONTRACT)
+    return metadata.info.get(CONTRACT) if CONTRACT in metadata.info else contract_in(mapper.registry)
+
+
+def contract_in(model: registry) -> Contract | None:
+    """Return the contract of the tickets of a model; None if it has no ticket class."""
+    return next((contract_of(mapper.class_) for mapper in model.mappers if is_ticket_class(mapper.class_)), None)
+
+
+def limit_of_arguments(contract: Contract) -> int:
+    """Return how many bytes the arguments of a ticket may have, as the settings of its model's application say."""
+    return int(contract.table.metadata.info.get(LIMIT, DEFAULT_LIMIT))
 
 
 def is_ticket_class(cls: type) -> bool:

@@ -13,7 +13,7 @@ from afterwork.model.functions import takes_any
 from afterwork.model.lane import lane_name
 from afterwork.model.viewmodel import Action
 from afterwork.model.when import DECLARED, Once, Timer
-from afterwork.model.work import MethodWork, ViewModelWork, Work, vars_lookup
+from afterwork.model.work import FunctionWork, MethodWork, ViewModelWork, Work, vars_lookup
 
 
 @dataclass(frozen=True)
@@ -74,6 +74,8 @@ def _when(work: Work) -> Timer | None:
             # The criteria of the inherited method selects this class's objects already.
             inherits = cls is not None and any(vars_lookup(base, method.name) is method for base in cls.__mro__[1:])
             return None if inherits else method.when
+        case FunctionWork(function=function):
+            return function.when
 
 
 def _problems(timed: TimedWork) -> Iterable[str]:

@@ -10,7 +10,8 @@ from typing import Any, ClassVar, Generic, Self, overload
 from sqlalchemy.orm import Session
 from typing_extensions import TypeVar
 
-from afterwork.errors import BadDeclaration, shown
+from afterwork.errors import BadArguments, BadDeclaration, shown
+from afterwork.model.arguments.parameters import Arguments, Parameters
 from afterwork.model.base import registry_of
 from afterwork.model.functions import check_arguments, check_callable, check_callable_alone
 from afterwork.model.lane import MAIN, Lane, checked_lane
@@ -131,6 +132,9 @@ class ViewModel(Generic[Root, Ticket]):
             def assign(self) -> None:
                 self.root.assign_number()
 
+    Its variables (`aw.variable`) are given by name when it is asked for: `aw.later(Refund(order, amount=12))`. Raises
+    `BadArguments` for one that it doesn't have, or whose value can't be kept until it runs.
+
     `root=` gives the class of the root; `aw.ViewModel[Customer]` does the same and tells a type checker, and
     `aw.ViewModel[Customer, "SysAsyncTicket"]` tells it of which class the tickets are, too. Without a root it is
     unrooted, and `model=` may name the declarative base whose server runs it. `lane`, `external`, `retry` and `timeout`
@@ -152,6 +156,8 @@ class ViewModel(Generic[Root, Ticket]):
     when: ClassVar[WhenStale | Timer | Once | None] = None
     """The event that starts it without a ticket, such as `aw.Every(minutes=10)`. None: tickets only."""
 
+    _parameters: ClassVar[Parameters]
+
     root_class: ClassVar[type | None] = None
     model: ClassVar[object | None] = None
     actions: ClassVar[Mapping[str, Action]] = {}
@@ -167,8 +173,18 @@ class ViewModel(Generic[Root, Ticket]):
 
     session_of_run: Session | None = None
 
-    def __init__(self, root: Root) -> None:
+    _of_server: Mapping[str, Any] = {}
+    """The variables that the server gave to a run of it. A request for it does not carry them."""
+
+    @overload
+    def __init__(self: "ViewModel[None, Any]", root: None = None, **variables: Any) -> None: ...
+    @overload
+    def __init__(self, root: Root, **variables: Any) -> None: ...
+    def __init__(self, root: Any = None, **variables: Any) -> None:
         self.root = root
+        if variables:
+            parameters_of_variables(type(self)).written((), variables)  # raises for what no run could be given
+            vars(self).update(variables)
 
     def __init_subclass__(cls, *, root: type | None = None, model: object | None = None, **others: Any) -> None:
         super().__init_subclass__(**others)
@@ -198,6 +214,11 @@ class ViewModel(Generic[Root, Ticket]):
                 cls.root_class.ViewModels = ViewModelNames(cls.root_class)  # type: ignore[attr-defined]
             cls.root_class.ViewModels._add(cls.__name__)  # type: ignore[attr-defined]
 
+    def _be_given(self, variables: Mapping[str, Any]) -> None:
+        """Take the variables of a server, by name."""
+        self._of_server = variables
+        vars(self).update(variables)
+
     def handle(self, error: Exception, text: str) -> None:
         """Call the view model's `on_exception`, if it has one, with the error that a run raised."""
         if self.exception_handler is not None:
@@ -207,6 +228,38 @@ class ViewModel(Generic[Root, Ticket]):
 
 RESERVED = frozenset(name for name in vars(ViewModel) if not name.startswith("_")) | {"root"}
 """Names of every view model, which no action, column or variable can have."""
+
+
+def parameters_of_variables(cls: type[ViewModel[Any, Any]]) -> Parameters:
+    """Return the variables of a view model, as what a request may give."""
+    parameters: Parameters | None = vars(cls).get("_parameters")
+    if parameters is None:
+        defaults = {name: variable.default for name, variable in cls.variables.items()}
+        parameters = cls._parameters = Parameters.of_variables(cls.__name__, cls, cls.root_class, cls.model, defaults)
+    return parameters
+
+
+def variables_to_carry(view_model: ViewModel[Any, Any]) -> Arguments | None:
+    """Return the variables that were set on a view model, for its run; None if none was.
+
+    Raises `BadArguments`, also for another attribute that was set: no run would see it.
+    """
+    cls, own = type(view_model), dict(vars(view_model))
+    if view_model.session_of_run is None and cls.__init__ is not ViewModel.__init__:
+        made = vars(cls(view_model.root))  # as the run will make it
+        own = {name: value for name, value in own.items() if name not in made or made[name] is not value}
+    lost = own.keys() - cls.variables.keys() - {"root"}
+    if lost and view_model.session_of_run is None:
+        raise BadArguments(
+            f"{cls.__name__}: {', '.join(sorted(lost))} was set, and its run would not see it. Declare it as a "
+            f"variable: {min(lost)}: … = aw.variable()"
+        )
+    given = {
+        name: own[name]
+        for name in cls.variables
+        if name in own and not (name in view_model._of_server and view_model._of_server[name] is own[name])
+    }
+    return parameters_of_variables(cls).written((), given) if given else None
 
 
 def _check_names(cls: type[ViewModel[Any, Any]]) -> None:

@@ -1,4 +1,4 @@
-"""The works that a ticket can name: a view model, or a method of a class. Nothing else can run."""
+"""The works that a ticket can name: a view model, a method of a class, or a function. Nothing else can run."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -7,11 +7,13 @@ from typing import Any
 
 from sqlalchemy.orm import Mapper
 
+from afterwork.model.arguments.parameters import Parameters
+from afterwork.model.job_function import JobFunction
 from afterwork.model.lane import Lane, lane_name
 from afterwork.model.machine.declaration import EventMethod, Machine, declared_machines
 from afterwork.model.method import Method
 from afterwork.model.retry import Retry
-from afterwork.model.viewmodel import ViewModel
+from afterwork.model.viewmodel import ViewModel, parameters_of_variables
 
 
 @dataclass(frozen=True)
@@ -19,8 +21,13 @@ class _Work:
     name: str
     root: type | None
 
-    def _declared(self) -> Method[Any, Any] | type[ViewModel[Any]]:
-        """The method or view model: both declare how it runs."""
+    def _declared(self) -> Method[Any, Any] | type[ViewModel[Any]] | JobFunction[Any, Any]:
+        """The method, view model or function: each declares how it runs."""
+        raise NotImplementedError
+
+    @property
+    def parameters(self) -> Parameters:
+        """The parameters of a method or function, or the variables of a view model: a ticket may give them."""
         raise NotImplementedError
 
     @property
@@ -55,6 +62,10 @@ class MethodWork(_Work):
     def _declared(self) -> Method[Any, Any]:
         return self.method
 
+    @property
+    def parameters(self) -> Parameters:
+        return self.method.parameters(self.root or object)
+
 
 @dataclass(frozen=True)
 class StateScopedWork(MethodWork):
@@ -62,6 +73,20 @@ class StateScopedWork(MethodWork):
 
     machine: str
     state: str
+
+
+@dataclass(frozen=True)
+class FunctionWork(_Work):
+    """`tidy`, a function that is marked with `@app.job`."""
+
+    function: JobFunction[Any, Any]
+
+    def _declared(self) -> JobFunction[Any, Any]:
+        return self.function
+
+    @property
+    def parameters(self) -> Parameters:
+        return self.function.parameters
 
 
 @dataclass(frozen=True)
@@ -73,8 +98,12 @@ class ViewModelWork(_Work):
     def _declared(self) -> type[ViewModel[Any]]:
         return self.view_model
 
+    @property
+    def parameters(self) -> Parameters:
+        return parameters_of_variables(self.view_model)
 
-Work = MethodWork | ViewModelWork
+
+Work = MethodWork | ViewModelWork | FunctionWork
 
 
 def methods_of(mapper: Mapper[Any]) -> Sequence[MethodWork]:

@@ -1,11 +1,14 @@
 """The work that runs now, as the log of transitions and the requests of states need to know it."""
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from contextvars import ContextVar
 from dataclasses import dataclass
 from typing import Any, Protocol
 
 from sqlalchemy.orm import Session
+
+from afterwork.errors import NoCurrentRun
 
 
 @dataclass(frozen=True)
@@ -18,6 +21,28 @@ class CurrentWork:
 
 CURRENT_WORK: ContextVar[CurrentWork | None] = ContextVar("afterwork_mover", default=None)
 """The work that runs in this thread or task; None outside of Afterwork's runs."""
+
+
+_SESSION: ContextVar[Session] = ContextVar("afterwork_session")
+"""The session of the run that goes on."""
+
+
+@contextmanager
+def working_in(session: Session) -> Iterator[None]:
+    """Let `aw.session()` be this session while the block lasts."""
+    token = _SESSION.set(session)
+    try:
+        yield
+    finally:
+        _SESSION.reset(token)
+
+
+def session_of_run() -> Session:
+    """Return the session of the run that goes on. Raises `NoCurrentRun` outside of one."""
+    try:
+        return _SESSION.get()
+    except LookupError:
+        raise NoCurrentRun() from None
 
 
 def running_work() -> str | None:
@@ -39,7 +64,7 @@ class _BegunRun(Protocol):
     def ticket(self) -> Any: ...
 
 
-def begun_tickets(session: Session, work: str, root_id: str) -> list[Any]:
+def begun_tickets(session: Session, work: str, root_id: str | None) -> list[Any]:
     """Return the keys of the tickets for a work on a root whose runs have begun in a session's transaction."""
     begun: Sequence[_BegunRun] = session.info.get(BEGUN_RUNS, ())
     return [run.ticket for run in begun if run.root_id == root_id and run.work == work]

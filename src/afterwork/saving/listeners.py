@@ -61,6 +61,6 @@ def _before_flush(session: Session, flush: object, instances: object) -> None:
 
 @event.listens_for(Session, "after_flush")
 def _after_flush(session: Session, flush: object) -> None:
-    from afterwork.saving.ticket_rows import resolve_late_roots
+    from afterwork.saving.ticket_rows import resolve_late_ids
 
-    resolve_late_roots(session)
+    resolve_late_ids(session)

@@ -1,4 +1,4 @@
-"""The tickets of a flush: check them, complete them, and write their RootIds."""
+"""The tickets of a flush: check them, complete them, and write their RootIds and arguments."""
 
 from collections.abc import Iterable
 from datetime import datetime
@@ -14,9 +14,12 @@ from afterwork.model.contract import DEFAULT_KEEP_MINUTES, MAX_KEEP_MINUTES, Con
 from afterwork.model.external_id import external_id_or_none
 from afterwork.model.ticket import ROOT, ROOT_NOT_SAVED, bring_along, contract_of, is_ticket_class
 from afterwork.model.utc_datetime import UtcDateTime, aware
+from afterwork.saving import ticket_arguments
 
-WITHOUT_ROOT_ID = "afterwork.without_root_id"
-"""The entry in a session's `info` that lists tickets saved before their roots, in the flush that goes on."""
+WITHOUT_IDS = "afterwork.without_ids"
+"""The entry in a session's `info` that lists tickets saved before the objects that they name.
+
+It is that of the flush that goes on. Each ticket stands there with whether its RootId was known."""
 
 
 def complete_tickets(session: Session) -> None:
@@ -24,12 +27,13 @@ def complete_tickets(session: Session) -> None:
 
     Raises `BadRequest`, and `NaiveDatetime`.
     """
-    session.info.pop(WITHOUT_ROOT_ID, None)  # a flush that failed has left it
+    session.info.pop(WITHOUT_IDS, None)  # a flush that failed has left it
     for ticket in _tickets(new_objects(session)):
         contract = contract_of(type(ticket))
         _complete_row(ticket, contract)
         forget_not_saved(ticket, contract)
         bring_along(vars(ticket).get(ROOT), session)
+        ticket_arguments.complete(ticket, contract)
 
 
 def _tickets(objects: Iterable[Any]) -> list[Any]:
@@ -71,17 +75,25 @@ def resolve_root(mapper: Mapper[Any], connection: object, ticket: Any) -> None:
     """
     root = vars(ticket).get(ROOT)
     _check_database(mapper, ticket, root)
+    has_root = _resolve_root(ticket, root)
+    has_arguments = ticket_arguments.resolve(ticket, contract_of(type(ticket)))
+    if not (has_root and has_arguments):
+        session = object_session(ticket)
+        assert session is not None  # it is being flushed by one
+        session.info.setdefault(WITHOUT_IDS, []).append((ticket, has_root))
+
+
+def _resolve_root(ticket: Any, root: Any) -> bool:
+    """Write the root's external id into a ticket, or return False if it isn't known yet."""
     attribute = contract_of(type(ticket)).root_id.name
     if root is None or (vars(ticket).get(attribute) and not _has_its_key(root)):
-        return
+        return True
     text = external_id_or_none(root)
-    if text is not None:
-        if getattr(ticket, attribute) != text:
-            setattr(ticket, attribute, text)
-        return
-    session = object_session(ticket)
-    assert session is not None  # it is being flushed by one
-    session.info.setdefault(WITHOUT_ROOT_ID, []).append(ticket)
+    if text is None:
+        return False
+    if getattr(ticket, attribute) != text:
+        setattr(ticket, attribute, text)
+    return True
 
 
 def _check_database(mapper: Mapper[Any], ticket: Any, root: object) -> None:
@@ -115,18 +127,20 @@ def _has_its_key(root: object) -> bool:
     return all(mapper.get_property_by_column(column).key in vars(root) for column in mapper.primary_key)
 
 
-def resolve_late_roots(session: Session) -> None:
-    """Write the RootIds of tickets that were inserted before their roots, by one statement in the same transaction."""
-    by_class: dict[type, list[Any]] = {}
-    for ticket in session.info.pop(WITHOUT_ROOT_ID, ()):
-        by_class.setdefault(type(ticket), []).append(ticket)
-    for cls, tickets in by_class.items():
-        contract = contract_of(cls)
-        rows = []
-        for ticket in tickets:
-            root_id = _late_root_id(vars(ticket)[ROOT])
-            set_committed_value(ticket, contract.root_id.name, root_id)
-            rows.append({contract.key.name: getattr(ticket, contract.key.name), contract.root_id.name: root_id})
+def resolve_late_ids(session: Session) -> None:
+    """Write the RootIds and arguments of tickets that were inserted before the objects that these name.
+
+    It is done in the same transaction, by one statement for tickets that lack the same."""
+    alike: dict[tuple[type, frozenset[str]], list[dict[str, Any]]] = {}
+    for ticket, has_root in session.info.pop(WITHOUT_IDS, ()):
+        contract = contract_of(type(ticket))
+        root = {} if has_root else {contract.root_id.name: _late_root_id(vars(ticket)[ROOT])}
+        values = {**root, **ticket_arguments.late(ticket, contract)}
+        for name, value in values.items():
+            set_committed_value(ticket, name, value)
+        row = {contract.key.name: getattr(ticket, contract.key.name), **values}
+        alike.setdefault((type(ticket), frozenset(values)), []).append(row)
+    for (cls, _), rows in alike.items():
         session.execute(update(cls), rows)
 
 

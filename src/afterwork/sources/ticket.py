@@ -10,6 +10,7 @@ from sqlalchemy import ColumnElement, Connection
 
 from afterwork.errors import BatchDisturbed, MalformedExternalId, UnknownWork, shown
 from afterwork.events import SourceKind
+from afterwork.jobs.arguments import ObjectsOfArguments
 from afterwork.jobs.roots import Roots
 from afterwork.jobs.run import Hindered, Outcome, Raised, Rejected, Run, Succeeded, Superseded, Withdrawn, printable
 from afterwork.jobs.session import RunSession
@@ -177,6 +178,11 @@ class TicketSource:
             root = objects.get(wanted)
             roots[key] = f"The root {wanted} is not there (any more)." if root is None else root
         return roots
+
+    def objects(self, session: RunSession, claims: Sequence[Claim]) -> ObjectsOfArguments:
+        objects = ObjectsOfArguments(session, self._roots, self.model.classes)
+        objects.load(claim.row.arguments for claim in claims)
+        return objects
 
     def settle(self, connection: Connection, outcomes: Sequence[tuple[Claim, Outcome]], now: datetime) -> None:
         ended = []

@@ -168,11 +168,16 @@ def _new_id(connection: Connection) -> TextClause:
 
 
 def _ticket_columns(connection: Connection, contract: Contract) -> Iterator[str]:
-    """Add the column that a ticket table of an earlier version lacks; it was the only addition since."""
-    column = None if contract.not_after is None else contract.not_after.column
-    present = {str(row["name"]) for row in inspect(connection).get_columns(contract.table.name, contract.table.schema)}
-    if column is not None and column.name not in present:
+    """Add the columns that a ticket table of an earlier version lacks."""
+    for column in missing_ticket_columns(connection, contract):
         yield _add_column(connection, contract.table, column)
+
+
+def missing_ticket_columns(connection: Connection, contract: Contract) -> list[Column[Any]]:
+    """Return the columns that a ticket table of an earlier version lacks; they were the only additions since."""
+    present = {str(row["name"]) for row in inspect(connection).get_columns(contract.table.name, contract.table.schema)}
+    added = [attribute.column for attribute in (contract.not_after, contract.arguments) if attribute is not None]
+    return [column for column in added if column.name not in present]
 
 
 def _columns(connection: Connection, table: Table) -> Iterator[str]:

@@ -12,15 +12,24 @@ from afterwork.errors import BadRequest, shown
 from afterwork.model.contract import ContractAttribute
 from afterwork.model.external_id import external_id_or_none
 from afterwork.model.inspection import ModelInfo
+from afterwork.model.job_function import JobFunction
 from afterwork.model.lane import MAIN, Lane, lane_name
 from afterwork.model.machine.state_scope import base_of
-from afterwork.model.method import BoundMethod, Method
+from afterwork.model.method import BoundMethod, GivenWork, Method
 from afterwork.model.viewmodel import ViewModel
 from afterwork.model.work import MethodWork, name_of_method
 from afterwork.saving.later import Declared
 from afterwork.testing.movable_clock import MovableClock
 
-Work = BoundMethod[Any] | Method[Any, Any] | ViewModel[Any] | type[ViewModel[Any]] | str
+Work = (
+    BoundMethod[Any]
+    | GivenWork[Any]
+    | JobFunction[Any]
+    | Method[Any, Any]
+    | ViewModel[Any]
+    | type[ViewModel[Any]]
+    | str
+)
 """A work on a root, as `aw.later` takes it; or, by its class or name, on any root."""
 
 
@@ -71,15 +80,23 @@ class Requests:
                 return None, None
             case str():
                 return {self._known(work)}, None
+            case GivenWork(work=inner):
+                return self._named(inner)
             case BoundMethod(target=root, method=method):
                 return {name_of_method(inspect(root).mapper, method)}, self._root(root)
             case ViewModel(root=root):
-                return {type(work).__name__}, self._root(root)
+                return {type(work).__name__}, None if root is None else self._root(root)
+        return self._named_on_any(work), None
+
+    def _named_on_any(self, work: object) -> set[str]:
+        match work:
+            case JobFunction(name=name):
+                return {name}
             case Method():
                 works = self.model.works.values()
-                return {known.name for known in works if isinstance(known, MethodWork) and known.method is work}, None
+                return {known.name for known in works if isinstance(known, MethodWork) and known.method is work}
             case type() if issubclass(work, ViewModel):
-                return {work.__name__}, None
+                return {work.__name__}
         raise BadRequest(f"{shown(work)} is no work. Give what aw.later takes, a class's method, or a name.")
 
     def _known(self, name: str) -> str:

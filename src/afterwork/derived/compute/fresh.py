@@ -23,8 +23,8 @@ from afterwork.model.awaiting import asking
 from afterwork.model.derivation import MemberDerivation
 from afterwork.model.external_id import external_id
 from afterwork.model.inspection import inspect_model
-from afterwork.saving.later import connection_of
-from afterwork.saving.later import session as session_of
+from afterwork.saving.sessions import connection_of
+from afterwork.saving.sessions import session as session_of
 from afterwork.settings import Settings
 from afterwork.store.dialects import database_behind
 

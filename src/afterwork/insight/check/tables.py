@@ -26,6 +26,10 @@ def look(scene: CheckContext) -> Iterator[Finding]:
     if not has_tickets(scene):
         yield Finding(f"table {contract.table.fullname}", False, "Create the application's own tables first.")
         return
+    lacking = schema.missing_ticket_columns(connection, contract)
+    if lacking:
+        names = ", ".join(str(column.name) for column in lacking)
+        yield Finding(f"columns of {contract.table.fullname}", False, f"Missing: {names}. {INSTALL}")
     version = schema.version(connection)
     yield Finding(f"Afterwork's tables, version {version or 'none'}", version == tables.SCHEMA_VERSION, INSTALL)
     missing = schema.missing_indexes(scene.database, connection, contract)

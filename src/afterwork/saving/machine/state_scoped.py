@@ -18,7 +18,7 @@ from afterwork.errors import BadRequest, shown
 from afterwork.model.external_id import external_id_or_none
 from afterwork.model.machine.declaration import Machine
 from afterwork.model.machine.state_scope import StateScope
-from afterwork.model.method import BoundMethod, Ticket
+from afterwork.model.method import BoundMethod, GivenWork, Ticket
 from afterwork.model.ticket import ROOT, ticket_contract
 from afterwork.saving.current_work import CURRENT_WORK
 from afterwork.saving.later import later
@@ -91,7 +91,7 @@ def withdraw(machine: Machine, obj: Any, state: str) -> None:
 
 
 def while_in(
-    work: BoundMethod[Any, Ticket],
+    work: BoundMethod[Any, Ticket] | GivenWork[Ticket],
     *,
     at: datetime | None = None,
     after: timedelta | None = None,
@@ -111,7 +111,8 @@ def while_in(
     entered = entering.state
     if entered is None:
         raise BadRequest("aw.while_in is for entry actions: it needs to know which state is being entered.")
-    if not isinstance(work, BoundMethod) or work.target is not entered.obj:
+    bound = work.work if isinstance(work, GivenWork) else work
+    if not isinstance(bound, BoundMethod) or bound.target is not entered.obj:
         raise BadRequest(
             f"aw.while_in takes a method or an event of the object that enters the state, not {shown(work)}. "
             "Let that method ask for the work of other objects."

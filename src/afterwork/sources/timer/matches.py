@@ -10,6 +10,7 @@ from typing import Any
 from sqlalchemy import ColumnElement, Connection
 
 from afterwork.events import SourceKind
+from afterwork.jobs.arguments import ObjectsOfArguments
 from afterwork.jobs.blocked import BlockedLooks
 from afterwork.jobs.run import Outcome, Raised, Rejected, Succeeded
 from afterwork.jobs.session import RunSession
@@ -138,6 +139,9 @@ class TicketsAndMatches:
 
     def roots(self, session: RunSession, claims: Sequence[Claim]) -> dict[Any, object | None | str]:
         return self.tickets.roots(session, claims)
+
+    def objects(self, session: RunSession, claims: Sequence[Claim]) -> ObjectsOfArguments:
+        return self.tickets.objects(session, claims)
 
     def variables(self, connection: Connection, claims: Sequence[Claim]) -> dict[Any, Mapping[str, Any]]:
         return self.matches.variables(connection, [claim for claim in claims if self._of(claim.key) is self.matches])

@@ -76,6 +76,9 @@ class TicketColumns:
             readable_timestamp(self.delete_time, dialect),
         )
         self.trace_parent: ColumnElement[Any] = of(contract.trace_parent) if contract.trace_parent else null()
+        self.arguments: ColumnElement[Any] = (
+            _json_text(of(contract.arguments), dialect) if contract.arguments else null()
+        )
         self.created = _as_text(of(contract.created), dialect) if contract.created else null()
         self.not_after = readable_timestamp(of(contract.not_after), dialect) if contract.not_after else null()
         # The content, if it is no timestamp.
@@ -150,6 +153,12 @@ def _long_ago(contract: Contract, dialect: str) -> ColumnElement[Any]:
 
 def _as_text(moment: ColumnElement[Any], dialect: str) -> ColumnElement[str]:
     return cast(func.date_part("epoch", moment) if dialect == "postgresql" else moment, Text)
+
+
+def _json_text(column: ColumnElement[Any], dialect: str) -> ColumnElement[str]:
+    """Return a column of JSON as it is stored: one row that is none must not keep others from being read."""
+    is_text = isinstance(column.type, Text) or dialect == "sqlite"
+    return type_coerce(column, Text) if is_text else cast(column, Text)
 
 
 def indexes(contract: Contract, dialect: str) -> Sequence[Index]:

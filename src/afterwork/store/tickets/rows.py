@@ -47,6 +47,7 @@ class TicketRow:
     created_at: datetime | None
     priority: int
     trace_parent: str | None
+    arguments: object
     not_after: datetime | None
     odd_earliest: str | None
     """The content of ExecuteEarliest, if it is no timestamp."""

@@ -55,6 +55,7 @@ class TicketTable:
             c.created_at,
             c.priority,
             c.trace_parent,
+            c.arguments,
             c.not_after,
             c.odd_earliest,
         )

@@ -90,6 +90,11 @@ class TicketWalk:
             return None
         return aware(connection.execute(select(self.c.not_after).where(self.c.key == self.key(key))).scalar())
 
+    def arguments(self, connection: Connection, key: str) -> object:
+        """Return the arguments of a ticket, as its row has them; None without any."""
+        with reading_any_text(connection):
+            return connection.execute(select(self.c.arguments).where(self.c.key == self.key(key))).scalar()
+
     def said(self, connection: Connection, tickets: Collection[str]) -> dict[str, ReportedProgress]:
         """Return the reported progress of runs, by the keys of their tickets as texts."""
         return progress.of_tickets(connection, tickets)

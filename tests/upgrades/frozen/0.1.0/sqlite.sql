@@ -288,7 +288,7 @@ CREATE TABLE afterwork_run (
 	trace TEXT, 
 	PRIMARY KEY (id)
 );
-INSERT INTO "afterwork_run" VALUES(1,'8dca1b18-c5a7-505b-8b5e-e4e02a1d55c8','3','Customer.nothing','Customer!1','ticket',1,'2026-11-30 21:39:45.261221',0.0,'failed',1,'''Customer.nothing'' is no view model and no method of this model. Near to it: Customer.shout.',NULL);
+INSERT INTO "afterwork_run" VALUES(1,'8dca1b18-c5a7-505b-8b5e-e4e02a1d55c8','3','Customer.nothing','Customer!1','ticket',1,'2026-11-30 21:39:45.261221',0.0,'failed',1,'''Customer.nothing'' is no view model, no method and no job function of this model. Near to it: Customer.shout.',NULL);
 CREATE TABLE afterwork_server (
 	id INTEGER NOT NULL PRIMARY KEY AUTOINCREMENT, 
 	host TEXT NOT NULL, 
@@ -467,7 +467,7 @@ CREATE TABLE sys_async_ticket (
 );
 INSERT INTO "sys_async_ticket" VALUES(1,'Customer.assign_number','Customer!1',NULL,52560000,'2026-11-30 21:39:45.093887','2126-11-06 21:39:45.093887',NULL,NULL,NULL,1,'2026-11-30 21:39:43.513776',NULL);
 INSERT INTO "sys_async_ticket" VALUES(2,'Customer.assign_number','Customer!2',NULL,52560000,'2026-11-30 21:39:45.093887','2126-11-06 21:39:45.093887',NULL,NULL,NULL,1,'2026-11-30 21:39:43.513782',NULL);
-INSERT INTO "sys_async_ticket" VALUES(3,'Customer.nothing','Customer!1',NULL,1000000,'2026-11-30 21:39:45.093887','2028-10-25 08:19:45.093887','''Customer.nothing'' is no view model and no method of this model. Near to it: Customer.shout.',NULL,NULL,1,'2026-11-30 21:39:43.513783',NULL);
+INSERT INTO "sys_async_ticket" VALUES(3,'Customer.nothing','Customer!1',NULL,1000000,'2026-11-30 21:39:45.093887','2028-10-25 08:19:45.093887','''Customer.nothing'' is no view model, no method and no job function of this model. Near to it: Customer.shout.',NULL,NULL,1,'2026-11-30 21:39:43.513783',NULL);
 INSERT INTO "sys_async_ticket" VALUES(4,'Customer.assign_number','Customer!3',NULL,52560000,NULL,NULL,NULL,NULL,NULL,0,'2026-11-30 21:39:45.645289',NULL);
 INSERT INTO "sys_async_ticket" VALUES(5,'Customer.shout','Customer!1',NULL,52560000,NULL,NULL,NULL,NULL,'names',0,'2026-11-30 21:39:45.664708',NULL);
 CREATE INDEX afterwork_cache_failed ON afterwork_cache (derivation, root) WHERE error IS NOT NULL;

@@ -1,0 +1,153 @@
+"""Unique requests: one ticket is pending for each root and work, and for each of their arguments that count.
+
+A run that has begun may have read the data before this transaction changed it. So a pending ticket is joined only by
+locking its row, which keeps it from beginning before this transaction has ended.
+"""
+
+import json
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from sqlalchemy import ColumnElement, or_, select
+from sqlalchemy.orm import Session, undefer
+
+from afterwork.compat.sqlalchemy_session import new_objects
+from afterwork.errors import BadArguments, BadRequest, shown
+from afterwork.model.arguments.parameters import Arguments, Parameters
+from afterwork.model.awaiting import asking
+from afterwork.model.contract import Contract
+from afterwork.model.external_id import external_id_or_none
+from afterwork.model.ticket import ARGUMENTS, ROOT
+from afterwork.saving.current_work import begun_tickets
+from afterwork.store.dialects import locks_of
+from afterwork.store.readable_values import in_calendar
+from afterwork.store.tickets.columns import TicketColumns, has_begun, is_pending
+from afterwork.store.untracked_statements import OWN
+
+
+@dataclass(frozen=True)
+class By:
+    """The arguments that make requests the same: `unique=aw.by("reason")`."""
+
+    names: tuple[str, ...]
+
+
+def by(*names: str) -> By:
+    """Return what makes a request unique by some of its arguments: `aw.later(…, unique=aw.by("reason"))`.
+
+    Without names, all requests for the same work on the same root are one. Raises `BadRequest` for what is no name.
+    """
+    for name in names:
+        if not isinstance(name, str):
+            raise BadRequest(f"aw.by takes the names of parameters, not {shown(name)}.")
+    return By(names)
+
+
+@dataclass(frozen=True)
+class Sameness:
+    """Tells whether the arguments of a ticket are those of a request, as far as they count. Defaults count, too."""
+
+    parameters: Parameters
+    arguments: Arguments | None
+    names: Sequence[str]
+
+    @classmethod
+    def of(cls, parameters: Parameters, arguments: Arguments | None, unique: bool | By) -> "Sameness":
+        """Return the sameness for a request. Raises `BadArguments` for a name that is no parameter."""
+        names = unique.names if isinstance(unique, By) else tuple(parameters.by_name)
+        for name in names:
+            if name not in parameters.by_name:
+                raise BadArguments(
+                    f"aw.by({shown(name)}): {parameters.name} has no such parameter. It takes {parameters}."
+                )
+        return cls(parameters, arguments, names)
+
+    def has(self, text: object) -> bool:
+        """Return whether a ticket with these arguments, as a text, asks for the same."""
+        own = None if self.arguments is None else self.arguments.described()
+        return text == own or self._counting(text) == self._counting(own)
+
+    def _counting(self, text: object) -> object:
+        try:
+            values = self.parameters.bound(self.parameters.read(text, _itself)).arguments
+        except Exception:  # those of an earlier version, or a class that is made of objects only
+            return text
+        return [values[name] for name in self.names]
+
+
+def _itself(text: str, cls: type, where: str) -> str:
+    """Let the external id stand for an object: who has the same one is the same."""
+    return text
+
+
+@dataclass(frozen=True)
+class UniqueRequest:
+    """A request for a work by name, on a root, that joins a ticket which asks for the same."""
+
+    session: Session
+    contract: Contract
+    work: str
+    root: Any
+    sameness: Sameness
+
+    def pending(self) -> Any | None:
+        """Return the pending ticket that asks for the same, new or locked; None without one."""
+        for other in new_objects(self.session):
+            same_root = type(other) is self.contract.mapper.class_ and vars(other).get(ROOT) is self.root
+            if same_root and getattr(other, self.contract.view_model.name) == self.work and self._is_same(other):
+                return other
+        root_id = None if self.root is None else external_id_or_none(self.root)
+        if root_id is None and self.root is not None:
+            return None
+        with asking("aw.later(…, unique=True)"):
+            return self._pending_in_database(root_id)
+
+    def _is_same(self, new: Any) -> bool:
+        """Return whether a ticket that is not saved yet asks for the same."""
+        attribute, waiting = self.contract.arguments, vars(new).get(ARGUMENTS)
+        if waiting is not None:
+            return self.sameness.has(waiting.described())
+        stored = None if attribute is None else vars(new).get(attribute.name)
+        return self.sameness.has(json.dumps(stored) if isinstance(stored, dict) else stored)
+
+    def _pending_in_database(self, root_id: str | None) -> Any | None:
+        """Lock and return the ticket that has not begun.
+
+        Until this transaction ends, no other one gets an answer for the same root and work.
+        """
+        contract, session = self.contract, self.session
+        same = (contract.root_id.column == root_id) & (contract.view_model.column == self.work) & is_pending(contract)
+        dialect = session.get_bind(contract.mapper).dialect.name
+        lock = locks_of(dialect).lock_name(f"{root_id or ''} {self.work}", contract.root_id.column, same)
+        session.execute(lock, execution_options=OWN)
+        conditions = [same, *self._has_not_begun(root_id), *_is_readable(contract, dialect)]
+        if contract.arguments is not None and self.sameness.names:
+            texts = TicketColumns(contract, contract.table, dialect).arguments
+            rows = session.execute(select(contract.key.column, texts).where(*conditions), execution_options=OWN)
+            conditions.append(contract.key.column.in_([key for key, text in rows if self.sameness.has(text)]))
+        query = (
+            select(contract.mapper.class_)
+            .where(*conditions)
+            .order_by(contract.key.column)
+            .limit(1)
+            .with_for_update(skip_locked=True)
+            .execution_options(populate_existing=True, **OWN)
+        )
+        if contract.not_after is not None:
+            query = query.options(undefer(getattr(contract.mapper.class_, contract.not_after.name)))
+        return session.scalars(query).first()
+
+    def _has_not_begun(self, root_id: str | None) -> Iterator[ColumnElement[bool]]:
+        """Yield the conditions for tickets that have begun neither elsewhere nor in the session's transaction."""
+        yield ~has_begun(self.contract.key.column)
+        begun = begun_tickets(self.session, self.work, root_id)
+        if begun:
+            yield self.contract.key.column.not_in(begun)
+
+
+def _is_readable(contract: Contract, dialect: str) -> Iterator[ColumnElement[bool]]:
+    """Yield the conditions under which a ticket can be loaded as an object. No other ticket is joined."""
+    for attribute in (contract.execute_earliest, contract.created, contract.delete_time, contract.not_after):
+        if attribute is not None:
+            yield or_(attribute.column.is_(None), in_calendar(attribute.column, dialect))
