@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from afterwork.derived.tracking.explicit_dependencies import depends_on, passed
     from afterwork.derived.tracking.hidden_state import untracked
     from afterwork.errors import Cancelled, TimedOut
+    from afterwork.jobs.chosen_outcomes import give_up, retry_in
     from afterwork.jobs.progress import progress
     from afterwork.jobs.run import (
         Hindered,
@@ -34,6 +35,7 @@ if TYPE_CHECKING:
         Withdrawn,
         current_run,
     )
+    from afterwork.jobs.steps import step
     from afterwork.model.arguments.kind import Secret
     from afterwork.model.declarations import DECLARATIONS
     from afterwork.model.expression import eal, ocl
@@ -66,7 +68,9 @@ else:
             "derived.tracking.explicit_dependencies": "depends_on passed",
             "derived.tracking.hidden_state": "untracked",
             "errors": "Cancelled TimedOut",
+            "jobs.chosen_outcomes": "give_up retry_in",
             "jobs.progress": "progress",
+            "jobs.steps": "step",
             "jobs.run": "Hindered Outcome Raised Rejected Run Succeeded Superseded Withdrawn current_run",
             "model.arguments.kind": "Secret",
             "model.declarations": "DECLARATIONS",
@@ -145,6 +149,7 @@ __all__ = [
     "external_id",
     "fresh",
     "from_external_id",
+    "give_up",
     "is_stale",
     "later",
     "machine",
@@ -153,7 +158,9 @@ __all__ = [
     "on_exception",
     "passed",
     "progress",
+    "retry_in",
     "session",
+    "step",
     "track_history",
     "untracked",
     "variable",

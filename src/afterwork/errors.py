@@ -173,6 +173,10 @@ class NoCurrentRun(AfterworkError):
         super().__init__(why)
 
 
+class NoStep(AfterworkError):
+    """A step was asked for where its result can't be kept, or by a name that was used before."""
+
+
 class ManyCurrentRuns(NoCurrentRun):
     """`aw.current_run()` was called by a function for many, whose call belongs to several runs."""
 
@@ -357,6 +361,22 @@ class Escaped(AfterworkError):
     def __init__(self, raised: BaseException) -> None:
         super().__init__(f"The application's code raised {type(raised).__name__}, which has ended this run alone.")
         self.raised = self.__cause__ = raised
+
+
+class ChosenOutcome(AfterworkError):
+    """The code of a run ends it with an outcome of its own choice. Let this pass."""
+
+
+class RunAgain(ChosenOutcome):
+    """`aw.retry_in` was called: the run has another attempt after `pause`."""
+
+    def __init__(self, pause: timedelta, why: str) -> None:
+        self.pause = pause
+        super().__init__(f"The run asked for another attempt in {pause}{f': {why}' if why else '.'}")
+
+
+class EndedForGood(ChosenOutcome):
+    """`aw.give_up` was called: the run ends for good, with its text as the Error."""
 
 
 class ClaimLost(AfterworkError):

@@ -12,9 +12,9 @@ from sqlalchemy.orm.exc import StaleDataError
 
 from afterwork.boundary import CONTAINED
 from afterwork.clock import Clock
-from afterwork.errors import TimedOut
+from afterwork.errors import ChosenOutcome, RunAgain, TimedOut
 from afterwork.events import BackOffFailed, Events
-from afterwork.jobs.run import Outcome, Raised, Run, text_of, trace_of
+from afterwork.jobs.run import Outcome, Raised, Run, printable, text_of, trace_of
 from afterwork.jobs.source import Claim, JobSource
 from afterwork.jobs.time_limits import TimeLimits
 from afterwork.model.retry import Retry, doubling
@@ -54,7 +54,10 @@ class Attempts:
         """Return the outcome of a claim whose code raised. `began` is a reading of `time.perf_counter`.
 
         `connection` is in no transaction. `give_up` settles the claim if its back-off hangs."""
-        raised = self._in_words(connection, claim, error, time.perf_counter() - began, give_up)
+        seconds = time.perf_counter() - began
+        if isinstance(error, ChosenOutcome):
+            return Raised(printable(str(error)), self._chosen_pause(claim, error), seconds)
+        raised = self._in_words(connection, claim, error, seconds, give_up)
         if isinstance(claim.work, str) or not self.job_source.counts_attempts(claim):
             return raised
 
@@ -65,6 +68,9 @@ class Attempts:
         timeout = self.time_limits.of_hook(claim.work.timeout)
         limit = self.time_limits.over(connection, claim.run, timeout, settle)
         return replace(raised, again_after=self._again_after(claim, claim.work.retry, error, limit))
+
+    def _chosen_pause(self, claim: Claim, chosen: ChosenOutcome) -> timedelta | None:
+        return self._in_time(claim, chosen.pause) if isinstance(chosen, RunAgain) else None
 
     def _in_words(
         self, connection: Connection, claim: Claim, error: Exception, seconds: float, give_up: GiveUp

@@ -3,7 +3,7 @@
 import time
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, contextmanager, nullcontext
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import timedelta
 from typing import Any
 
@@ -16,10 +16,11 @@ from afterwork.jobs.arguments import ObjectsOfArguments
 from afterwork.jobs.attempts import GiveUp, Settled
 from afterwork.jobs.perform import arguments_of, check, is_gone, perform
 from afterwork.jobs.progress import Reporter, reporting
-from afterwork.jobs.run import Outcome, Rejected, Succeeded
+from afterwork.jobs.run import Outcome, Rejected, Run, Succeeded
 from afterwork.jobs.runner import Runner
 from afterwork.jobs.session import RunSession
 from afterwork.jobs.source import Claim
+from afterwork.jobs.steps import Steps, stepping
 from afterwork.jobs.time_limits import TimeLimits
 from afterwork.model.key import key_text
 from afterwork.model.method import Method
@@ -87,16 +88,27 @@ class Execution:
         except Refused as refused:
             return Rejected(str(refused))
         context = self.runner.context(self.session, self.variables.get(claim.key, {}), arguments)
+        run = self._told(claim.run, work, arguments)
         limit = self._limit(claim, work, reporter)
+        runner = self.runner
+        steps = Steps(runner.database, runner.clock, runner.events, run) if claim.external else None
         began = time.perf_counter()
-        with telling_time(self.runner.clock), reporting(reporter), limit, self.runner.around(claim.run):
+        with telling_time(self.runner.clock), reporting(reporter), stepping(steps), limit, runner.around(run):
             try:
-                perform(work, root, claim.run, context)
+                perform(work, root, run, context)
             except DBAPIError as error:
                 if self.runner.database.waits_for_itself(self.session.connection(), error):
                     raise WaitsForItself() from error
                 raise
         return Succeeded(time.perf_counter() - began)
+
+    def _told(self, run: Run, work: Work, arguments: Mapping[str, Any]) -> Run:
+        """Return a run that knows its arguments, and when it times out."""
+        timeout = self.runner.time_limits.of_run(work.timeout)
+        if timeout is None and not arguments:
+            return run
+        deadline = None if timeout is None else self.runner.clock.now() + timeout
+        return replace(run, deadline=deadline, arguments=arguments)
 
     def refusal(self, claim: Claim, reporter: Reporter | None = None) -> Rejected | None:
         """Return the outcome of a claim that may not begin on its root, else None."""

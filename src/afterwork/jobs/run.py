@@ -2,7 +2,7 @@
 
 import traceback
 import uuid
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from contextvars import ContextVar
 from dataclasses import dataclass, field, replace
@@ -60,6 +60,16 @@ class Run:
     """The time from which on it could have begun, if that was noted."""
     trace_parent: str | None = field(default=None, repr=False)
     """The span in which its ticket was saved, as W3C Trace Context writes it; see `afterwork.ext.opentelemetry`."""
+
+    deadline: datetime | None = field(default=None, repr=False)
+    """The time at which this attempt times out; None if it never does."""
+    arguments: Mapping[str, Any] = field(default_factory=dict, repr=False)
+    """The arguments that its request gave, by name."""
+
+    @property
+    def is_first_attempt(self) -> bool:
+        """Return whether it was never tried before."""
+        return self.attempt == 1
 
     @cached_property
     def id(self) -> uuid.UUID:

@@ -10,7 +10,7 @@ from typing import Any, TypeVar
 from sqlalchemy import Connection
 
 from afterwork.clock import Clock, telling_time
-from afterwork.errors import TimedOut
+from afterwork.errors import ChosenOutcome, TimedOut
 from afterwork.events import Events, InTheWay, Point, Reached, Unwritable
 from afterwork.jobs.attempts import Attempts, GiveUp, Settled
 from afterwork.jobs.blocked import BlockedLooks
@@ -143,7 +143,9 @@ class Runner:
     ) -> None:
         """Run the view model's `on_exception` and write its changes, in the open transaction, if its code raised.
         `give_up` settles the claim if that hangs."""
-        if isinstance(claim.work, str) or error is None or not (isinstance(outcome, Raised) and self.tells(claim)):
+        if isinstance(error, ChosenOutcome | None) or not (isinstance(outcome, Raised) and self.tells(claim)):
+            return
+        if isinstance(claim.work, str):
             return
 
         def settle(connection: Connection, hung: TimedOut) -> None:

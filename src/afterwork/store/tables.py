@@ -6,7 +6,7 @@ from sqlalchemy import BigInteger, Boolean, Column, Float, Index, Integer, MetaD
 
 from afterwork.model.utc_datetime import UtcDateTime
 
-SCHEMA_VERSION = 14
+SCHEMA_VERSION = 15
 
 metadata = MetaData()
 
@@ -190,6 +190,18 @@ progress = Table(
     Column("stop", Boolean, nullable=False, server_default=false()),
 )
 """Runs in progress, by the key of their ticket or match: their reported progress, and requests to stop them."""
+
+step = Table(
+    "afterwork_step",
+    metadata,
+    Column("run", String(36), primary_key=True),
+    Column("name", String(200), primary_key=True),
+    Column("ticket", Text, nullable=False, index=True),
+    Column("result", Text, nullable=False),
+    Column("at", UtcDateTime, nullable=False),
+)
+"""The steps of external runs that were done, with their results as JSON. Another attempt does not repeat them. They go
+with the receipt of their ticket or match."""
 
 conflict = Table(
     "afterwork_conflict",

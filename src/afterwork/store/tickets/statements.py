@@ -9,6 +9,8 @@ from sqlalchemy import ColumnElement, Connection, Select, Update, bindparam, del
 
 from afterwork.errors import NotWritten
 from afterwork.model.contract import Contract
+from afterwork.model.key import key_text
+from afterwork.store import steps
 from afterwork.store.direct_statement import DirectStatement
 from afterwork.store.key_lists import padded
 from afterwork.store.texts import fitted
@@ -151,7 +153,11 @@ class EndingTickets(TicketTable):
     def prune(self, connection: Connection, now: datetime, limit: int) -> int:
         """Delete up to `limit` receipts whose DeleteTime has passed. Return their number; 0 if none is left."""
         expired = self._expired(now).limit(limit).with_for_update(skip_locked=True)
-        return connection.execute(delete(self.contract.table).where(self.columns.key.in_(expired))).rowcount
+        gone = delete(self.contract.table).where(self.columns.key.in_(expired)).returning(self.columns.key)
+        keys = connection.execute(gone).scalars().all()
+        if keys:
+            steps.forget(connection, list(map(key_text, keys)))
+        return len(keys)
 
     def _expired(self, now: datetime) -> Select[Any]:
         return select(self.columns.key).where(self.columns.delete_time < self.moment(now))

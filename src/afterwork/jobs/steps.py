@@ -1,0 +1,138 @@
+"""`aw.step`, by which an external run does something elsewhere that another attempt does not repeat."""
+
+import json
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import closing, contextmanager
+from contextvars import ContextVar
+from typing import Any, NoReturn, ParamSpec, TypeVar
+
+from sqlalchemy.exc import IntegrityError
+
+from afterwork.clock import Clock
+from afterwork.errors import BadRequest, CantBeKept, ClaimLost, NoCurrentRun, NoStep, Unfit, shown
+from afterwork.events import Broken, Events
+from afterwork.jobs.run import Run
+from afterwork.model.arguments.annotation import NOTHING, Resolver, signature_of
+from afterwork.model.arguments.kind import Kind
+from afterwork.model.arguments.kind_of import Kinds
+from afterwork.model.key import key_text
+from afterwork.store import steps as store
+from afterwork.store.database import Database
+
+P = ParamSpec("P")
+Result = TypeVar("Result")
+
+MAX_NAME_LENGTH = 200
+
+
+class Steps:
+    """The steps of one attempt of an external run. Their results are kept at once, on a connection of their own."""
+
+    def __init__(self, database: Database, clock: Clock, events: Events, run: Run) -> None:
+        self._database = database
+        self._clock = clock
+        self._events = events
+        self._run = run
+        self._kept: Mapping[str, str] | None = None
+        self._names: set[str] = set()
+
+    def do(self, name: str, function: Callable[[], Any], kind: Kind) -> Any:
+        """Return the result of a step: the kept one if an earlier attempt has done it."""
+        if name in self._names:
+            raise NoStep(
+                f"aw.step({name!r}, …): this run has had a step of this name. Give each one a name of its own."
+            )
+        self._names.add(name)
+        if self._kept is None:
+            with closing(self._database.connect()) as connection:
+                self._kept = store.kept(connection, self._run.id)
+        if name in self._kept:
+            return self._read(name, self._kept[name], kind)
+        result = function()
+        self._keep(name, result, kind)
+        return result
+
+    def _read(self, name: str, text: str, kind: Kind) -> Any:
+        try:
+            return kind.read(json.loads(text), "the result", _no_objects)
+        except Unfit as error:
+            raise NoStep(
+                f"aw.step({name!r}, …) was done by an earlier attempt, with a result that this code can't read: {error}"
+            ) from None
+
+    def _keep(self, name: str, result: Any, kind: Kind) -> None:
+        try:
+            text = json.dumps(kind.write(result, "the result"), allow_nan=False)
+        except (Unfit, TypeError, ValueError, RecursionError) as error:
+            # It is done, and failing would only repeat it.
+            what = f"keeping the step {name!r} of {self._run.work}, which another attempt would repeat,"
+            self._events.emit(Broken(what, error))
+            return
+        try:
+            with closing(self._database.connect()) as connection, self._database.transaction(connection):
+                now, ticket = self._clock.now(), key_text(self._run.ticket)
+                store.keep(connection, self._run.id, ticket, name, text, now)
+        except IntegrityError:
+            raise ClaimLost() from None
+
+
+_steps: ContextVar[Steps | None] = ContextVar("afterwork_steps")
+"""The steps of the run that goes on; None in one inside a transaction."""
+
+
+@contextmanager
+def stepping(steps: Steps | None) -> Iterator[None]:
+    """Let `step` use these steps while the block lasts."""
+    token = _steps.set(steps)
+    try:
+        yield
+    finally:
+        _steps.reset(token)
+
+
+def step(name: str, function: Callable[P, Result], /, *args: P.args, **kwargs: P.kwargs) -> Result:
+    """Do a step of an external run, and keep its result: `receipt = aw.step("charge", bank.charge, card, amount)`.
+
+    Another attempt of the run, after a crash or a failure, gets the kept result and does not call the function again. A
+    step that raises is not kept. If the process ends between the call and the keeping, the step is repeated: give the
+    other system `aw.current_run().id` as well. The result is kept as JSON by the function's annotation, as arguments
+    are; without one it may be a text, number, truth value, None, or a list or dict of these. What can't be kept is
+    returned, and the log says so. Results stay as long as the ticket's receipt, also if it is tried again by hand.
+
+    Raises `NoCurrentRun` outside runs; `NoStep` in runs inside a transaction, for a second step of one name, and for a
+    kept result that no longer fits the annotation; `BadRequest` for a name that is no text of 1 to 200 characters, or a
+    result type that can't be kept.
+    """
+    if not isinstance(name, str) or not 0 < len(name) <= MAX_NAME_LENGTH:
+        raise BadRequest(f"aw.step({shown(name)}, …): give it a name of 1 to {MAX_NAME_LENGTH} characters.")
+    try:
+        steps = _steps.get()
+    except LookupError:
+        raise NoCurrentRun("aw.step works only inside a method or action that Afterwork runs.") from None
+    if steps is None:
+        raise NoStep(
+            f"aw.step({name!r}, …): this run is inside a transaction, so all of it is undone and done again anyway. "
+            "Steps are for what is done elsewhere: declare the work external=True."
+        )
+    return steps.do(name, lambda: function(*args, **kwargs), _kind_of(name, function))  # type: ignore[no-any-return]
+
+
+def _kind_of(name: str, function: Callable[..., Any]) -> Kind:
+    """Return the kind of a function's result. Raises `BadRequest` if it can't be kept."""
+    kinds = Kinds(Resolver.of_function(function, None))
+    try:
+        annotation = signature_of(function).return_annotation
+    except (TypeError, ValueError):  # a function in C
+        annotation = NOTHING
+    try:
+        return kinds.of(annotation)
+    except CantBeKept as error:
+        raise BadRequest(f"aw.step({name!r}, …): its result {error}") from None
+    except NameError as error:
+        raise BadRequest(
+            f"aw.step({name!r}, …): the annotation {annotation!r} of its result can't be resolved ({error})."
+        ) from None
+
+
+def _no_objects(text: str, cls: type, where: str) -> NoReturn:
+    raise Unfit(where, "something else than an object of the model", text)

@@ -1,0 +1,26 @@
+"""The steps of external runs that were done, by the id of the run."""
+
+import uuid
+from collections.abc import Collection, Mapping
+from datetime import datetime
+
+from sqlalchemy import Connection, delete, insert, select
+
+from afterwork.store.tables import step as steps
+
+
+def kept(connection: Connection, run: uuid.UUID) -> Mapping[str, str]:
+    """Return the results of a run's steps, as JSON, by name."""
+    of_run = select(steps.c.name, steps.c.result).where(steps.c.run == str(run))
+    return {row.name: row.result for row in connection.execute(of_run)}
+
+
+def keep(connection: Connection, run: uuid.UUID, ticket: str, name: str, result: str, now: datetime) -> None:
+    """Keep the result of a step. Raises `IntegrityError` if it was done elsewhere."""
+    connection.execute(insert(steps).values(run=str(run), name=name, ticket=ticket, result=result, at=now))
+
+
+def forget(connection: Connection, tickets: Collection[str]) -> None:
+    """Forget the steps of tickets or matches that are gone, by the texts of their keys."""
+    if connection.execute(select(steps.c.run).limit(1)).first() is not None:
+        connection.execute(delete(steps).where(steps.c.ticket.in_(tickets)))

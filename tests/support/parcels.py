@@ -1,0 +1,56 @@
+"""Parcels that are sent by steps elsewhere: a label is bought, and a courier is ordered.
+
+A run ends its process after the step that a file beside the journal names, `after.label`, if it is there.
+"""
+
+import os
+import signal
+from decimal import Decimal
+from pathlib import Path
+
+from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column
+
+import afterwork as aw
+from tests.support.numbers import JOURNAL, journal
+
+
+class Base(aw.Model, DeclarativeBase):
+    pass
+
+
+class SysAsyncTicket(aw.AsyncTicket, Base):
+    pass
+
+
+def buy_label(parcel: int) -> Decimal:
+    """Return what a label costs."""
+    journal().note("label", parcel=parcel)
+    return Decimal("4.90")
+
+
+def order_courier(parcel: int) -> str:
+    journal().note("courier", parcel=parcel)
+    return f"courier of {parcel}"
+
+
+class Parcel(Base):
+    __tablename__ = "parcel"
+    id: Mapped[int] = mapped_column(primary_key=True)
+    cost: Mapped[str | None]
+    courier: Mapped[str | None]
+
+    @aw.method(external=True)
+    def send(self) -> None:
+        number = self.id
+        cost = aw.step("label", buy_label, number)
+        die_after("label")
+        courier = aw.step("courier", order_courier, number)
+        die_after("courier")
+        self.cost, self.courier = f"{type(cost).__name__} {cost}", courier
+
+
+def die_after(step: str) -> None:
+    file = Path(os.environ[JOURNAL]).with_name(f"after.{step}")
+    if file.exists():
+        file.unlink()
+        os.kill(os.getpid(), signal.SIGKILL)
