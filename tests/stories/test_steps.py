@@ -1,7 +1,7 @@
 """Steps: what an external run does elsewhere is done once, however often the run is tried."""
 
 import asyncio
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, timedelta
 from decimal import Decimal
@@ -9,7 +9,7 @@ from enum import Enum
 from typing import Any, ClassVar
 
 import pytest
-from sqlalchemy import Engine, func, select
+from sqlalchemy import Engine, StaticPool, create_engine, func, select
 from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column
 
 import afterwork as aw
@@ -96,6 +96,18 @@ def test_a_step_is_done_once_however_often_the_run_is_tried(engine: Engine) -> N
     assert bank.charged == [Decimal("12.50")]
     assert receipts == [Receipt(1, Decimal("12.50"), datetime(2026, 12, 1, tzinfo=UTC))] * 3
     assert the_only(engine, Order).paid == "1"
+
+
+def test_a_database_in_memory_knows_them_too(in_memory: Engine) -> None:
+    """It has one connection, on which an external run can't write. So they are written when the attempt has ended."""
+    test_a_step_is_done_once_however_often_the_run_is_tried(in_memory)
+
+
+@pytest.fixture
+def in_memory() -> Iterator[Engine]:
+    engine = create_engine("sqlite://", poolclass=StaticPool)
+    yield engine
+    engine.dispose()
 
 
 def test_each_run_has_steps_of_its_own(engine: Engine) -> None:

@@ -83,6 +83,17 @@ class Labelling(aw.ViewModel[Depot]):
         self.root.labels.extend(Label(text=new) for new in sorted(wanted - existing.keys()))
 
 
+class Insurer:
+    """Another system. It counts its policies."""
+
+    policies = 0
+
+    @classmethod
+    def insure(cls) -> str:
+        cls.policies += 1
+        return f"policy {cls.policies}"
+
+
 class Parcel(Base):
     __tablename__ = "parcel"
     id: Mapped[int] = mapped_column(primary_key=True)
@@ -91,6 +102,7 @@ class Parcel(Base):
     moved: Mapped[int] = mapped_column(default=0)
     due: Mapped[datetime | None] = mapped_column(UtcDateTime)
     is_late: Mapped[bool] = mapped_column(default=False)
+    insured: Mapped[str | None]
     state: Mapped[str | None] = mapped_column()
     flow = aw.machine(Flow, state=state)
     depot: Mapped[Depot] = relationship(back_populates="parcels")
@@ -130,6 +142,12 @@ class Parcel(Base):
         if aw.current_run().attempt == 1:
             raise ConnectionError("nobody answers")
         self.moved += 1
+
+    @aw.method(external=True, retry=aw.Retry(attempts=3, backoff=timedelta(0)))
+    def insure(self) -> None:
+        self.insured = aw.step("insure", Insurer.insure)
+        if aw.current_run().attempt < 3:
+            raise ConnectionError("nobody answers")
 
     @aw.method
     def collide(self) -> None:

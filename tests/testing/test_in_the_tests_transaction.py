@@ -10,7 +10,7 @@ from sqlalchemy.orm import Session
 import afterwork as aw
 from afterwork.errors import BadRequest, CommittedInTest
 from afterwork.testing import Testing
-from tests.testing.depot import Depot, Parcel, Unpack, a_parcel, install, open_depot, tables, under_test, works
+from tests.testing.depot import Depot, Insurer, Parcel, Unpack, a_parcel, install, open_depot, tables, under_test, works
 
 Scene = tuple[Testing, Session]
 
@@ -358,3 +358,16 @@ def test_no_job_runs_in_the_mode_none(engine: Engine) -> None:
         with pytest.raises(BadRequest, match="runs no jobs"):
             testing.drain()
         assert testing.ended == []
+
+
+def test_a_step_is_done_once_however_often_its_run_is_tried(scene: Scene) -> None:
+    testing, session = scene
+    Insurer.policies = 0
+    parcel = a_parcel(session)
+    ticket = aw.later(parcel.insure)
+    session.commit()
+
+    for _ in range(3):
+        testing.drain()
+
+    assert (parcel.insured, ticket.attempts, ticket.error) == ("policy 1", 3, None)

@@ -91,7 +91,7 @@ class Execution:
         run = self._told(claim.run, work, arguments)
         limit = self._limit(claim, work, reporter)
         runner = self.runner
-        steps = Steps(runner.database, runner.clock, runner.events, run) if claim.external else None
+        steps = self._steps(run) if claim.external else None
         began = time.perf_counter()
         with telling_time(self.runner.clock), reporting(reporter), stepping(steps), limit, runner.around(run):
             try:
@@ -101,6 +101,9 @@ class Execution:
                     raise WaitsForItself() from error
                 raise
         return Succeeded(time.perf_counter() - began)
+
+    def _steps(self, run: Run) -> Steps:
+        return Steps(self.runner.database, self.session.outer, self.runner.clock, self.runner.events, run)
 
     def _told(self, run: Run, work: Work, arguments: Mapping[str, Any]) -> Run:
         """Return a run that knows its arguments, and when it times out."""

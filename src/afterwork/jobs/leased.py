@@ -21,6 +21,7 @@ from afterwork.jobs.runner import Runner
 from afterwork.jobs.session import OutsideSession, RunSession, ended
 from afterwork.jobs.settling import Settlement
 from afterwork.jobs.source import Claim
+from afterwork.jobs.steps import written_afterwards
 from afterwork.store import leases, progress, suspects
 from afterwork.store.leases import Lease
 from afterwork.store.progress import CANCELLED
@@ -83,7 +84,7 @@ class _LeasedRun:
 
     def _run_externally(self) -> Settled:
         runner, connection, lease, claim = self.runner, self.connection, self.lease, self.claim
-        with ended(OutsideSession(connection)) as session:
+        with written_afterwards(runner.database), ended(OutsideSession(connection)) as session:
             with runner.database.reading_only(connection):
                 execution = Execution.of(runner, session, [claim], self._abandoned)
                 settled = execution.run_all()

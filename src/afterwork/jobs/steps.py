@@ -1,11 +1,12 @@
 """`aw.step`, by which an external run does something elsewhere that another attempt does not repeat."""
 
 import json
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import closing, contextmanager
 from contextvars import ContextVar
 from typing import Any, NoReturn, ParamSpec, TypeVar
 
+from sqlalchemy import Connection
 from sqlalchemy.exc import IntegrityError
 
 from afterwork.clock import Clock
@@ -26,10 +27,12 @@ MAX_NAME_LENGTH = 200
 
 
 class Steps:
-    """The steps of one attempt of an external run. Their results are kept at once, on a connection of their own."""
+    """The steps of one attempt of an external run. Their results are read on the run's connection, on which nothing can
+    be written, and kept at once on another one."""
 
-    def __init__(self, database: Database, clock: Clock, events: Events, run: Run) -> None:
+    def __init__(self, database: Database, connection: Connection, clock: Clock, events: Events, run: Run) -> None:
         self._database = database
+        self._connection = connection
         self._clock = clock
         self._events = events
         self._run = run
@@ -44,8 +47,7 @@ class Steps:
             )
         self._names.add(name)
         if self._kept is None:
-            with closing(self._database.connect()) as connection:
-                self._kept = store.kept(connection, self._run.id)
+            self._kept = store.kept(self._connection, self._run.id)
         if name in self._kept:
             return self._read(name, self._kept[name], kind)
         result = function()
@@ -68,12 +70,36 @@ class Steps:
             what = f"keeping the step {name!r} of {self._run.work}, which another attempt would repeat,"
             self._events.emit(Broken(what, error))
             return
-        try:
-            with closing(self._database.connect()) as connection, self._database.transaction(connection):
-                now, ticket = self._clock.now(), key_text(self._run.ticket)
-                store.keep(connection, self._run.id, ticket, name, text, now)
-        except IntegrityError:
-            raise ClaimLost() from None
+        done = store.KeptStep(self._run.id, key_text(self._run.ticket), name, text, self._clock.now())
+        if self._database.shares_one_connection:
+            _unwritten.get().append(done)
+        else:
+            _write(self._database, [done])
+
+
+def _write(database: Database, done: Sequence[store.KeptStep]) -> None:
+    try:
+        with closing(database.connect()) as connection, database.transaction(connection):
+            store.keep(connection, done)
+    except IntegrityError:
+        raise ClaimLost() from None
+
+
+_unwritten: ContextVar[list[store.KeptStep]] = ContextVar("afterwork_unwritten_steps")
+"""The steps of the run that goes on, where the only connection is the one on which nothing may be written meanwhile."""
+
+
+@contextmanager
+def written_afterwards(database: Database) -> Iterator[None]:
+    """Write the steps of the block at its end, however that comes, if they could not be written at once."""
+    unwritten: list[store.KeptStep] = []
+    token = _unwritten.set(unwritten)
+    try:
+        yield
+    finally:
+        _unwritten.reset(token)
+        if unwritten:
+            _write(database, unwritten)
 
 
 _steps: ContextVar[Steps | None] = ContextVar("afterwork_steps")

@@ -1,12 +1,24 @@
 """The steps of external runs that were done, by the id of the run."""
 
 import uuid
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import asdict, dataclass
 from datetime import datetime
 
 from sqlalchemy import Connection, delete, insert, select
 
 from afterwork.store.tables import step as steps
+
+
+@dataclass(frozen=True)
+class KeptStep:
+    """A step that a run has done, for a ticket or match with this key, and its result as JSON."""
+
+    run: uuid.UUID
+    ticket: str
+    name: str
+    result: str
+    at: datetime
 
 
 def kept(connection: Connection, run: uuid.UUID) -> Mapping[str, str]:
@@ -15,9 +27,9 @@ def kept(connection: Connection, run: uuid.UUID) -> Mapping[str, str]:
     return {row.name: row.result for row in connection.execute(of_run)}
 
 
-def keep(connection: Connection, run: uuid.UUID, ticket: str, name: str, result: str, now: datetime) -> None:
-    """Keep the result of a step. Raises `IntegrityError` if it was done elsewhere."""
-    connection.execute(insert(steps).values(run=str(run), name=name, ticket=ticket, result=result, at=now))
+def keep(connection: Connection, done: Sequence[KeptStep]) -> None:
+    """Keep the results of steps. Raises `IntegrityError` if one was done elsewhere."""
+    connection.execute(insert(steps), [{**asdict(each), "run": str(each.run)} for each in done])
 
 
 def forget(connection: Connection, tickets: Collection[str]) -> None:
