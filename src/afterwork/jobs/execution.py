@@ -90,10 +90,9 @@ class Execution:
         context = self.runner.context(self.session, self.variables.get(claim.key, {}), arguments)
         run = self._told(claim.run, work, arguments)
         limit = self._limit(claim, work, reporter)
-        runner = self.runner
         steps = self._steps(run) if claim.external else None
         began = time.perf_counter()
-        with telling_time(self.runner.clock), reporting(reporter), stepping(steps), limit, runner.around(run):
+        with telling_time(self.runner.clock), reporting(reporter), stepping(steps), limit, self.runner.around(run):
             try:
                 perform(work, root, run, context)
             except DBAPIError as error:
