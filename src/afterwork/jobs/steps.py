@@ -145,7 +145,7 @@ def step(name: str, function: Callable[P, Result], /, *args: P.args, **kwargs: P
 
 def _kind_of(name: str, function: Callable[..., Any]) -> Kind:
     """Return the kind of a function's result. Raises `BadRequest` if it can't be kept."""
-    kinds = Kinds(Resolver.of_function(function, None))
+    kinds = Kinds(Resolver.of_function(function, None, None))
     try:
         annotation = signature_of(function).return_annotation
     except (TypeError, ValueError):  # a function in C
