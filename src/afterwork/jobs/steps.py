@@ -86,7 +86,7 @@ def _write(database: Database, done: Sequence[store.KeptStep]) -> None:
 
 
 _unwritten: ContextVar[list[store.KeptStep]] = ContextVar("afterwork_unwritten_steps")
-"""The steps of the run that goes on, where the only connection is the one on which nothing may be written meanwhile."""
+"""The steps of the run that goes on that can't be written meanwhile, since its connection is the only one."""
 
 
 @contextmanager
