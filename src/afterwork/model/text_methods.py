@@ -10,6 +10,7 @@ from sqlalchemy import inspect
 from sqlalchemy.orm import registry
 
 from afterwork.errors import BadRequest, shown
+from afterwork.language.run.compile_method import to_python
 from afterwork.language.run.evaluation import Evaluation
 from afterwork.language.syntax.spelling import find
 from afterwork.language.typed.methods import MethodParameter, MethodSignature, ModelMethod
@@ -214,11 +215,7 @@ def _do_async(model: registry, cls: type) -> ModelMethod:
 
     def signature_for(text: str) -> MethodSignature | None:
         method = find(known(), text)
-        if method is None:
-            return None
-        parameters = _signature(model, cls, method).parameters
-        ends = () if parameters and parameters[-1].repeated else (priority,)
-        return MethodSignature((name, *parameters, *ends), ticket)
+        return None if method is None else MethodSignature((name, *_askable(model, cls, method), priority), ticket)
 
     anything = MethodSignature((name, MethodParameter("arguments", ANY, repeated=True)), ticket)
     return ModelMethod(
@@ -236,16 +233,21 @@ def _request(model: registry, evaluation: Evaluation, obj: Any, name: str, *valu
     method = find(_methods_and_events(cls), name)
     if method is None:
         raise BadRequest(f"{cls.__name__} has no method {shown(name)} that could be asked for.")
-    signature = _signature(model, cls, method)
-    count = len(values) if signature.takes_more else len(signature.parameters)
-    arguments, rest = values[:count], values[count:]
+    parameters = _askable(model, cls, method)
+    arguments, rest = values[: len(parameters)], values[len(parameters) :]
     if len(rest) > 1:
         raise BadRequest(
             f"DoAsync({shown(name)}, …) has {len(values)} values after the name. It takes the arguments of "
-            f"{signature.written(method.name)}, and then a priority."
+            f"{MethodSignature(parameters).written(method.name)}, and then a priority."
         )
     work = bound_method(obj, method.name)
     if not arguments:
         return request_work(work, *rest)
-    (_, *positional), named = as_passed(signature_of(method.function), (obj, *arguments))
+    converted = (to_python(each.type)(value) for each, value in zip(parameters, arguments, strict=False))
+    (_, *positional), named = as_passed(signature_of(method.function), (obj, *converted))
     return request_work(work.given(*positional, **named), *rest)
+
+
+def _askable(model: registry, cls: type, method: Method[Any, Any]) -> tuple[MethodParameter, ...]:
+    """Return the parameters of a method that a ticket can give."""
+    return tuple(each for each in _signature(model, cls, method).parameters if not each.repeated)

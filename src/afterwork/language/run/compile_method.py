@@ -91,15 +91,16 @@ def _listed(value: Any) -> Any:
 
 def _argument(index: int, node: MethodCall, compiled: Compiler) -> Closure:
     """Return the closure of an argument, converted to what its parameter takes."""
-    value, convert = compiled(node.arguments[index]), _plain(node.signature.parameter(index).type)
+    value, convert = compiled(node.arguments[index]), to_python(node.signature.parameter(index).type)
     return lambda frame: convert(value(frame))
 
 
-def _plain(type_: Type) -> Callable[[Any], Any]:
-    """Return how to convert a value to what Python has for its type. A collection is the method's own."""
+def to_python(type_: Type) -> Callable[[Any], Any]:
+    """Return how to convert an argument to what Python has for a type. A collection is the method's own."""
     match type_:
-        case CollectionType():
-            return lambda value: list(value or ())
+        case CollectionType(kind=kind):
+            make = set if kind == "Set" else list
+            return lambda value: make(value or ())
         case types.DECIMAL:
             return lambda value: Decimal(str(value)) if isinstance(value, int | float) else value
         case types.REAL:
