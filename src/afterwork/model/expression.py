@@ -38,10 +38,7 @@ from afterwork.model.viewmodel import ViewModel
 
 Compile = Callable[..., CompiledQuery | CompiledAction]
 
-Parameters = Mapping[str, Any]
-"""The parameters of a text, each with the type that Python has for it, as an annotation would say it."""
-
-NO_PARAMETERS: Parameters = {}
+NO_PARAMETERS: Mapping[str, Any] = {}
 UNDECLARED: Any = python.Signature.empty
 
 
@@ -184,7 +181,7 @@ class Expression:
 
 
 def ocl(
-    text: str, *, parameters: Parameters = NO_PARAMETERS, result: Any = UNDECLARED, dialect: Dialect = "original"
+    text: str, *, parameters: Mapping[str, Any] = NO_PARAMETERS, result: Any = UNDECLARED, dialect: Dialect = "original"
 ) -> Callable[..., Any]:
     """Return a function that evaluates an expression in OCL, which changes nothing.
 
@@ -205,7 +202,7 @@ def ocl(
 
 
 def eal(
-    text: str, *, parameters: Parameters = NO_PARAMETERS, result: Any = UNDECLARED, dialect: Dialect = "original"
+    text: str, *, parameters: Mapping[str, Any] = NO_PARAMETERS, result: Any = UNDECLARED, dialect: Dialect = "original"
 ) -> Callable[..., Any]:
     """Return a function that runs statements in EAL: OCL that may change the model.
 
@@ -255,7 +252,7 @@ def function_of_text(
     return function
 
 
-def _signature(parameters: Parameters, result: Any) -> python.Signature:
+def _signature(parameters: Mapping[str, Any], result: Any) -> python.Signature:
     """Return the signature of a function with these parameters. Raises `BadRequest` for a name that it can't have."""
     if not isinstance(parameters, Mapping):
         raise BadRequest(f'parameters={shown(parameters)}: give their types by name: {{"amount": Decimal}}.')

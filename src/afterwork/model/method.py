@@ -249,7 +249,7 @@ def method(
         def assign_number(self) -> None: ...
 
     Its parameters, if it has any, are given when it is asked for: `aw.later(order.refund.given(Decimal("12.50")))`.
-    Above `@staticmethod`, it marks a function that needs no object: texts call it by the class, and nothing asks for it.
+    Above `@staticmethod`, it marks a function that needs no object: texts call it by the class.
 
     Raises `BadDeclaration` if the function is asynchronous, or `when` is no timer, or `timeout` no duration; or if a
     timer starts it and a parameter has no default; or for options above `@staticmethod`.
