@@ -56,7 +56,11 @@ class Parcel(Base):
         aw.ocl("if n < 2 then 1 else n * self.factorial(n - 1) endif", parameters={"n": int}, result=int)
     )
     fibonacci = aw.method(
-        aw.ocl("if n < 2 then n else self.fibonacci(n - 1) + self.fibonacci(n - 2) endif", parameters={"n": int}, result=int)
+        aw.ocl(
+            "if n < 2 then n else self.fibonacci(n - 1) + self.fibonacci(n - 2) endif",
+            parameters={"n": int},
+            result=int,
+        )
     )
     endless = aw.method(aw.ocl("self.endless", result=int))
     ask = aw.method(aw.eal("self.DoAsync('refund', 12, 'broken', 2)"))
@@ -110,19 +114,19 @@ def test_a_method_is_called_with_arguments_and_gives_its_result(engine: Engine, 
         ("self.DoAsync('send', 1, 2)", "DoAsync can't take 3 arguments"),
     ],
 )
-def test_a_call_that_makes_no_sense_is_refused_before_anything_runs(sqlite: Engine, text: str, problem: str) -> None:
-    with Session(sqlite) as session, pytest.raises(LanguageError, match=problem):
+def test_a_call_that_makes_no_sense_is_refused_before_anything_runs(engine: Engine, text: str, problem: str) -> None:
+    with Session(engine) as session, pytest.raises(LanguageError, match=problem):
         aw.eal(text)(parcel(session))
 
 
-def test_a_query_ends_when_a_method_in_python_changes_the_model(sqlite: Engine) -> None:
-    with Session(sqlite) as session, pytest.raises(HasEffects, match="sneak has changed the model"):
+def test_a_query_ends_when_a_method_in_python_changes_the_model(engine: Engine) -> None:
+    with Session(engine) as session, pytest.raises(HasEffects, match="sneak has changed the model"):
         app.evaluate(session, "self.sneak + 1", parcel(session))
 
 
 @pytest.mark.parametrize("text", ["self.endless", "self.fibonacci(60)"])
-def test_recursion_without_end_ends_with_an_error(sqlite: Engine, text: str) -> None:
-    with Session(sqlite) as session, pytest.raises(TooMuch):
+def test_recursion_without_end_ends_with_an_error(engine: Engine, text: str) -> None:
+    with Session(engine) as session, pytest.raises(TooMuch):
         app.evaluate(session, text, parcel(session))
 
 
@@ -143,8 +147,8 @@ def test_a_ticket_asked_for_by_a_text_has_arguments_a_priority_and_a_time(engine
         assert by_work["Parcel.send"].execute_earliest is not None
 
 
-def test_arguments_are_checked_in_the_run_if_the_name_is_known_only_there(sqlite: Engine) -> None:
-    with Session(sqlite) as session, pytest.raises(BadArguments, match="amount wants a Decimal"):
+def test_arguments_are_checked_in_the_run_if_the_name_is_known_only_there(engine: Engine) -> None:
+    with Session(engine) as session, pytest.raises(BadArguments, match="amount wants a Decimal"):
         aw.eal("let n = 'refund' in self.DoAsync(n, 'x')")(parcel(session))
 
 
@@ -182,7 +186,7 @@ def test_a_file_of_jobs_has_methods_with_parameters_results_and_static_ones(load
     [
         (('type = "Integer" }, {', 'type = "Integr" }, {'), "line 3: Order.price, count: there is no type Integr. Did"),
         (('result = "Integer"\nvalue', 'result = "String"\nvalue'), "Its result is declared as String, and this is"),
-        (("* count", "* conut"), r"There is no conut here. Did you mean count\?"),
+        (("* count", "* conut"), r"There is no conut here. Did you mean count"),
         (("static = true", "static = true\nlane = 'x'"), "it is static, so texts call it and nothing starts it"),
     ],
 )
