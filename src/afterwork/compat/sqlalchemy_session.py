@@ -85,7 +85,7 @@ def new_objects(session: Session) -> Iterable[object]:
 
 
 def pending_changes(session: Session | None, obj: object) -> Mapping[Any, Any]:
-    """Return what is new, changed and deleted in a session, and of an object, to be compared with the same later.
+    """Return the pending changes of a session and of an object, to be compared with those of later.
 
     What was changed is there with the values that it has now, since it may be changed again.
     """

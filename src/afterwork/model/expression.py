@@ -103,9 +103,9 @@ class Expression:
     def prepare(
         self, target: type, base: registry, cls: type | None, variables: Collection[str] = ()
     ) -> CompiledQuery | CompiledAction:
-        """Compile the text anew for what it is called with, an object or a view model, and keep it for its evaluations.
+        """Compile the text anew, and keep it for its evaluations.
 
-        `cls` is the class of `self`. Raises `LanguageError`.
+        `target` is the class of what it is called with, an object or a view model, `cls` the class of `self`. Raises `LanguageError`.
         """
         compiled = self._compiled[target] = self.compiled(base, cls, variables)
         return compiled
@@ -152,8 +152,7 @@ class Expression:
         return parameters_of(self.declared, partial(self._type, base, cls))[1:]
 
     def _type(self, base: registry, cls: type | None, annotation: Any) -> Type:
-        known = {mapper.class_.__name__: mapper.class_ for mapper in base.mappers}
-        return type_of_annotation(Resolver(known, cls).resolve(annotation), base)
+        return type_of_annotation(Resolver({}, cls, base).resolve(annotation), base)
 
     def select(self, base: registry, variables: Mapping[str, Any]) -> Select[Any]:
         """Return the text as a query of a model. Raises `LanguageError`."""

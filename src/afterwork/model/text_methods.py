@@ -1,4 +1,4 @@
-"""The methods of a model as texts call them, with the types that their annotations or their own texts give them."""
+"""The methods of a model as texts call them, with their types."""
 
 import inspect as python
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -45,7 +45,7 @@ def text_of(function: object) -> Text | None:
 
 
 def methods_in_texts(model: registry, cls: type) -> Mapping[str, ModelMethod]:
-    """Return the methods that texts may call after an object of a class, or, if they are static, after the class."""
+    """Return the methods that texts may call after an object of a class; static ones after the class."""
     methods = {name: _method(model, cls, name, method) for name, method in _methods_and_events(cls).items()}
     static = {name: _static(model, cls, name, method) for name, method in _declared(cls, StaticMethod)}
     queries = {name: _query(name) for name in queries_of(cls)}
@@ -59,7 +59,7 @@ def queries_of(cls: type) -> dict[str, Text]:
 
 
 def texts_called(cls: type) -> Iterator[tuple[str, Text]]:
-    """Yield the texts that other texts may name after an object or a class, those of queries and methods, by name."""
+    """Yield the queries and methods of a class that are texts, by name."""
     yield from queries_of(cls).items()
     methods = [*_declared(cls, Method), *_declared(cls, StaticMethod)]
     for name, method in methods:
@@ -167,7 +167,7 @@ def _function_signature(
     if text is not None:
         return text.signature_on(model, None if is_static else cls)
     declared = signature_of(function)
-    resolve = partial(_type, model, Resolver.of_function(function, cls))
+    resolve = partial(_type, model, Resolver.of_function(function, cls, model))
     parameters = parameters_of(declared, resolve)[0 if is_static else 1 :]
     result = ANY if declared.return_annotation is declared.empty else resolve(declared.return_annotation)
     gives_something = declared.return_annotation is not declared.empty and result != NOTHING
@@ -228,7 +228,7 @@ def _do_async(model: registry, cls: type) -> ModelMethod:
 
 
 def _request(model: registry, evaluation: Evaluation, obj: Any, name: str, *values: Any) -> object:
-    """Request a method or an event of an object by a ticket, with as many values for arguments as it has parameters."""
+    """Request a method or an event of an object by a ticket, with its arguments and a priority."""
     cls = type(obj)
     method = find(_methods_and_events(cls), name)
     if method is None:

@@ -13,7 +13,7 @@ from afterwork.language.typed.types import TypeOf
 
 
 def method_call(context: ExpressionContext, source: TypedNode, method: ModelMethod, use: NameUse) -> MethodCall | None:
-    """Return the call of a method; None after a class whose objects have it, where an operator may have its name.
+    """Return the call of a method; None for one of objects after their class, where an operator may be meant.
 
     Raises `WrongType` for arguments that it doesn't take, and for a static method after an object.
     """

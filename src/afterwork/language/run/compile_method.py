@@ -57,7 +57,7 @@ def _call(node: MethodCall, source: Closure, arguments: Sequence[Closure]) -> Cl
 
 
 def _guarded(node: MethodCall) -> Callable[..., Any]:
-    """Return the call of a method that only its run shows to have no effects, which is looked at in a query."""
+    """Return the call of a method in Python, which in a query is watched for effects."""
     call, name = node.method.call, node.method.name
 
     def guarded(evaluation: Evaluation, obj: Any, *values: Any) -> Any:
