@@ -105,7 +105,8 @@ class Expression:
     ) -> CompiledQuery | CompiledAction:
         """Compile the text anew, and keep it for its evaluations.
 
-        `target` is the class of what it is called with, an object or a view model, `cls` the class of `self`. Raises `LanguageError`.
+        `target` is the class of what it is called with, an object or a view model; `cls` is that of `self`. Raises
+        `LanguageError`.
         """
         compiled = self._compiled[target] = self.compiled(base, cls, variables)
         return compiled
