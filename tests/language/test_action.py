@@ -162,7 +162,7 @@ def test_an_exception_of_a_method_passes_through_unchanged(sqlite: Session) -> N
         ("self.name.length := 1", "Only members and variables can be set"),
         ("self.orders.total := 1", "Only members and variables can be set"),
         ("self.orders := Set{self}", "is wanted here, and this is Set(Customer)"),
-        ("self.rename(1)", "rename(String)"),
+        ("self.rename(1)", "name is String, and this is Integer"),
     ],
 )
 def test_an_assignment_that_can_not_be_is_refused_before_anything_runs(text: str, problem: str) -> None:

@@ -61,7 +61,7 @@ CALLED = ("precondition", "enabled", "backoff", "criteria", "before", "on_event"
 
 WORKS: dict[str, set[str]] = {
     **{place: {"lambda", "staticmethod", "partial", "object", "builtin"} for place in CALLED},
-    "@aw.method": {"lambda", "needs two"},
+    "@aw.method": {"lambda", "needs two", "staticmethod"},
     "@aw.method()": {"lambda", "needs two"},
     "@aw.derived": {"lambda"},
     "@aw.action": {"lambda"},

@@ -32,10 +32,10 @@ WRONG = {
     ),
     "a member twice": ('[queries."Order.seen"]\nvalue = "1"', "line 1: Order.seen: Order has a seen already"),
     "no column": ('[derived."Order.size"]\nvalue = "1"', "line 1: Order.size: @aw.derived on Order.compute_size"),
-    "nothing to do": ('[methods."Order.see"]', "line 1: Order.see: it needs one of 'do' and 'python'"),
+    "nothing to do": ('[methods."Order.see"]', "line 1: Order.see: it needs one of 'do', 'value' and 'python'"),
     "two things to do": (
         f'{SEE}python = "send"',
-        "Order.see: it needs one of 'do' and 'python'",
+        "Order.see: it needs one of 'do', 'value' and 'python'",
     ),
     "no key": ('[methods."Order.see"]\ndoo = "1"', "line 2: Order.see: there is no 'doo'. Did you mean do?"),
     "no text": ('[methods."Order.see"]\ndo = 1', "line 2: Order.see: do must be a text, not 1"),

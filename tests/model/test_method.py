@@ -142,7 +142,7 @@ def test_a_method_that_is_asynchronous_is_refused() -> None:
         async def greet(self: object) -> None: ...
 
 
-@pytest.mark.parametrize("what", [property(lambda self: None), staticmethod(lambda: None), 1, print])
+@pytest.mark.parametrize("what", [property(lambda self: None), classmethod(lambda cls: None), 1, print])
 def test_what_is_no_function_is_refused(what: Any) -> None:
     with pytest.raises(BadDeclaration, match=r"@aw.method marks functions, not"):
         aw.method(what)

@@ -5,12 +5,12 @@ any. It also calls listeners in the order in which they were added, and Afterwor
 the statement. Adding a listener to each session would take longer than many a calculation.
 """
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from functools import partial
 from typing import Any
 
-from sqlalchemy import StaticPool
-from sqlalchemy.orm import ORMExecuteState, Session
+from sqlalchemy import StaticPool, inspect
+from sqlalchemy.orm import InstanceState, ORMExecuteState, Session
 from sqlalchemy.pool import SingletonThreadPool
 from sqlalchemy.util import LRUCache
 
@@ -82,6 +82,21 @@ def is_clean(session: Session) -> bool:
 def new_objects(session: Session) -> Iterable[object]:
     """Return the objects that were added and not flushed. `Session.new` copies what may be many."""
     return session._new.values()
+
+
+def pending_changes(session: Session | None, obj: object) -> Mapping[Any, Any]:
+    """Return the pending changes of a session and of an object, to be compared with those of later.
+
+    What was changed is there with the values that it has now, since it may be changed again.
+    """
+    states: set[Any] = {inspect(obj, raiseerr=False)} - {None}
+    deleted: Iterable[Any] = ()
+    if session is not None:
+        states |= {*session._new, *session.identity_map._modified}
+        deleted = session._deleted
+    states = {state for state in states if isinstance(state, InstanceState)}
+    changed = {state: {key: state.dict.get(key) for key in state.committed_state} for state in states}
+    return {**changed, "new": {*session._new} if session is not None else (), "deleted": {*deleted}}
 
 
 def is_shared_pool(checked_out: Any) -> bool:

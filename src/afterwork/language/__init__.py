@@ -13,14 +13,16 @@ from afterwork.on_demand import names_on_demand
 if TYPE_CHECKING:
     from afterwork.language.query import compile_action, compile_query, to_select, to_values
     from afterwork.language.syntax.parse import parse
-    from afterwork.language.typed.names import ModelMethod, Names
+    from afterwork.language.typed.methods import ModelMethod
+    from afterwork.language.typed.names import Names
 else:
     __getattr__, __dir__ = names_on_demand(
         __name__,
         {
             "query": "compile_action compile_query to_select to_values",
             "syntax.parse": "parse",
-            "typed.names": "ModelMethod Names",
+            "typed.methods": "ModelMethod",
+            "typed.names": "Names",
         },
     )
 

@@ -2,12 +2,12 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, ClassVar
 
 from sqlalchemy import Select
 from sqlalchemy.orm import Session
 
-from afterwork.errors import BadRequest, CantEvaluate, HasEffects, NotInSQL, TooMuch
+from afterwork.errors import BadRequest, CantEvaluate, HasEffects, LanguageError, TooMuch, WrongType
 from afterwork.language.check.checker import check as check_with
 from afterwork.language.operators.table import table
 from afterwork.language.run.compile import compiled
@@ -19,6 +19,7 @@ from afterwork.language.run.evaluation import (
     Evaluation,
     LocatedError,
     MethodRaised,
+    Mutation,
     Untranslatable,
     session_of,
 )
@@ -26,8 +27,8 @@ from afterwork.language.sql.statement import not_in_sql, select_of, values_of
 from afterwork.language.syntax.parse import ParsedText, parse
 from afterwork.language.syntax.precedence import Dialect
 from afterwork.language.typed.names import Names
-from afterwork.language.typed.nodes import SELF_SLOT, TypedExpression, first_effect
-from afterwork.language.typed.types import CollectionType, Type
+from afterwork.language.typed.nodes import SELF_SLOT, LetBinding, TypedBlock, TypedExpression, first_effect
+from afterwork.language.typed.types import NOTHING, CollectionType, Type, conforms_loosely
 
 NO_VARIABLES: Mapping[str, Type] = {}
 NO_VALUES: Mapping[str, Any] = {}
@@ -41,6 +42,8 @@ class CompiledQuery:
     closure: Closure
     budget: Budget
 
+    may_change: ClassVar[bool] = False
+
     def __call__(self, itself: object = None, *, session: Session | None = None, **variables: Any) -> Any:
         """Evaluate the expression. Collections are lists, tuples named tuples, timestamps aware.
 
@@ -48,6 +51,12 @@ class CompiledQuery:
         whatever the methods raise that it calls.
         """
         return _evaluate(self, itself, session, variables)
+
+    def within(self, caller: Evaluation, itself: object, variables: Mapping[str, Any]) -> Any:
+        """Evaluate as a part of another evaluation, which has called it: with its session, and what its budget has
+        left."""
+        session = session_of(itself) or caller.session_or_none
+        return _evaluate(self, itself, session, variables, caller)
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,6 +67,8 @@ class CompiledAction:
     closure: Closure
     budget: Budget
 
+    may_change: ClassVar[bool] = True
+
     def __call__(self, itself: object = None, *, session: Session | None = None, **variables: Any) -> Any:
         """Run the statements. Nothing is flushed, since half-made objects could not be saved; nor is it at the end."""
         active = session or session_of(itself)
@@ -65,6 +76,11 @@ class CompiledAction:
             return _evaluate(self, itself, None, variables)
         with active.no_autoflush:
             return _evaluate(self, itself, active, variables)
+
+    def within(self, caller: Evaluation, itself: object, variables: Mapping[str, Any]) -> Any:
+        """Run as `CompiledQuery.within`."""
+        session = session_of(itself) or caller.session_or_none
+        return _evaluate(self, itself, session, variables, caller)
 
 
 def check(
@@ -113,12 +129,26 @@ def refuse_effects(expression: TypedExpression) -> None:
         raise HasEffects(expression.text, effect.at.start, problem, end=effect.at.end)
 
 
+def check_result(expression: TypedExpression, expected: Type) -> None:
+    """Refuse a text that gives something else than a result of a type. Raises `WrongType`."""
+    given, last = expression.tree.type, expression.tree
+    while isinstance(last, TypedBlock | LetBinding):
+        last = last.statements[-1] if isinstance(last, TypedBlock) else last.body
+    if expected != NOTHING and (given == NOTHING or not conforms_loosely(given, expected)):
+        problem = f"Its result is declared as {expected}, and this is {given}."
+        raise WrongType(expression.text, last.at.start, problem, end=last.at.end)
+
+
 def _evaluate(
-    query: CompiledQuery | CompiledAction, itself: object, session: Session | None, variables: Mapping[str, Any]
+    query: CompiledQuery | CompiledAction,
+    itself: object,
+    session: Session | None,
+    variables: Mapping[str, Any],
+    caller: Evaluation | None = None,
 ) -> Any:
     expression = query.expression
     frame: list[Any] = [None] * expression.slots
-    frame[0] = Evaluation(expression.names, session, query.budget, itself)
+    frame[0] = Evaluation(expression.names, session, query.budget, itself, caller, may_change=query.may_change)
     frame[SELF_SLOT] = itself
     if variables or expression.variables:
         _fill_in(expression, frame, variables)
@@ -129,7 +159,7 @@ def _evaluate(
     except MethodRaised as raised:
         raise raised.error from raised.error.__cause__
     except RecursionError:
-        raise TooMuch(expression.text, 0, "It is nested too deeply for what it is called from.") from None
+        raise TooMuch(expression.text, 0, "It is nested too deeply, or calls itself without end.") from None
     return list(value) if isinstance(value, list) else value  # its own, not the model's
 
 
@@ -143,13 +173,13 @@ def _fill_in(expression: TypedExpression, frame: list[Any], variables: Mapping[s
         frame[variable.slot] = list(value) if isinstance(variable.type, CollectionType) else value
 
 
-def language_error(expression: TypedExpression, error: LocatedError) -> CantEvaluate | TooMuch | NotInSQL:
+def language_error(expression: TypedExpression, error: LocatedError) -> LanguageError:
     """Return an error of an evaluation as a public one, with the text and the position."""
     if isinstance(error, Untranslatable):
         return not_in_sql(expression.text, error)
     start, end = (0, None) if error.at is None else (error.at.start, error.at.end)
-    error_class = TooMuch if isinstance(error, BudgetExhausted) else CantEvaluate
-    return error_class(expression.text, start, str(error), end=end)
+    classes: Mapping[type, type[LanguageError]] = {BudgetExhausted: TooMuch, Mutation: HasEffects}
+    return classes.get(type(error), CantEvaluate)(expression.text, start, str(error), end=end)
 
 
 def to_select(

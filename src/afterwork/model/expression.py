@@ -1,66 +1,159 @@
 """`aw.ocl` and `aw.eal`: texts in the languages of the model, wherever a function may stand."""
 
+import inspect as python
 import re
 from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass, field
-from functools import partial
-from operator import attrgetter
+from functools import cache, partial
 from typing import Any, get_args
 
 from sqlalchemy import Select, Table, inspect
 from sqlalchemy.orm import Mapper, Session, registry
 
 from afterwork.clock import CurrentClock
-from afterwork.errors import BadDeclaration, BadRequest, NotInSQL, shown
-from afterwork.language.query import CompiledAction, CompiledQuery, compile_action, compile_query, to_select, to_values
+from afterwork.errors import BadDeclaration, BadRequest, LanguageError, NotInSQL, shown
+from afterwork.language.query import (
+    CompiledAction,
+    CompiledQuery,
+    check_result,
+    compile_action,
+    compile_query,
+    to_select,
+    to_values,
+)
+from afterwork.language.run.evaluation import Evaluation
 from afterwork.language.syntax.precedence import Dialect
-from afterwork.language.syntax.spelling import find, folded
-from afterwork.language.typed.names import ModelMethod, Names
-from afterwork.language.typed.types import ANY, STRING
+from afterwork.language.syntax.spelling import folded
+from afterwork.language.typed.methods import MethodParameter, MethodSignature
+from afterwork.language.typed.names import Names
+from afterwork.language.typed.nodes import first_effect
+from afterwork.language.typed.types import ANY, Type
+from afterwork.model.arguments.annotation import Resolver
 from afterwork.model.base import registry_of
 from afterwork.model.external_id import external_id_or_none, parse
-from afterwork.model.method import BoundMethod, Method
-from afterwork.model.requests import request_work
+from afterwork.model.text_methods import methods_in_texts, parameters_of, texts_called
+from afterwork.model.text_types import type_of_annotation
 from afterwork.model.ticket import is_ticket_class
 from afterwork.model.viewmodel import ViewModel
-from afterwork.model.work import methods_of, vars_lookup
 
 Compile = Callable[..., CompiledQuery | CompiledAction]
+
+NO_PARAMETERS: Mapping[str, Any] = {}
+UNDECLARED: Any = python.Signature.empty
+
+
+ITSELF = python.Parameter("self", python.Parameter.POSITIONAL_OR_KEYWORD)
+PLAIN = python.Signature([ITSELF])
+"""The signature of a function that takes an object, and doesn't say what it returns."""
 
 
 @dataclass(frozen=True, eq=False)
 class Expression:
-    """A text, compiled for each class that it is evaluated on, and translated for each whose values SQL computes."""
+    """A text, compiled for each class that it is evaluated on, and translated for each whose values SQL computes.
+
+    `declared` is the signature of a function that it stands for, with `self`, and with a result if one is declared.
+    """
 
     text: str
     dialect: Dialect
     compile: Compile
+    declared: python.Signature = PLAIN
     _compiled: dict[type, CompiledQuery | CompiledAction] = field(default_factory=dict)
     _translated: dict[type, Any | None] = field(default_factory=dict)
+    _being_compiled: set[type] = field(default_factory=set)
 
     def __call__(self, target: Any, **extra: Any) -> Any:
-        """Evaluate the text. `self` is the object, or the root of a view model; its variables and `extra` ones go by
-        their names."""
+        """Evaluate the text. `self` is the object, or the root of a view model; its variables and `extra` ones, and the
+        arguments of a method, go by their names."""
         root = target.root if isinstance(target, ViewModel) else target
         variables = {**variables_of(target), **extra}
+        cls = None if root is None else type(root)
         compiled = self._compiled.get(type(target))
-        if compiled is None:
-            cls = None if root is None else type(root)
-            compiled = self._compiled[type(target)] = self.compiled(_registry_of(target, cls), cls, variables)
+        if compiled is None:  # asked for here first, since each evaluation comes by
+            compiled = self._prepared(type(target), _registry_of(target, cls), cls, variables)
         session = target.session_of_run if isinstance(target, ViewModel) else None  # which means the object's own
         return compiled(root, session=session, **variables)
 
-    def of_variables(self, base: registry, variables: Mapping[str, Any]) -> Any:
+    def of_variables(self, base: registry, variables: Mapping[str, Any], session: Session | None = None) -> Any:
         """Evaluate the text without `self`, but with variables. Raises `LanguageError`."""
-        compiled = self._compiled.get(type(None))
-        if compiled is None:
-            compiled = self._compiled[type(None)] = self.compiled(base, None, variables)
-        return compiled(**variables)
+        return self._prepared(type(None), base, None, variables)(session=session, **variables)
 
-    def compiled(self, base: registry, cls: type | None, variables: Collection[str]) -> CompiledQuery | CompiledAction:
+    def of_class(self, owner: type, *args: Any, session: Session | None = None, **kwargs: Any) -> Any:
+        """Evaluate the text of a static method: `Customer.next_number(session=session)`. Raises `LanguageError`."""
+        arguments = self.arguments((None, *args), kwargs)
+        return self.of_variables(inspect(owner).registry, arguments, session)
+
+    def within(self, evaluation: Evaluation, model: registry, itself: object, arguments: tuple[Any, ...]) -> Any:
+        """Evaluate it as a part of the evaluation that calls it."""
+        variables = self.arguments((itself, *arguments), {})
+        compiled = self._prepared(type(itself), model, None if itself is None else type(itself))
+        return compiled.within(evaluation, itself, variables)
+
+    def arguments(self, args: tuple[Any, ...], kwargs: Mapping[str, Any]) -> dict[str, Any]:
+        """Return the arguments of a call with `self`, and defaults for the others, by name. Raises `TypeError`."""
+        bound = self.declared.bind(*args, **kwargs)
+        bound.apply_defaults()
+        return {name: value for name, value in bound.arguments.items() if name != ITSELF.name}
+
+    def _prepared(
+        self, target: type, base: registry, cls: type | None, variables: Collection[str] = ()
+    ) -> CompiledQuery | CompiledAction:
+        return self._compiled.get(target) or self.prepare(target, base, cls, variables)
+
+    def prepare(
+        self, target: type, base: registry, cls: type | None, variables: Collection[str] = ()
+    ) -> CompiledQuery | CompiledAction:
+        """Compile the text anew, and keep it for its evaluations.
+
+        `target` is the class of what it is called with, an object or a view model; `cls` is that of `self`. Raises
+        `LanguageError`.
+        """
+        compiled = self._compiled[target] = self.compiled(base, cls, variables)
+        return compiled
+
+    def compiled(
+        self, base: registry, cls: type | None, variables: Collection[str] = ()
+    ) -> CompiledQuery | CompiledAction:
         """Return the text compiled for a class of `self`, or without `self`. Raises `LanguageError`."""
-        types = dict.fromkeys(variables, ANY)
-        return self.compile(self.text, names_of(base), cls, variables=types, dialect=self.dialect)
+        parameters = self._parameters(base, cls)
+        types = {**dict.fromkeys(variables, ANY), **{parameter.name: parameter.type for parameter in parameters}}
+        compiled = self.compile(self.text, names_of(base), cls, variables=types, dialect=self.dialect)
+        if self._says_its_result:
+            check_result(compiled.expression, self._type(base, cls, self.declared.return_annotation))
+        return compiled
+
+    def signature_on(self, model: registry, cls: type | None) -> MethodSignature:
+        """Return what it is as a method of a class; without a class, a static one.
+
+        Its result is the declared one, else that of its last statement. While it is being compiled, since it calls
+        itself, nothing is known of that yet, and of statements the worst is assumed.
+        """
+        key = type(None) if cls is None else cls
+        result: Type = ANY
+        has_effects = self.compile is compile_action
+        if key not in self._being_compiled:
+            self._being_compiled.add(key)
+            try:
+                tree = self._prepared(key, model, cls).expression.tree
+            except LanguageError:
+                pass  # which is told of this text, and not of each that calls it
+            else:
+                result, has_effects = tree.type, first_effect(tree) is not None
+            finally:
+                self._being_compiled.discard(key)
+        if self._says_its_result:
+            result = self._type(model, cls, self.declared.return_annotation)
+        return MethodSignature(self._parameters(model, cls), result, has_effects)
+
+    @property
+    def _says_its_result(self) -> bool:
+        return self.declared.return_annotation is not self.declared.empty
+
+    def _parameters(self, base: registry, cls: type | None) -> tuple[MethodParameter, ...]:
+        return parameters_of(self.declared, partial(self._type, base, cls))[1:]
+
+    def _type(self, base: registry, cls: type | None, annotation: Any) -> Type:
+        return type_of_annotation(Resolver({}, cls, base).resolve(annotation), base)
 
     def select(self, base: registry, variables: Mapping[str, Any]) -> Select[Any]:
         """Return the text as a query of a model. Raises `LanguageError`."""
@@ -87,7 +180,9 @@ class Expression:
         return values.with_only_columns(value.element).where(*same).correlate(mapper.selectable).scalar_subquery()
 
 
-def ocl(text: str, *, dialect: Dialect = "original") -> Callable[[Any], Any]:
+def ocl(
+    text: str, *, parameters: Mapping[str, Any] = NO_PARAMETERS, result: Any = UNDECLARED, dialect: Dialect = "original"
+) -> Callable[..., Any]:
     """Return a function that evaluates an expression in OCL, which changes nothing.
 
     It serves as a precondition, `enabled`, column, guard, derived value, or the criteria of a timer (where it selects
@@ -97,21 +192,27 @@ def ocl(text: str, *, dialect: Dialect = "original") -> Callable[[Any], Any]:
         when = aw.Every(minutes=10, criteria=aw.ocl("Order.allInstances->select(o | o.exported->isNull)"))
         compute_total = aw.derived(total)(aw.ocl("self.lines->collect(quantity * price)->sum"))
 
+    As the body of a method, it may have `parameters`, with the types that Python has for them, and say its `result`,
+    which is otherwise what the text gives: `aw.ocl("self.price * count", parameters={"count": int})`.
+
     Comparisons bind weaker than `and`, as in the original; `dialect="omg"` is the standard's way. The text is compiled
-    for a class when it is first evaluated there, and raises a `LanguageError` with the position of a mistake.
+    for a class when the model is read, and raises a `LanguageError` with the position of a mistake.
     """
-    return _function(Expression(_text(text, "aw.ocl"), _dialect(dialect), compile_query))
+    return function_of_text(text, "aw.ocl", compile_query, _signature(parameters, result), dialect)
 
 
-def eal(text: str, *, dialect: Dialect = "original") -> Callable[[Any], Any]:
+def eal(
+    text: str, *, parameters: Mapping[str, Any] = NO_PARAMETERS, result: Any = UNDECLARED, dialect: Dialect = "original"
+) -> Callable[..., Any]:
     """Return a function that runs statements in EAL: OCL that may change the model.
 
-    It serves as the body of a method, or as an action of a view model. `dialect` and errors are those of `aw.ocl`.
+    It serves as the body of a method, or as an action of a view model. `parameters`, `result`, `dialect` and errors are
+    those of `aw.ocl`.
 
         assign = aw.action(aw.eal("self.assignNumber"))
         assign_number = aw.method(aw.eal("self.number := NumberSeries.allInstances->first.take"))
     """
-    return _function(Expression(_text(text, "aw.eal"), _dialect(dialect), compile_action))
+    return function_of_text(text, "aw.eal", compile_action, _signature(parameters, result), dialect)
 
 
 def evaluate(text: str, base: registry, session: Session, itself: object | None) -> Any:
@@ -127,13 +228,39 @@ def expression_of(function: object) -> Expression | None:
     return expression if isinstance(expression, Expression) else None
 
 
-def _function(expression: Expression) -> Callable[[Any], Any]:
+def function_of_text(
+    text: str, mark: str, compile_: Compile, declared: python.Signature, dialect: Dialect
+) -> Callable[..., Any]:
+    """Return a function that evaluates a text, with a signature. Raises `BadRequest`, which names the `mark`."""
+    expression = Expression(_text(text, mark), _dialect(dialect), compile_, declared)
+
     def evaluated(model: Any) -> Any:
         return expression(model)
 
-    evaluated.__name__ = evaluated.__qualname__ = expression.text
-    evaluated.expression_of_text = expression  # type: ignore[attr-defined]
-    return evaluated
+    def evaluated_with_arguments(model: Any, *args: Any, **kwargs: Any) -> Any:
+        return expression(model, **expression.arguments((model, *args), kwargs))
+
+    function: Callable[..., Any] = evaluated
+    if len(expression.declared.parameters) > 1:
+        function = evaluated_with_arguments
+        # Machines pass arguments by the names of parameters, so the other functions keep what they have.
+        function.__signature__ = expression.declared  # type: ignore[attr-defined]
+    function.__name__ = function.__qualname__ = expression.text
+    function.__annotations__["return"] = expression.declared.return_annotation
+    function.expression_of_text = expression  # type: ignore[attr-defined]
+    function.of_class = expression.of_class  # type: ignore[attr-defined]
+    return function
+
+
+def _signature(parameters: Mapping[str, Any], result: Any) -> python.Signature:
+    """Return the signature of a function with these parameters. Raises `BadRequest` for a name that it can't have."""
+    if not isinstance(parameters, Mapping):
+        raise BadRequest(f'parameters={shown(parameters)}: give their types by name: {{"amount": Decimal}}.')
+    wrong = [name for name in parameters if not (isinstance(name, str) and name.isidentifier()) or name == ITSELF.name]
+    if wrong:
+        raise BadRequest(f"parameters={shown(parameters)}: {shown(wrong[0])} can't be the name of one.")
+    made = [python.Parameter(name, ITSELF.kind, annotation=annotation) for name, annotation in parameters.items()]
+    return python.Signature([ITSELF, *made], return_annotation=result)
 
 
 def _text(text: object, mark: str) -> str:
@@ -174,7 +301,7 @@ def names_of(base: registry) -> Names:
     classes = {mapper.class_.__name__: mapper.class_ for mapper in base.mappers}
     return Names(
         classes,
-        methods=_methods,
+        methods=cache(partial(methods_in_texts, base)),
         view_models=lambda cls: list(getattr(cls, "ViewModels", ())),
         transients=lambda cls: ["root_object"] if is_ticket_class(cls) else [],
         external_id=external_id_or_none,
@@ -183,33 +310,16 @@ def names_of(base: registry) -> Names:
     )
 
 
-def _methods(cls: type) -> Mapping[str, ModelMethod]:
-    methods = {
-        name: ModelMethod(name, partial(_call, method.name), partial(_may_run, method.name))
-        for name, method in _callable_methods(cls).items()
-    }
-    queries = {name: ModelMethod(name, attrgetter(name), result=ANY, effects=False) for name in _queries(cls)}
-    return {"DoAsync": ModelMethod("DoAsync", _do_async, parameters=(STRING,), result=ANY), **methods, **queries}
-
-
-def _queries(cls: type) -> dict[str, Expression]:
-    """Return the properties of a class that evaluate a text: `paid = property(aw.ocl("self.payments.amount->sum"))`."""
-    names = dict.fromkeys(name for base in cls.__mro__ for name in vars(base))
-    properties = {name: value for name in names if isinstance(value := vars_lookup(cls, name), property)}
-    expressions = {name: expression_of(value.fget) for name, value in properties.items()}
-    return {name: expression for name, expression in expressions.items() if expression is not None}
-
-
 def texts_of(function: object, base: registry) -> str:
-    """Return the texts of a function and of the queries that it may name; "" for other functions.
+    """Return the texts of a function, and of the queries and methods that it may name; "" for other functions.
 
     Values that were computed with other texts are out of date.
     """
     expression = expression_of(function)
     texts_by_name: dict[str, list[str]] = {}
     for mapper in base.mappers:
-        for name, query in _queries(mapper.class_).items():
-            texts_by_name.setdefault(folded(name), []).append(query.text)
+        for name, named in texts_called(mapper.class_):
+            texts_by_name.setdefault(folded(name), []).append(named.text)
     texts: dict[str, None] = {}
     pending = [] if expression is None else [expression.text]
     while pending:
@@ -220,35 +330,6 @@ def texts_of(function: object, base: registry) -> str:
                 {named_text for word in re.findall(r"\w+", text) for named_text in texts_by_name.get(folded(word), ())}
             )
     return "\n".join(texts)
-
-
-def _callable_methods(cls: type) -> dict[str, Method[Any, Any]]:
-    """Return the methods and events of a class by the names that expressions call: an event without its machine."""
-    return {work.method.name.rpartition(".")[2]: work.method for work in methods_of(inspect(cls))}
-
-
-def _call(name: str, obj: Any) -> Any:
-    return _bound(obj, name)()
-
-
-def _may_run(name: str, obj: Any) -> bool:
-    bound = _bound(obj, name)  # looked up by name, since a file of jobs may have been loaded again
-    return bound.method.may_run(obj)
-
-
-def _bound(obj: Any, name: str) -> BoundMethod[Any]:
-    for part in name.split("."):
-        obj = getattr(obj, part)
-    assert isinstance(obj, BoundMethod)
-    return obj
-
-
-def _do_async(obj: Any, name: str) -> object:
-    """Request a method or an event of the object by a ticket: `self.DoAsync('AssignNumber')`."""
-    method = find(_callable_methods(type(obj)), name)
-    if method is None:
-        raise BadRequest(f"{type(obj).__name__} has no method {shown(name)} that could be asked for.")
-    return request_work(_bound(obj, method.name))
 
 
 def _find(session: Session, cls: type, text: str) -> object | None:

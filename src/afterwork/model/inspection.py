@@ -23,6 +23,8 @@ from afterwork.model.lane import MAIN, Lane, lanes_by_name
 from afterwork.model.machine.declaration import TRIGGER, Machine, declared_machines
 from afterwork.model.machine.state_scope import base_of, scope_of
 from afterwork.model.method import Method
+from afterwork.model.model_texts import text_problems
+from afterwork.model.static_method import StaticMethod
 from afterwork.model.ticket import contract_of, is_ticket_class
 from afterwork.model.timer import OnceAction, TimedWork, once_of, timers_of
 from afterwork.model.variable import Variable
@@ -148,6 +150,7 @@ def inspect_model(
     once = once_of(works, problems)
     declared = _lanes(works, timers, lanes or {}, problems)
     problems += _misplaced(mappers, view_models)
+    problems += text_problems(registry_of(base), mappers, view_models, timers)
     contract = _contract(mappers, problems)
     if contract is None:
         problems += _forgotten(registry_of(base))
@@ -213,7 +216,12 @@ def _misplaced(mappers: Iterable[Mapper[Any]], view_models: Iterable[type[ViewMo
                 yield f"{base.__name__}.{name}: {mark} is for view models. A mapped class has @aw.method."
 
 
-MARKS_OF_MAPPED: Mapping[type, str] = {Method: "@aw.method", Derived: "@aw.derived", Machine: "aw.machine"}
+MARKS_OF_MAPPED: Mapping[type, str] = {
+    Method: "@aw.method",
+    StaticMethod: "@aw.method",
+    Derived: "@aw.derived",
+    Machine: "aw.machine",
+}
 
 MARKS_OF_VIEW_MODELS: Mapping[type, str] = {
     Action: "@aw.action",

@@ -16,6 +16,7 @@ from afterwork.model.awaiting import asking
 from afterwork.model.functions import check_callable, check_method
 from afterwork.model.lane import MAIN, Lane, checked_lane
 from afterwork.model.retry import Retry, checked_retry
+from afterwork.model.static_method import StaticMethod, static_method
 from afterwork.model.ticket import AsyncTicket
 from afterwork.model.timeout import checked_timeout
 from afterwork.model.when import Timer
@@ -211,6 +212,8 @@ def checked_for_many(method: Method[Any, Any], given: Callable[[list[Any]], None
 
 
 @overload
+def method(function: "staticmethod[P, Result]", /) -> StaticMethod[P, Result]: ...  # type: ignore[overload-overlap]
+@overload
 def method(function: Callable[Concatenate[Owner, P], Result], /) -> Method[Owner, Result, P]: ...
 @overload
 def method(
@@ -246,13 +249,17 @@ def method(
         def assign_number(self) -> None: ...
 
     Its parameters, if it has any, are given when it is asked for: `aw.later(order.refund.given(Decimal("12.50")))`.
+    Above `@staticmethod`, it marks a function that needs no object: texts call it by the class.
 
     Raises `BadDeclaration` if the function is asynchronous, or `when` is no timer, or `timeout` no duration; or if a
-    timer starts it and a parameter has no default.
+    timer starts it and a parameter has no default; or for options above `@staticmethod`.
     """
 
-    def mark(target: Callable[..., Any]) -> Method[Any, Any]:
-        return Method(target, precondition=precondition, when=when, options=RunOptions(lane, external, retry, timeout))
+    def mark(target: Any) -> Method[Any, Any] | StaticMethod[..., Any]:
+        options = RunOptions(lane, external, retry, timeout)
+        if isinstance(target, staticmethod):
+            return static_method(target, is_plain=(precondition, when, options) == (None, None, RunOptions()))
+        return Method(target, precondition=precondition, when=when, options=options)
 
     return mark if function is None else mark(function)
 

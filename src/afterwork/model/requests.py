@@ -7,7 +7,7 @@ itself here when `afterwork` is imported, and expressions call what is registere
 from collections.abc import Callable
 from typing import Any, TypeVar
 
-from afterwork.model.method import BoundMethod
+from afterwork.model.method import BoundMethod, GivenWork
 
 Later = TypeVar("Later", bound=Callable[..., object])
 
@@ -23,10 +23,10 @@ class WorkRequest:
         self._later = later
         return later
 
-    def __call__(self, work: BoundMethod[Any]) -> object:
-        """Ask for a method of an object. Returns the ticket."""
+    def __call__(self, work: BoundMethod[Any] | GivenWork[Any], priority: int | None = None) -> object:
+        """Ask for a method of an object, with the arguments that it may have been given. Returns the ticket."""
         assert self._later is not None  # `import afterwork` has registered it
-        return self._later(work)
+        return self._later(work, priority=priority)
 
 
 request_work = WorkRequest()

@@ -10,7 +10,8 @@ from sqlalchemy.orm import DeclarativeBase, Mapped, Session, mapped_column, rela
 from sqlalchemy.types import TypeDecorator
 
 from afterwork.clock import ManualClock
-from afterwork.language.typed.names import ModelMethod, Names
+from afterwork.language.typed.methods import MethodParameter, MethodSignature, ModelMethod
+from afterwork.language.typed.names import Names
 from afterwork.language.typed.types import INTEGER, STRING
 from afterwork.model.utc_datetime import UtcDateTime
 
@@ -114,10 +115,22 @@ def assign_number(customer: Any) -> None:
 
 
 METHODS = {
-    "assign_number": ModelMethod("assign_number", assign_number, lambda customer: customer.number is None),
-    "rename": ModelMethod("rename", lambda customer, name: setattr(customer, "name", name), parameters=(STRING,)),
-    "plus": ModelMethod("plus", lambda customer, n: n + 1, parameters=(INTEGER,), result=INTEGER, effects=False),
-    "fails": ModelMethod("fails", lambda customer: int("x"), result=INTEGER, effects=False),
+    "assign_number": ModelMethod(
+        "assign_number", lambda _, customer: assign_number(customer), lambda customer: customer.number is None
+    ),
+    "rename": ModelMethod(
+        "rename",
+        lambda _, customer, name: setattr(customer, "name", name),
+        signature=lambda: MethodSignature((MethodParameter("name", STRING),)),
+    ),
+    "plus": ModelMethod(
+        "plus",
+        lambda _, customer, n: n + 1,
+        signature=lambda: MethodSignature((MethodParameter("n", INTEGER),), INTEGER, has_effects=False),
+    ),
+    "fails": ModelMethod(
+        "fails", lambda _, customer: int("x"), signature=lambda: MethodSignature((), INTEGER, has_effects=False)
+    ),
 }
 
 

@@ -96,11 +96,11 @@ class Checker:
     # Operators between and before operands
 
     def _unary(self, node: tree.Unary, scope: VariableScope) -> TypedNode:
-        operand = self.check(node.operand, scope)
+        operand = self.context.check_value(node.operand, scope)
         return self._call(node.operator, (operand,), node)
 
     def _binary(self, node: tree.Binary, scope: VariableScope) -> TypedNode:
-        left, right = self.check(node.left, scope), self.check(node.right, scope)
+        left, right = (self.context.check_value(side, scope) for side in (node.left, node.right))
         if node.operator in LOGIC:
             return self._logic(node, left, right)
         if node.operator in COMPARISONS:
@@ -153,20 +153,22 @@ class Checker:
                 raise self.context.wrong_type(node.target, "Only members and variables can be set with :=.")
 
     def _assigned(self, node: tree.Assign, expected: Type, scope: VariableScope) -> TypedNode:
-        value = as_expected_collection(self.context.settled(self.check(node.value, scope), expected), expected)
-        both_numbers = expected == types.DECIMAL and value.type == types.REAL
-        if not (types.conforms(value.type, expected) or both_numbers or _elements_conform(value.type, expected)):
+        given = self.context.settled(self.context.check_value(node.value, scope), expected)
+        value = as_expected_collection(given, expected)
+        if not types.assignable(value.type, expected):
             raise self.context.wrong_type(node.value, f"{expected} is wanted here, and this is {value.type}.")
         return value
 
     def _if(self, node: tree.If, scope: VariableScope) -> TypedNode:
-        condition = self.check(node.condition, scope)
+        condition = self.context.check_value(node.condition, scope)
         if not types.conforms(condition.type, types.BOOLEAN):
             raise self.context.wrong_type(node.condition, f"if takes a Boolean, and this is {condition.type}.")
         yes = self.check(node.yes, scope)
         no = TypedConstant(node.at, types.NULL, None) if node.no is None else self.check(node.no, scope)
         yes, no = self.context.settled(yes, no.type), self.context.settled(no, yes.type)
-        return nodes.Conditional(node.at, types.common_type(yes.type, no.type), condition, yes, no)
+        gives_nothing = types.NOTHING in (yes.type, no.type)
+        type_ = types.NOTHING if gives_nothing else types.common_type(yes.type, no.type)
+        return nodes.Conditional(node.at, type_, condition, yes, no)
 
     def _let(self, node: tree.Let, scope: VariableScope, index: int) -> TypedNode:
         if index == len(node.variables):
@@ -203,7 +205,7 @@ class Checker:
 
     def _item(self, node: Node, scope: VariableScope) -> TypedNode:
         if not isinstance(node, tree.Range):
-            return self.check(node, scope)
+            return self.context.check_value(node, scope)
         first, last = self.check(node.first, scope), self.check(node.last, scope)
         for side, typed in ((node.first, first), (node.last, last)):
             if not types.conforms(typed.type, types.INTEGER):
@@ -215,16 +217,10 @@ class Checker:
         double = next((part for index, part in enumerate(node.parts) if part.name in names[:index]), None)
         if double is not None:
             raise BadSyntax(self.context.text, double.at.start, f"{double.name} is there twice.", end=double.at.end)
-        parts = tuple(self.context.check_settled(part.value, scope) for part in node.parts if part.value is not None)
+        values = [part.value for part in node.parts if part.value is not None]
+        parts = tuple(self.context.value(self.context.check_settled(value, scope), value) for value in values)
         tuple_type = TupleType(tuple((name, part.type) for name, part in zip(names, parts, strict=True)))
         return nodes.TupleConstruction(node.at, self.context.limited_type(tuple_type, node), parts)
-
-
-def _elements_conform(given: Type, expected: Type) -> bool:
-    """Return whether both are collections whose elements fit: an association end takes any kind of collection."""
-    if not (isinstance(given, CollectionType) and isinstance(expected, CollectionType)):
-        return False
-    return types.conforms(given.element, expected.element)
 
 
 def _literal(node: tree.Literal) -> TypedConstant:

@@ -69,6 +69,16 @@ class ExpressionContext:
         """Check a node whose labels are texts, as nothing else is expected of them."""
         return self.settled(self.check(node, scope), types.STRING)
 
+    def check_value(self, node: Node, scope: VariableScope) -> TypedNode:
+        """Check a node whose value is used. Raises `WrongType` for a call that gives nothing."""
+        return self.value(self.check(node, scope), node)
+
+    def value(self, typed: TypedNode, node: Node) -> TypedNode:
+        """Return a typed node whose value is used. Raises `WrongType` for a call that gives nothing."""
+        if typed.type == types.NOTHING:
+            raise self.wrong_type(node, "It gives nothing, so there is no value that could be used here.")
+        return typed
+
     def settled(self, typed: TypedNode, expected: Type) -> TypedNode:
         """Return a label as the member of the expected enumeration, or as a text; any other node as it is."""
         if not isinstance(typed.type, LabelType):

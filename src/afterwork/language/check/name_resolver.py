@@ -3,16 +3,16 @@
 from collections.abc import Iterable
 from typing import NoReturn
 
-from afterwork.errors import WrongType
 from afterwork.language.check.call_resolver import CallResolver
 from afterwork.language.check.context import ExpressionContext, NameUse, VariableScope
+from afterwork.language.check.method_call import method_call
 from afterwork.language.check.type_patterns import as_expected_collection, set_of_itself
 from afterwork.language.syntax import tree
 from afterwork.language.syntax.spelling import folded
 from afterwork.language.syntax.tree import Node, TextRange, TypeName
 from afterwork.language.typed import nodes, types
 from afterwork.language.typed.members import AttributeMember, Member
-from afterwork.language.typed.names import ModelMethod
+from afterwork.language.typed.methods import ModelMethod
 from afterwork.language.typed.nodes import TypedConstant, TypedNode, VariableRead
 from afterwork.language.typed.types import (
     CollectionType,
@@ -152,25 +152,14 @@ class NameResolver:
 
     def _method(self, source: TypedNode, use: NameUse) -> TypedNode | None:
         match source.type:
-            case ObjectType(cls=cls):
+            case ObjectType(cls=cls) | TypeOf(of=ObjectType(cls=cls)):
                 method = self.names.find_method(cls, use.name)
-                return None if method is None else self._method_call(source, method, use)
+                return None if method is None else method_call(self.context, source, method, use)
             case CollectionType(element=ObjectType() as element):
                 variable = self.context.new_variable("", element, source.at)
                 body = self._method(variable, use)
                 return None if body is None else self.calls.collected(source, variable, body, use.at)
         return None
-
-    def _method_call(self, source: TypedNode, method: ModelMethod, use: NameUse) -> TypedNode:
-        arguments = [self.context.check_settled(argument, use.scope) for argument in use.given]
-        if len(arguments) == len(method.parameters):
-            pairs = zip(arguments, method.parameters, strict=True)
-            converted = tuple(as_expected_collection(argument, expected) for argument, expected in pairs)
-            if all(map(types.conforms, (argument.type for argument in converted), method.parameters)):
-                return nodes.MethodCall(use.at, method.result, source, method, converted)
-        expected = ", ".join(map(str, method.parameters))
-        problem = f"It is written as {method.name}({expected})."
-        raise WrongType(self.context.text, use.at.start, problem, end=use.at.end)
 
     def _fold(self, node: tree.Arrow, source: TypedNode, scope: VariableScope) -> TypedNode:
         source = source if isinstance(source.type, CollectionType) else set_of_itself(source)
@@ -215,7 +204,7 @@ class NameResolver:
         for typed in sources:
             if isinstance(typed.type, ObjectType):
                 method = self.names.find_method(typed.type.cls, name)
-                if method is not None:
+                if method is not None and not method.static:
                     return typed, method
         return None
 
@@ -245,13 +234,22 @@ class NameResolver:
     def _raise_no_member(self, node: tree.Dot | tree.PathName, type_: Type) -> NoReturn:
         assert node.source is not None
         problem = f"{type_} has no {node.name}."
+        if isinstance(type_, TypeOf) and isinstance(type_.of, ObjectType):
+            cls, name = type_.of.cls, node.name
+            if self.names.find_member(cls, name) or self.names.find_method(cls, name):
+                problem = f"{name} belongs to an object: self.{name}, or {type_.of}.allInstances.{name}"
+                self.context.raise_unknown(node.source.at.end, name, problem, ())
         self.context.raise_unknown(node.source.at.end, node.name, problem, self._known_after(type_))
 
     def _known_after(self, type_: Type) -> list[str]:
         """Return the names that may follow a value of a type."""
         match type_:
             case ObjectType(cls=cls):
-                return [*self.names.members(cls), *self.names.methods(cls), *self._operator_names()]
+                methods = [name for name, method in self.names.methods(cls).items() if not method.static]
+                return [*self.names.members(cls), *methods, *self._operator_names()]
+            case TypeOf(of=ObjectType(cls=cls)):
+                static = [name for name, method in self.names.methods(cls).items() if method.static]
+                return [*static, *self._operator_names()]
             case CollectionType(element=element):
                 return self._known_after(element)
             case TupleType(parts=parts):

@@ -10,8 +10,9 @@ from operator import attrgetter
 from typing import Any
 
 from afterwork.language.run.compile_call import called
-from afterwork.language.run.compile_change import assigned, invoked
+from afterwork.language.run.compile_change import assigned
 from afterwork.language.run.compile_comparison import compared
+from afterwork.language.run.compile_method import invoked
 from afterwork.language.run.evaluation import Closure, Evaluation, Frame, LocatedError
 from afterwork.language.run.values import as_elements, as_timestamp, unique
 from afterwork.language.typed import nodes, types

@@ -1,14 +1,14 @@
-"""Changes of the model as closures. On null, nothing is changed."""
+"""Assignments as closures. On null, nothing is changed."""
 
 from collections.abc import Callable
 from decimal import Decimal
 from typing import Any
 
-from afterwork.language.run.evaluation import Closure, Compiler, Frame, MethodRaised
+from afterwork.language.run.evaluation import Closure, Compiler, Frame
 from afterwork.language.run.values import as_stored, as_timestamp
 from afterwork.language.typed import types
 from afterwork.language.typed.members import AssociationEnd, AttributeMember
-from afterwork.language.typed.nodes import AssignMember, MayRunMethod, MethodCall
+from afterwork.language.typed.nodes import AssignMember
 
 
 def assigned(node: AssignMember, compiled: Compiler) -> Closure:
@@ -41,35 +41,3 @@ def _conversion(member: AttributeMember | AssociationEnd) -> Callable[[Any, Any]
 
 def _unless_null(convert: Callable[[Any], Any]) -> Callable[[Any, Any], Any]:
     return lambda obj, value: None if value is None else convert(value)
-
-
-def invoked(node: MethodCall | MayRunMethod, compiled: Compiler) -> Closure:
-    """Return the closure of a call of a method, or of the question whether it may run. What it raises is not the
-    language's."""
-    source = compiled(node.source)
-    match node:
-        case MayRunMethod(method=method):
-            may_run = method.may_run
-
-            def may(frame: Frame) -> bool:
-                obj = source(frame)
-                try:
-                    return obj is not None and bool(may_run(obj))
-                except Exception as error:
-                    raise MethodRaised(error) from error
-
-            return may
-        case MethodCall(method=method):
-            call, arguments = method.call, [compiled(argument) for argument in node.arguments]
-
-            def invoke(frame: Frame) -> Any:
-                obj = source(frame)
-                if obj is None:
-                    return None
-                values = [argument(frame) for argument in arguments]
-                try:
-                    return call(obj, *values)
-                except Exception as error:
-                    raise MethodRaised(error) from error
-
-            return invoke

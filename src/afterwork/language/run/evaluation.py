@@ -60,31 +60,55 @@ class BudgetExhausted(LocatedError):
     """The evaluation exceeded its budget."""
 
 
+class Mutation(LocatedError):
+    """A query has called a method that has changed the model."""
+
+
 class Untranslatable(LocatedError):
     """A part that can't become SQL; the problem says why."""
 
 
 class Evaluation:
-    """One evaluation of an expression, as operators see it."""
+    """One evaluation of an expression, as operators see it. One that `may_change` the model is of an action.
 
-    __slots__ = ("_now", "_self_value", "_session", "budget", "left", "names")
+    A text that calls others shares its budget with them: `outermost` is the evaluation that counts the steps of all.
+    """
 
-    def __init__(self, names: Names, session: Session | None, budget: Budget, itself: object = None) -> None:
+    __slots__ = ("_now", "_self_value", "_session", "budget", "left", "may_change", "names", "outermost")
+
+    def __init__(
+        self,
+        names: Names,
+        session: Session | None,
+        budget: Budget,
+        itself: object = None,
+        caller: "Evaluation | None" = None,
+        *,
+        may_change: bool = False,
+    ) -> None:
         self._self_value = itself
         self.names = names
         self.budget = budget
+        self.may_change: bool = may_change and (caller is None or caller.may_change)
         self.left = budget.steps
+        self.outermost: Evaluation = self if caller is None else caller.outermost
         self._session = session
         self._now: datetime | None = None
 
     @property
-    def session(self) -> Session:
-        """The session for reads: the one that was given, or the one that self is in. Raises `LocatedError`."""
+    def session_or_none(self) -> Session | None:
+        """The session for reads, if there is one."""
         if self._session is None:
             self._session = session_of(self._self_value)
-        if self._session is None:
-            raise LocatedError("It reads from the database, so it needs self to be in a session, or session=…")
         return self._session
+
+    @property
+    def session(self) -> Session:
+        """The session for reads: the one that was given, or the one that self is in. Raises `LocatedError`."""
+        session = self.session_or_none
+        if session is None:
+            raise LocatedError("It reads from the database, so it needs self to be in a session, or session=…")
+        return session
 
     @property
     def now(self) -> datetime:
@@ -94,9 +118,10 @@ class Evaluation:
         return self._now
 
     def spend(self, steps: int) -> None:
-        """Count elements that a loop visits. Raises `BudgetExhausted`."""
-        self.left -= steps
-        if self.left < 0:
+        """Count elements that a loop visits, and calls of methods. Raises `BudgetExhausted`."""
+        outermost = self.outermost
+        outermost.left -= steps
+        if outermost.left < 0:
             raise BudgetExhausted(f"It looks at more than {self.budget.steps:,} elements.")
 
     def check_size(self, items: Sequence[Any]) -> Sequence[Any]:

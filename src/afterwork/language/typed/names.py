@@ -13,23 +13,9 @@ from sqlalchemy.orm import Mapper, Session
 from afterwork.clock import Clock, SystemClock
 from afterwork.language.syntax.spelling import find
 from afterwork.language.typed.members import Member, members_of
+from afterwork.language.typed.methods import ModelMethod
 from afterwork.language.typed.states import StateAttribute, states_in
-from afterwork.language.typed.types import NOTHING, EnumType, Type
-
-
-@dataclass(frozen=True)
-class ModelMethod:
-    """A method of the model that expressions may call. `call` takes the object and the arguments.
-
-    `effects` is False for a method that changes nothing; queries may call no others.
-    """
-
-    name: str
-    call: Callable[..., Any]
-    may_run: Callable[[Any], bool] = lambda obj: True
-    parameters: tuple[Type, ...] = ()
-    result: Type = NOTHING
-    effects: bool = True
+from afterwork.language.typed.types import EnumType
 
 
 @dataclass(frozen=True)

@@ -10,7 +10,8 @@ from typing import Any
 
 from afterwork.language.syntax.tree import Node, children
 from afterwork.language.typed.members import AssociationEnd, AttributeMember
-from afterwork.language.typed.names import ModelMethod, Names
+from afterwork.language.typed.methods import MethodSignature, ModelMethod
+from afterwork.language.typed.names import Names
 from afterwork.language.typed.operator import Operator
 from afterwork.language.typed.types import ObjectType, Type
 
@@ -158,10 +159,11 @@ class AsSet(TypedNode):
 
 @dataclass(frozen=True, slots=True)
 class MethodCall(TypedNode):
-    """A call of a method of the model."""
+    """A call of a method of the model. The source of a static one is its class."""
 
     source: TypedNode
     method: ModelMethod
+    signature: MethodSignature
     arguments: tuple[TypedNode, ...]
 
 
@@ -230,6 +232,6 @@ def _changes(node: TypedNode) -> bool:
             return True
         case OperatorCall(operator=operator):
             return operator.effects
-        case MethodCall(method=method):
-            return method.effects
+        case MethodCall(signature=signature):
+            return signature.has_effects
     return False

@@ -144,6 +144,19 @@ def conforms(given: Type, expected: Type) -> bool:
     return False
 
 
+def conforms_loosely(given: Type, expected: Type) -> bool:
+    """Return whether a value of one type can stand for another, of whichever kind its collection is."""
+    match given, expected:
+        case CollectionType(element=narrow), CollectionType(element=wide):
+            return conforms(narrow, wide)
+    return conforms(given, expected)
+
+
+def assignable(given: Type, expected: Type) -> bool:
+    """Return whether a value of one type can be stored as another: also a Real as a Decimal."""
+    return conforms_loosely(given, expected) or (given == REAL and expected == DECIMAL)
+
+
 def common_type(left: Type, right: Type) -> Type:
     """Return the narrowest type that two types conform to; Any if there is no narrower one."""
     if left == NULL or conforms(left, right):

@@ -3,6 +3,7 @@
 from collections.abc import Callable, Collection, Iterable, Mapping
 from dataclasses import dataclass
 from datetime import timedelta
+from inspect import Parameter, Signature
 from types import new_class
 from typing import Any
 
@@ -11,10 +12,11 @@ from sqlalchemy.orm import Mapper
 
 from afterwork.model.derivation import cache_problem
 from afterwork.model.derived import Derived, derived
-from afterwork.model.expression import expression_of
+from afterwork.model.expression import ITSELF, expression_of
 from afterwork.model.jobs_file.start_options import JOB, run_options, start_of, timeout_of
 from afterwork.model.jobs_file.table import JobTable
 from afterwork.model.method import Method, method
+from afterwork.model.static_method import StaticMethod
 from afterwork.model.timer import once_of, timers_of
 from afterwork.model.variable import variable
 from afterwork.model.viewmodel import ViewModel, action, column, on_exception, withdraw
@@ -22,7 +24,16 @@ from afterwork.model.when import Timer, WhenStale
 from afterwork.model.work import MethodWork, ViewModelWork, Work
 
 BODY: Mapping[str, type] = {"do": str, "python": str}
-METHOD: Mapping[str, type] = {**BODY, "precondition": str, **JOB}
+METHOD: Mapping[str, type] = {
+    **BODY,
+    "value": str,
+    "parameters": list,
+    "result": str,
+    "static": bool,
+    "precondition": str,
+    **JOB,
+}
+PARAMETER: Mapping[str, type] = {"type": str, "default": object}
 QUERY: Mapping[str, type] = {"value": str}
 DERIVED: Mapping[str, type] = {
     "value": str,
@@ -57,15 +68,43 @@ def make_method(table: JobTable) -> MadeJob:
     table.check(METHOD)
     mapper, name = _owner(table)
     cls = mapper.class_
+    if table.said.get("static", False):
+        return _put(table, cls, name, _static(table))
     timer = start_of(table, mapper)
     precondition = table.query("precondition", cls)
     with table.at():
         made: Method[Any, Any] = method(
             precondition=precondition, when=timer if timer is None else _only_timer(table, timer), **run_options(table)
-        )(table.body(cls))
+        )(table.body(cls, declared=_signature(table)))
     made.name = name
     _fit(table, MethodWork(table.who, cls, made), mapper)
     return _put(table, cls, name, made)
+
+
+def _static(table: JobTable) -> StaticMethod[..., Any]:
+    """Return the method of a class, which needs no object and is no work."""
+    for key in ("precondition", *JOB):
+        if key in table.said:
+            table.refuse(f"it is static, so texts call it and nothing starts it: leave out {key}, or static", key)
+    with table.at():
+        return StaticMethod(table.body(None, declared=_signature(table)))
+
+
+def _signature(table: JobTable) -> Signature:
+    """Return the parameters and the result of a method, as annotations. A function in Python has its own."""
+    for key in ("parameters", "result"):
+        if key in table.said and "python" in table.said:
+            table.refuse(f"{key} is for texts: the function {table.said['python']} has its own", key)
+    parameters = [ITSELF]
+    for name, part in table.items("parameters", PARAMETER):
+        default = part.said.get("default", Parameter.empty)
+        if default is Parameter.empty and parameters[-1].default is not Parameter.empty:
+            part.refuse("it needs a default, since the parameter before it has one")
+        if name == ITSELF.name:
+            part.refuse("each text has a self of its own: give it another name")
+        parameters.append(Parameter(name, ITSELF.kind, annotation=part.annotation("type"), default=default))
+    result = table.annotation("result") if "result" in table.said else Signature.empty
+    return Signature(parameters, return_annotation=result)
 
 
 def make_query(table: JobTable) -> MadeJob:

@@ -38,6 +38,9 @@ KINDS: Mapping[str, Mapping[str, type]] = {
 }
 """The ways to start, by the key that each of them needs."""
 
+UNBOUNDED = -1
+"""The original's `MaxAnswers` for as many as there are. TOML has no null."""
+
 WHEN: Mapping[str, type] = {key: kind for known in KINDS.values() for key, kind in known.items()}
 EXAMPLES = 'every = { minutes = 10 }, cron = "0 3 * * *", stale = true or once = true'
 
@@ -96,6 +99,8 @@ def start_of(
 def _timer_options(table: JobTable, root: Mapper[Any] | None, variables: Collection[str]) -> Any:
     """Return the common arguments of `Every` and `Cron`."""
     options = {key: table.said[key] for key in ("max_answers", "misfire", "most_missed") if key in table.said}
+    if options.get("max_answers") == UNBOUNDED:
+        options["max_answers"] = None
     if "lane" in table.said:
         options["lane"] = table.said["lane"] or None
     if "late" in table.said:

@@ -4,15 +4,18 @@ from collections.abc import Callable, Collection, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import timedelta
+from inspect import Signature
 from typing import Any, NoReturn
 
 from sqlalchemy.orm import Mapper, registry
 
 from afterwork.errors import BadDeclaration, BadJobsFile, BadRequest, LanguageError, shown
+from afterwork.language.query import compile_action, compile_query
 from afterwork.language.syntax.precedence import Dialect
 from afterwork.language.syntax.spelling import nearest
-from afterwork.model.expression import Expression, eal, expression_of, ocl
+from afterwork.model.expression import PLAIN, Expression, expression_of, function_of_text, names_of, ocl
 from afterwork.model.jobs_file.source import JobsFileSource, Keys
+from afterwork.model.text_types import annotation_named
 
 KINDS = {
     str: "a text",
@@ -149,16 +152,28 @@ class JobTable:
         self._check_later(key, function, cls, variables)
         return function
 
-    def body(self, cls: type | None, variables: Collection[str] = ()) -> Callable[[Any], Any]:
-        """Return the body of a job: the statements at `do`, or the function of the application that `python` names."""
-        if ("do" in self.said) == ("python" in self.said):
-            self.refuse("it needs one of 'do' and 'python'")
-        if "python" in self.said:
-            function: Callable[[Any], Any] = self.python(self.said["python"], "function", _is_function, "python")
+    def annotation(self, key: str) -> Any:
+        """Return the annotation for the type that a key names: `Decimal`, `Sequence(Order)`."""
+        enumerations = [enumeration.cls for enumeration in names_of(self.reading.registry).enumerations]
+        with self.at(key):
+            return annotation_named(self.needed(key), self.reading.registry, enumerations)
+
+    def body(
+        self, cls: type | None, variables: Collection[str] = (), declared: Signature = PLAIN
+    ) -> Callable[..., Any]:
+        """Return the body of a job: the statements at `do`, an expression at `value` that changes nothing, or the
+        function of the application that `python` names."""
+        bodies = [key for key in ("do", "value", "python") if key in self.said]
+        if len(bodies) != 1:
+            known = "'do', 'value' and 'python'" if self.keys[0] == "methods" else "'do' and 'python'"
+            self.refuse(f"it needs one of {known}")
+        if bodies == ["python"]:
+            function: Callable[..., Any] = self.python(self.said["python"], "function", _is_function, "python")
             return function
-        with self.at("do"):
-            function = eal(self.said["do"], dialect=self.reading.dialect)
-        self._check_later("do", function, cls, variables)
+        mark, compile_ = ("aw.eal", compile_action) if bodies == ["do"] else ("aw.ocl", compile_query)
+        with self.at(*bodies):
+            function = function_of_text(self.said[bodies[0]], mark, compile_, declared, self.reading.dialect)
+        self._check_later(bodies[0], function, cls, variables)
         return function
 
     def _check_later(
@@ -166,7 +181,9 @@ class JobTable:
     ) -> None:
         expression = expression_of(function)
         assert expression is not None
-        self.check_later(key, expression, lambda: expression.compiled(self.reading.registry, cls, variables))
+        self.check_later(
+            key, expression, lambda: expression.prepare(cls or type(None), self.reading.registry, cls, variables)
+        )
 
     def check_later(self, key: str, expression: Expression, check: Callable[[], object]) -> None:
         """Check the text at a key once all jobs of the file are there."""

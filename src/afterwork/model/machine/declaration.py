@@ -14,6 +14,7 @@ from afterwork.language.typed.states import HasStates, MachineStates
 from afterwork.model.awaiting import asking
 from afterwork.model.derived import member_key, member_name
 from afterwork.model.machine.chart import HISTORY, adapted, eventless, events_of, outline
+from afterwork.model.machine.state_column import state_column_problem
 from afterwork.model.machine.states import States
 from afterwork.model.method import BoundMethod, HasTickets, Method, Ticket
 
@@ -80,7 +81,7 @@ class Machine(HasStates):
         """Register as a machine of a class."""
         setattr(owner, MACHINES, (*machines_of(owner), self))
         if not hasattr(owner, TRIGGER):
-            setattr(owner, TRIGGER, _Trigger())
+            setattr(owner, TRIGGER, Trigger())
         self.player.listen(owner)
 
     @property
@@ -121,7 +122,9 @@ class Machine(HasStates):
 
     def check(self, mapper: Mapper[Any]) -> None:
         """Raise `BadDeclaration` if the objects of a mapped class can't have it, for want of a column or a guard."""
-        self.member_of(mapper)
+        member = self.member_of(mapper)
+        if problem := state_column_problem(mapper.columns[member], self.states.stored_values):
+            raise BadDeclaration(f"{self.where}: {mapper.class_.__name__}.{member} is its state, and {problem}")
         self.player.check(self, mapper.class_manager.new_instance())
 
     def member_of(self, mapper: Mapper[Any]) -> str:
@@ -216,7 +219,7 @@ class EventMethod(Method[Any, Any]):
     def name(self, _: str) -> None: ...
 
 
-class _Trigger(Method[Any, None]):
+class Trigger(Method[Any, None]):
     """`Class.state_machine_trigger`: take now all transitions without an event that are possible."""
 
     def __init__(self) -> None:

@@ -55,6 +55,11 @@ class States:
         active = [state for state in self._all if _is_first(state)]
         return active[0].value if self.is_flat else _in_order(state.value for state in active)
 
+    @property
+    def stored_values(self) -> list[Any]:
+        """The values of the states that are stored: of nested ones, the innermost."""
+        return [state.value for state in self._all if state.is_atomic]
+
     def named(self, name: str) -> "State | None":
         """Return the state with an id; None if no state has it."""
         return next((state for state in self._all if state.id == name), None)
