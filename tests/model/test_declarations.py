@@ -12,7 +12,7 @@ from sqlalchemy import Engine, MetaData, create_engine
 from sqlalchemy.orm import DeclarativeBase, Mapped, Session, column_property, mapped_column, relationship, synonym
 
 import afterwork as aw
-from afterwork.errors import AfterworkError, BadDeclaration, BadRequest, ModelError
+from afterwork.errors import AfterworkError, BadDeclaration, BadRequest, ModelError, NoSession
 from tests.model.declared import ODD, Chart, Made, act, expressed, failing, for_many, model, needs_two, plain
 from tests.typing import own_tickets
 
@@ -61,8 +61,8 @@ CALLED = ("precondition", "enabled", "backoff", "criteria", "before", "on_event"
 
 WORKS: dict[str, set[str]] = {
     **{place: {"lambda", "staticmethod", "partial", "object", "builtin"} for place in CALLED},
-    "@aw.method": {"lambda", "needs two", "staticmethod"},
-    "@aw.method()": {"lambda", "needs two"},
+    "@aw.method": {"lambda", "needs two", "needs a keyword", "staticmethod"},
+    "@aw.method()": {"lambda", "needs two", "needs a keyword"},
     "@aw.derived": {"lambda"},
     "@aw.action": {"lambda"},
     "@aw.column": {"lambda", "generator"},
@@ -279,7 +279,7 @@ class NoClass:
 
 ASKED: dict[str, tuple[Callable[[Any], object], str]] = {
     "a method of no mapped class": (lambda thing: aw.later(NoClass().act), "no object of a mapped class"),
-    "a view model on no object": (lambda thing: aw.later(aw.ViewModel(None)), "no object of a mapped class"),
+    "a view model on no object": (lambda thing: aw.later(aw.ViewModel(None)), "ViewModel has no root, whose session"),
     "the session of no object": (lambda thing: aw.session(5), "no object of a mapped class"),
     "the freshness of no object": (lambda thing: aw.is_stale(5, "n"), "no object of a mapped class"),
     "whether no method can run": (lambda thing: aw.can(5), "no method of an object"),  # type: ignore[arg-type]
@@ -301,7 +301,7 @@ def test_what_can_not_be_asked_for_is_refused(what: str) -> None:
     with Session(create_engine("sqlite://")) as session:
         session.add(obj := thing())
 
-        with pytest.raises(BadRequest, match=said):
+        with pytest.raises((BadRequest, NoSession), match=said):
             ask(obj)
         session.expunge_all()
 
