@@ -52,6 +52,7 @@ from afterwork.events.servers import (
     ServerStopped,
     ServerStopping,
     WorkerLost,
+    WrongToken,
 )
 from afterwork.events.sources import Fired, Missed, NotInSql, OtherCode, RoundFailed, TimerIsGone
 
@@ -104,6 +105,7 @@ __all__ = [
     "WasCancelled",
     "WasWithdrawn",
     "WorkerLost",
+    "WrongToken",
     "WrittenInPart",
     "log",
 ]
