@@ -35,8 +35,9 @@ class RunFilter(logging.Filter):
 
 
 class HumanFormatter(logging.Formatter):
-    """Formats a line of plain text, with the run at its end if a job wrote it. Nothing that is data can look like a line
-    of its own: it is escaped, and tracebacks are set in."""
+    """Formats a line of plain text, with the run at its end if a job wrote it.
+
+    No data can look like a line of its own: what is not printable is escaped, and tracebacks are indented."""
 
     def __init__(self) -> None:
         super().__init__("%(asctime)s %(levelname)-7s %(message)s")

@@ -105,7 +105,7 @@ __all__ = [
     "WasCancelled",
     "WasWithdrawn",
     "WorkerLost",
-    "WrongToken",
     "WrittenInPart",
+    "WrongToken",
     "log",
 ]

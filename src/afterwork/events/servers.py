@@ -222,8 +222,9 @@ class Acted(LoggedEvent):
 
 @dataclass(frozen=True)
 class WrongToken(LoggedEvent):
-    """A token that does not open the page. `place` is where it was shown, `count` how many this client has shown lately;
-    with `is_last`, the page listens to no further token of it for a while."""
+    """A token that does not open the page. `count` is how many this client has shown lately.
+
+    `place` is where it was shown. With `is_last`, the page listens to no further token of it for a while."""
 
     level = logging.WARNING
     message = "a wrong token for the web page from %(client)s, in %(place)s%(so)s"

@@ -7,7 +7,7 @@ from starlette.requests import HTTPConnection
 UNKNOWN = "an unknown address"
 
 NETWORK_BITS = 64
-"""A client of IPv6 has a whole network of addresses with so many bits in common, and is counted as one."""
+"""The bits that all addresses of a client's network have in common in IPv6. It can choose any of them."""
 
 
 def client_of(connection: HTTPConnection) -> str:
@@ -25,4 +25,3 @@ def client_of_address(text: str) -> str:
     if mapped is not None or address.version == 4:
         return str(mapped or address)
     return str(ipaddress.ip_network((int(address), NETWORK_BITS), strict=False))
-

@@ -14,7 +14,7 @@ from uvicorn.protocols.http.h11_impl import H11Protocol
 from afterwork.web.clients import client_of_address
 
 HEAD_SECONDS = 5.0
-"""Seconds that a client has to send the head of a request, also of the next one on the same connection."""
+"""Seconds that a client has to send the head of a request, the first or a later one of its connection."""
 
 TAKE_SECONDS = 30.0
 """Seconds in which a client must take something of what was sent to it."""
@@ -35,7 +35,7 @@ def max_connections() -> int:
 
 
 class Connections:
-    """The open connections of a server, the oldest first. A new one is always let in, and may cost another its place."""
+    """The open connections of a server, the oldest first. A new one is let in, and may cost another its place."""
 
     def __init__(self, most: int) -> None:
         self._most = most
@@ -59,7 +59,7 @@ class Connections:
 
 
 class LimitedConnection(H11Protocol):
-    """A connection of uvicorn's that ends if its client takes too long to send a head, or to take an answer."""
+    """A connection of uvicorn's that ends if its client keeps it waiting: for a head, or by not taking an answer."""
 
     def __init__(self, connections: Connections, **given: Any) -> None:
         super().__init__(**given)

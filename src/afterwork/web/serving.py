@@ -50,9 +50,7 @@ class WebServer(uvicorn.Server):
 
 
 @contextmanager
-def served(
-    application: ASGIApp, host: str, port: int, prefix: str = "", proxies: Sequence[str] = ()
-) -> Iterator[str]:
+def served(application: ASGIApp, host: str, port: int, prefix: str = "", proxies: Sequence[str] = ()) -> Iterator[str]:
     """Serve while the block lasts, and yield the address; with port 0 the system picks a free one.
 
     `prefix` is the path at which a proxy serves it, and which the proxy strips. `proxies` are addresses and networks of
