@@ -14,7 +14,7 @@ from uvicorn.protocols.http.h11_impl import H11Protocol
 from afterwork.web.clients import client_of_address
 
 HEAD_SECONDS = 5.0
-"""Seconds that a client has to send the head of a request, the first or a later one of its connection."""
+"""Seconds that a client has to send the head of a request, also of a later one."""
 
 TAKE_SECONDS = 30.0
 """Seconds in which a client must take something of what was sent to it."""
