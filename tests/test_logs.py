@@ -15,7 +15,17 @@ from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column
 
 import afterwork as aw
 from afterwork.cli import main
-from afterwork.events import Broken, Facts, Failed, FellAsleep, PutOff, ServerStarted, log
+from afterwork.events import (
+    Acted,
+    Broken,
+    Event,
+    Facts,
+    Failed,
+    FellAsleep,
+    PutOff,
+    ServerStarted,
+    log,
+)
 from afterwork.logs import HumanFormatter, JsonFormatter, RunFilter
 from tests.support.world import World
 
@@ -151,6 +161,41 @@ def test_for_people_it_stands_at_the_end_of_one_line(world: World) -> None:
     (line,) = lines
     expected = f"WARNING no answer\\nfrom the carrier (run {run.id}, ticket 1, work Parcel.ship, root_id Parcel!1)"
     assert line.endswith(expected)
+
+
+FORGED = "n\r2026-01-01 00:00:00 INFO all is well\n\x1b[2J\x85\u2028\u202e\x9b31m"
+
+
+@pytest.mark.parametrize("formatter", [HumanFormatter(), JsonFormatter(), logging.Formatter("%(message)s")])
+@pytest.mark.parametrize(
+    "event",
+    [
+        Failed("Parcel.ship", f"Parcel!{FORGED}", "a run", f"ValueError: {FORGED}", FACTS),
+        Acted(FORGED, "paused", FORGED),
+    ],
+)
+def test_no_data_can_forge_a_line(formatter: logging.Formatter, event: Event) -> None:
+    """Whoever formats the line: a program may have set up its log by itself."""
+    with logged(formatter, logging.INFO) as lines:
+        log(event)
+
+    (line,) = lines
+    assert line.isprintable()
+    assert "n\\r2026-01-01 00:00:00 INFO all is well\\n\\" in line
+
+
+def test_no_traceback_and_no_job_can_forge_a_line() -> None:
+    try:
+        raise ValueError(FORGED)
+    except ValueError as error:
+        with logged(HumanFormatter()) as lines:
+            log(Broken("a worker", error))
+            logging.getLogger("carrier").warning(FORGED, extra={"root_id": FORGED}, stack_info=True)
+
+    assert {line.isprintable() for line in lines} == {True}
+    first = [line for line in lines if not line.startswith("    ")]
+    assert len(first) == 2
+    assert first[1].endswith(")")
 
 
 def test_a_line_outside_of_a_run_says_nothing_of_one() -> None:

@@ -125,6 +125,20 @@ class TooLarge(BadRequest):
         super().__init__(f"A request may have {most:,} bytes at most. Select fewer, or all that match.")
 
 
+class TooSlow(BadRequest):
+    """The body of a request to the web page did not arrive in time."""
+
+    def __init__(self, seconds: float) -> None:
+        super().__init__(f"The body of a request must arrive within {seconds:.0f} seconds. Send it again, or less.")
+
+
+class TooManyWrongTokens(BadRequest):
+    """A client has shown so many wrong tokens to the web page that it has to wait."""
+
+    def __init__(self, seconds: float) -> None:
+        super().__init__(f"Too many wrong tokens came from your address. Try again in {seconds:.0f} seconds.")
+
+
 class NaiveDatetime(BadRequest):
     """A timestamp without a time zone was given where the exact time matters."""
 

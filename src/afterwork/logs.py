@@ -12,6 +12,7 @@ from typing import Any, Literal
 from afterwork.errors import NoCurrentRun
 from afterwork.events import Facts
 from afterwork.jobs.run import current_run
+from afterwork.printable import printable
 
 Layout = Literal["human", "json"]
 
@@ -34,17 +35,20 @@ class RunFilter(logging.Filter):
 
 
 class HumanFormatter(logging.Formatter):
-    """Formats a line of plain text, with the run at its end if a job wrote it."""
+    """Formats a line of plain text, with the run at its end if a job wrote it.
+
+    No data can look like a line of its own: what is not printable is escaped, and tracebacks are indented."""
 
     def __init__(self) -> None:
         super().__init__("%(asctime)s %(levelname)-7s %(message)s")
 
-    def formatMessage(self, record: logging.LogRecord) -> str:
-        """Return the line, unbroken whatever it contains."""
-        record.message = record.message.replace("\n", "\\n")
-        line = super().formatMessage(record)
+    def format(self, record: logging.LogRecord) -> str:
+        """Return the line, unbroken whatever it contains, and below it the lines of a traceback."""
+        record.message, record.asctime = record.getMessage(), self.formatTime(record)
         parts = [f"{name} {value}" for name, value in _of_a_run(record).items() if value is not None]
-        return f"{line} ({', '.join(parts)})" if parts else line
+        line = self.formatMessage(record) + (f" ({', '.join(parts)})" if parts else "")
+        below = [f"    {traced}" for traced in _trace_of(self, record).splitlines()]
+        return "\n".join(map(printable, [line, *below]))
 
 
 class JsonFormatter(logging.Formatter):
@@ -55,9 +59,9 @@ class JsonFormatter(logging.Formatter):
         timestamp = datetime.fromtimestamp(record.created, UTC).isoformat()
         line = {"time": timestamp, "level": record.levelname.lower(), "logger": record.name}
         line |= {"message": record.getMessage(), **_of_event(record), **_of_a_run(record)}
-        if record.exc_info:
-            line["traceback"] = self.formatException(record.exc_info)
-        return json.dumps(line, default=_plain, ensure_ascii=False)
+        if traceback := _trace_of(self, record):
+            line["traceback"] = traceback
+        return _printable_json(json.dumps(line, default=_plain, ensure_ascii=False))
 
 
 def log_to_stderr(layout: Layout, level: str) -> None:
@@ -68,6 +72,19 @@ def log_to_stderr(layout: Layout, level: str) -> None:
     handler.addFilter(RunFilter())
     logging.basicConfig(handlers=[handler], level=logging.WARNING)
     logging.getLogger("afterwork").setLevel(level.upper())
+
+
+def _trace_of(formatter: logging.Formatter, record: logging.LogRecord) -> str:
+    """Return the traceback of a record, empty without one. Other formatters may have left theirs, unescaped."""
+    exception = formatter.formatException(record.exc_info) if record.exc_info and record.exc_info[0] else ""
+    return "\n".join(filter(None, [exception, record.stack_info]))
+
+
+def _printable_json(text: str) -> str:
+    """Return JSON in which what a terminal could take for a command is escaped; letters of any script stay."""
+    if text.isprintable():
+        return text
+    return "".join(character if character.isprintable() else json.dumps(character)[1:-1] for character in text)
 
 
 def _of_event(record: logging.LogRecord) -> dict[str, Any]:

@@ -3,9 +3,11 @@
 from datetime import UTC, datetime, timedelta
 
 import pytest
+from hypothesis import example, given
+from hypothesis import strategies as st
 
 from afterwork.errors import BadRequest
-from afterwork.store.tickets.filter import TicketFilter, state_of
+from afterwork.store.tickets.filter import TicketFilter, state_of, written
 
 NOW = datetime(2026, 1, 1, tzinfo=UTC)
 
@@ -19,11 +21,24 @@ NOW = datetime(2026, 1, 1, tzinfo=UTC)
         ('error:"no answer" monday', TicketFilter(error="no answer", words=("monday",))),
         ('lane:mail "work:out of paper"', TicketFilter(lane="mail", words=("work:out of paper",))),
         ("ValueError: 17", TicketFilter(words=("ValueError:", "17"))),
+        ('root:"Garden!the ""old"" one" "a ""b"', TicketFilter(root='Garden!the "old" one', words=('a "b',))),
+        ('root:Garden!a"b"', TicketFilter(root='Garden!a"b"')),
     ],
 )
 def test_a_filter_is_written_with_qualifiers_and_read_back(text: str, wanted: TicketFilter) -> None:
     assert TicketFilter.read(text) == wanted
     assert TicketFilter.read(str(wanted)) == wanted
+
+
+@given(st.text(st.characters(codec="utf-8", exclude_characters="\0"), min_size=1))
+@example('"')
+@example('x"y')
+@example("root:Garden!x")
+@example(' "" ')
+def test_whatever_a_value_is_its_written_form_finds_it(value: str) -> None:
+    for wanted in (TicketFilter(root=value, error=value), TicketFilter(words=(value, value))):
+        assert TicketFilter.read(str(wanted)) == wanted
+    assert TicketFilter.read(written("root", value)) == TicketFilter(root=value)
 
 
 @pytest.mark.parametrize(

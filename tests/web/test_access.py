@@ -9,7 +9,7 @@ from starlette.routing import Mount
 from starlette.testclient import TestClient
 
 import afterwork as aw
-from afterwork.web.login import TRIES, LoginAttempts, local_path
+from afterwork.web.paths import local_path
 from tests.conftest import Shop
 from tests.web.conftest import client_of, csrf_of
 
@@ -97,23 +97,6 @@ def test_a_new_token_ends_sessions_of_the_old_one(the_shop: Shop, guarded: TestC
     renewed.cookies = guarded.cookies
 
     assert renewed.get("/", headers=HTML, follow_redirects=False).status_code == 303
-
-
-def test_too_many_wrong_tokens_are_not_listened_to(guarded: TestClient) -> None:
-    assert [enter(guarded, "wrong") for _ in range(TRIES)] == [401] * TRIES
-    assert enter(guarded, "sesame") == 429
-
-
-def test_wrong_tokens_are_forgotten_in_time_and_bounded() -> None:
-    now = [0.0]
-    tries = LoginAttempts(lambda: now[0])
-    for _ in range(100):
-        tries.note("192.0.2.7")
-
-    assert (tries.are_too_many("192.0.2.7"), tries.are_too_many("192.0.2.8")) == (True, False)
-    assert len(tries._seen["192.0.2.7"]) == TRIES
-    now[0] = 61.0
-    assert not tries.are_too_many("192.0.2.7")
 
 
 @pytest.mark.parametrize(

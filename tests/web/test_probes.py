@@ -2,6 +2,7 @@
 
 import json
 import re
+from collections.abc import Sequence
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -137,7 +138,32 @@ def test_what_waits_for_other_caches_is_stale_and_what_waits_for_a_moment_is_not
     assert (found.stale, found.stale_for) == (count, 0)
 
 
-def test_a_long_transaction_is_told_with_its_process(client: TestClient, the_shop: Shop) -> None:
+def test_the_number_of_series_depends_on_the_model_alone(client: TestClient, the_shop: Shop) -> None:
+    """A series costs Prometheus for ever, and whoever writes tickets by SQL can name any works and lanes."""
+
+    def asked_for(names: Sequence[str]) -> None:
+        with the_shop.session() as session, session.begin():
+            for name in names:
+                ticket = SysAsyncTicket(view_model=f"Customer.{name}", root_id="Customer!1")
+                ticket.lane, ticket.created = name, the_shop.clock.now()
+                session.add(ticket)
+
+    asked_for(["one", "two"])
+    the_shop.run()
+    asked_for(["three"])
+    before = values(client)
+    asked_for([f"name{number}" for number in range(30)])
+    the_shop.run()
+    asked_for([f"other{number}" for number in range(30)])
+    after = values(client)
+
+    assert before['afterwork_runs_total{outcome="failed",source="ticket",work="(other)"}'] == 2
+    assert after['afterwork_runs_total{outcome="failed",source="ticket",work="(other)"}'] == 33
+    assert after['afterwork_tickets_waiting{lane="(other)"}'] == 30
+    assert set(after) == set(before)
+
+
+def test_a_long_transaction_is_told(client: TestClient, the_shop: Shop) -> None:
     with the_shop.engine.connect() as connection:
         connection.execute(text("SELECT 1"))
         found = [name for name in values(client) if name.startswith("afterwork_longest_transaction_seconds")]

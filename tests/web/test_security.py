@@ -8,7 +8,7 @@ from starlette.applications import Starlette
 from starlette.testclient import TestClient
 
 import afterwork as aw
-from afterwork.web.gate import MAX_BODY_BYTES
+from afterwork.web.body import MAX_BODY_BYTES
 from tests.conftest import Shop
 from tests.web.conftest import client_of, csrf_of
 from tests.web.hostile import filled, posted, routes
@@ -78,8 +78,9 @@ def test_the_acts_that_are_tried_are_those_of_the_pages_and_of_the_api(doors: Do
 def test_nobody_acts_without_the_right(doors: Doors, who: str, status: int) -> None:
     page = doors.read_only if "read-only" in who else doors.page
     headers = {"nobody": {}, "reader": bearer("peep"), "wrong token": bearer("open")}.get(who, bearer("sesame"))
+    later = {429} if who == "wrong token" else set()  # who shows many has to wait
 
-    assert set(doors.statuses(page, headers).values()) == {status}
+    assert set(doors.statuses(page, headers).values()) == {status} | later
 
 
 def test_who_has_the_right_comes_through(doors: Doors) -> None:

@@ -2,6 +2,7 @@
 
 import re
 from datetime import timedelta
+from html import unescape
 from typing import Any
 
 import pytest
@@ -111,6 +112,31 @@ def test_all_that_match_are_cancelled(busy: Shop, client: TestClient, act: Act) 
 
     assert keys(client.get("/tickets?state=failed").text) == ["3", "2", "1"]
     assert keys(client.get("/tickets?state=waiting").text) == ["4"]
+
+
+@pytest.mark.parametrize(
+    ("query", "said"),
+    [
+        ("state=waiting", "all 2 that match"),
+        ("state=failed", "all 1 that match"),
+        ("state=pending&q=root:Customer!1", "all 2 that match"),
+        ("", "all that match (retry 1 failed, run 1 scheduled, cancel 3 pending)"),
+    ],
+)
+def test_it_is_said_beforehand_how_many_match(busy: Shop, client: TestClient, query: str, said: str) -> None:
+    assert f"{said}, not only those selected" in client.get(f"/tickets?{query}").text
+
+
+@pytest.mark.parametrize("key", ["north side", 'the "old" one', '"', "root:Customer!x", "naïve 東", "a&b=c#d?e%20f+g"])
+def test_the_link_of_a_root_finds_its_tickets_and_no_others(the_shop: Shop, client: TestClient, key: str) -> None:
+    with the_shop.session() as session, session.begin():
+        for root in (key, "north", "old"):
+            session.add(SysAsyncTicket(view_model="Customer.assign_number", root_id=f"Customer!{root}"))
+    page = client.get("/tickets").text
+    links = {unescape(link) for link in re.findall(r'href="(/tickets\?q=root[^"]*)"', page)}
+
+    assert len(links) == 3
+    assert [len(keys(client.get(link).text)) for link in links] == [1, 1, 1]
 
 
 def test_an_act_on_nothing_says_so(busy: Shop, act: Act) -> None:

@@ -52,7 +52,7 @@ def history(app: Afterwork, at: OpenedLate, minutes: int, work: str | None, most
 def _check_work(app: Afterwork, name: str) -> None:
     """Raise `NotThere` if the model has nothing of this name that runs."""
     model = app.model
-    known = [*model.works, *model.derivations, *(action.name for own in model.once.values() for action in own)]
+    known = sorted(model.work_names)
     if name not in known and not model.knows(name):
         others = instead_of(name, known, verb="It has", listed_by="model")
         raise NotThere(f"The model has no work {shown(name)}. {others}")

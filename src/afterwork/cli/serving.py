@@ -1,6 +1,7 @@
 """Commands that run servers: `afterwork serve` with the options of its web page, reload and demo."""
 
 import importlib
+import ipaddress
 import logging
 import os
 import sys
@@ -41,6 +42,7 @@ if TYPE_CHECKING:
 LOG = logging.getLogger("afterwork")
 
 TOKEN, READ_TOKEN = "AFTERWORK_WEB_TOKEN", "AFTERWORK_WEB_READ_TOKEN"
+PROXIES = "AFTERWORK_WEB_PROXIES"
 
 DEFAULT_PORT = 8008
 
@@ -71,6 +73,17 @@ def prefix_of(text: str) -> str:
     return path
 
 
+def proxies_of(text: str) -> tuple[str, ...]:
+    """Parse addresses and networks, separated by commas: `127.0.0.1,10.0.0.0/8`."""
+    named = tuple(name.strip() for name in text.split(",") if name.strip())
+    for name in named:
+        try:
+            ipaddress.ip_network(name)
+        except ValueError:
+            raise click.BadParameter(f"{name!r} is no address or network. An example: 127.0.0.1,10.0.0.0/8") from None
+    return named
+
+
 def page_at(app: Afterwork, engine: Engine, address: Address, read_only: bool) -> "Starlette":
     """Return the web page, as it may be served at an address."""
     token, read_token = os.environ.get(TOKEN), os.environ.get(READ_TOKEN)
@@ -83,13 +96,17 @@ def page_at(app: Afterwork, engine: Engine, address: Address, read_only: bool) -
 
 
 def web_options(command: Callable[..., Any]) -> Callable[..., Any]:
-    """Add the options --web, --web-prefix and --web-read-only."""
+    """Add the options --web, --web-prefix, --web-proxies and --web-read-only."""
     help_ = f"Serve the web page there, such as 127.0.0.1:{DEFAULT_PORT}. Any but a loopback address needs {TOKEN}."
     wanted = click.option("--web", type=address_of, metavar="HOST:PORT", help=help_)
     reading = click.option("--web-read-only", "read_only", is_flag=True, help="Forbid all acts by the web page.")
     help_ = "The path at which a proxy serves it. The proxy strips it from the requests that it forwards."
     below = click.option("--web-prefix", "prefix", type=prefix_of, metavar="/PATH", default="", help=help_)
-    return wanted(below(reading(command)))
+    help_ = "Believe these proxies, by their addresses or networks, for whom they forward requests (X-Forwarded-For)."
+    behind = click.option(
+        "--web-proxies", "proxies", type=proxies_of, metavar="ADDRESS,…", default="", envvar=PROXIES, help=help_
+    )
+    return wanted(below(behind(reading(command))))
 
 
 LEVELS = ("debug", "info", "warning", "error")
@@ -131,6 +148,7 @@ def serve(
     web: Address | None,
     read_only: bool,
     prefix: str,
+    proxies: Sequence[str],
     **settings: Any,
 ) -> None:
     """Run jobs until SIGTERM or Ctrl-C. Exits with 1 if some did not end in time."""
@@ -144,7 +162,7 @@ def serve(
     app.settings = wanted
     with (
         engine_at(url, app.settings.listen) as engine,
-        _shown(app, engine, web, read_only, prefix),
+        _shown(app, engine, web, prefix, proxies, read_only),
         reporting_to_systemd(app, engine),
     ):
         unfinished = app.serve(engine)
@@ -176,7 +194,9 @@ def _end(code: int) -> NoReturn:
 
 
 @contextmanager
-def _shown(app: Afterwork, engine: Engine, address: Address | None, read_only: bool, prefix: str) -> Iterator[None]:
+def _shown(
+    app: Afterwork, engine: Engine, address: Address | None, prefix: str, proxies: Sequence[str], read_only: bool
+) -> Iterator[None]:
     """Serve the web page while the block lasts, if an address is given."""
     if address is None:
         yield
@@ -184,7 +204,7 @@ def _shown(app: Afterwork, engine: Engine, address: Address | None, read_only: b
     application = page_at(app, engine, address, read_only)
     from afterwork.web.serving import served
 
-    with served(application, address.host, address.port, prefix) as where:
+    with served(application, address.host, address.port, prefix, proxies) as where:
         LOG.info("the web page is at %s", where)
         yield
 

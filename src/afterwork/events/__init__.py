@@ -52,6 +52,7 @@ from afterwork.events.servers import (
     ServerStopped,
     ServerStopping,
     WorkerLost,
+    WrongToken,
 )
 from afterwork.events.sources import Fired, Missed, NotInSql, OtherCode, RoundFailed, TimerIsGone
 
@@ -105,5 +106,6 @@ __all__ = [
     "WasWithdrawn",
     "WorkerLost",
     "WrittenInPart",
+    "WrongToken",
     "log",
 ]

@@ -29,7 +29,8 @@ def is_logged(event: Event) -> bool:
 def log(event: Event) -> None:
     """Write an event to the log "afterwork". The record carries it as `event`, for formatters that show its fields."""
     if isinstance(event, LoggedEvent) and is_logged(event):
-        logger.log(event.level, event.message, event.words(), exc_info=event.exception(), extra={"event": event})
+        words, error = event.printable_words(), event.exception()
+        logger.log(event.level, event.message, words, exc_info=error, extra={"event": event})
 
 
 class ListenersThatRaised:

@@ -220,9 +220,28 @@ class Acted(LoggedEvent):
     on: str
 
 
+@dataclass(frozen=True)
+class WrongToken(LoggedEvent):
+    """A token that does not open the page. `count` is how many this client has shown lately.
+
+    `place` is where it was shown. With `is_last`, the page listens to no further token of it for a while."""
+
+    level = logging.WARNING
+    message = "a wrong token for the web page from %(client)s, in %(place)s%(so)s"
+
+    client: str
+    place: str
+    count: int
+    is_last: bool
+
+    def words(self) -> Mapping[str, object]:
+        so = f": the {self.count}th in a short time, so it has to wait" if self.is_last else ""
+        return {"client": self.client, "place": self.place, "so": so}
+
+
 ServerEvent = (
     ServerStarted | ServerStopping | ServerStopped | ServerCrashed | FellAsleep | CantBeWoken
     | DatabaseLost | DatabaseBack | BeginsAnew | HeldUp | Broken | WorkerLost | ListenerRaised | ListenerHangs
-    | Reloaded | Pruned | Acted
+    | Reloaded | Pruned | Acted | WrongToken
 )  # fmt: skip
 """All events of servers."""

@@ -131,12 +131,12 @@ def _of_failures(minutes: Sequence[RunMinute]) -> Iterator[Attention]:
     told = [(work, count) for work, count in failed.most_common() if count]
     for work, count in told[:MAX_NAMED]:
         what = f"{work} has failed {'once' if count == 1 else f'{count:,} times'} within an hour"
-        path, twin = f"/tickets?state=failed&work={quote(work)}", f"tickets --state failed --work {shlex.quote(work)}"
+        path, twin = f"/failures?work={quote(work, safe='')}", f"history --work {shlex.quote(work)}"
         yield Attention(f"work {work}", what, "See why. What is put right can be tried again.", path, twin)
     if len(told) > MAX_NAMED:
         more = len(told) - MAX_NAMED
         what = f"{more:,} more {'work has' if more == 1 else 'works have'} failed within an hour"
-        yield Attention("works", what, "See which, and why.", "/tickets?state=failed", "tickets --state failed")
+        yield Attention("works", what, "See which, and why.", "/failures", "history")
 
 
 def _of_lanes(status: Status) -> Iterator[Attention]:

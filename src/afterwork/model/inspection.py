@@ -58,6 +58,11 @@ class ModelInfo:
             raise UnknownWork(f"{work.name} runs once per database (aw.Once), so no ticket can ask for it.")
         return work
 
+    @property
+    def work_names(self) -> set[str]:
+        """Return the names of everything that runs: works, caches, and actions that run once per database."""
+        return {*self.works, *self.derivations, *(action.name for own in self.once.values() for action in own)}
+
     def knows(self, name: str) -> bool:
         """Return whether the model has a work of this name, whatever else is wrong with asking for it."""
         base = base_of(name)

@@ -12,7 +12,7 @@ from sqlalchemy.schema import CreateColumn, CreateIndex
 from afterwork.errors import NotInPath, NotInstalled, OutdatedTables, WrongSchema
 from afterwork.model.contract import Contract
 from afterwork.model.lane import MAIN, PARALLEL
-from afterwork.store import tables
+from afterwork.store import page_sessions, tables
 from afterwork.store.database import Database
 from afterwork.store.tickets.columns import former_indexes, indexes
 from afterwork.store.timers import MATCHES
@@ -158,6 +158,7 @@ def _tables(connection: Connection, installed: int | None) -> Iterator[str]:
         connection.execute(
             tables.installation.insert(), [{"name": "schema_version", "value": str(tables.SCHEMA_VERSION)}]
         )
+        page_sessions.make_key(connection)
         yield f"schema version {tables.SCHEMA_VERSION} set"
 
 

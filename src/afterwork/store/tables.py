@@ -6,7 +6,7 @@ from sqlalchemy import BigInteger, Boolean, Column, Float, Index, Integer, MetaD
 
 from afterwork.model.utc_datetime import UtcDateTime
 
-SCHEMA_VERSION = 15
+SCHEMA_VERSION = 16
 
 metadata = MetaData()
 
@@ -17,7 +17,8 @@ installation = Table(
     Column("value", Text, nullable=False),
 )
 """Facts about this installation: `schema_version`, and `installation`, an id that tells databases apart. `probe` is
-written to test whether servers notice it, `restored` is another value after each restore that was seen."""
+written to test whether servers notice it, `restored` is another value after each restore that was seen. `page_key` is
+what signs cookies and forms of the web page."""
 
 server = Table(
     "afterwork_server",
@@ -202,6 +203,15 @@ step = Table(
 )
 """The steps of external runs that were done, with their results as JSON. Another attempt does not repeat them. They go
 with the receipt of their ticket or match."""
+
+ended_session = Table(
+    "afterwork_ended_session",
+    metadata,
+    Column("id", String(40), primary_key=True),
+    Column("until", UtcDateTime, nullable=False),
+)
+"""Sessions of the web page's visitors that were left: a copy of their cookie opens nothing any more. A row stays until
+that would have expired."""
 
 conflict = Table(
     "afterwork_conflict",

@@ -34,8 +34,8 @@ def web(
     given the application's own `Request`, and may return a response instead, such as a redirect to the login, or raise
     an `HTTPException`. Else every request with `token`, which may read and act, or with `read_token`, which may read.
     With none of these, only clients of this machine, by a loopback address. `read_only` forbids all acts. `secret`
-    signs the cookies; set it if several processes serve the same page. `hosts` are further names by which clients of
-    this machine may call it.
+    signs the cookies, instead of the key that the database has for all processes that serve it. `hosts` are further
+    names by which clients of this machine may call it.
 
     Raises `MissingPackage` if the extra `web` is not installed.
     """

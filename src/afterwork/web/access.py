@@ -3,7 +3,6 @@
 import hashlib
 import hmac
 import ipaddress
-import secrets
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Union
@@ -56,20 +55,20 @@ class Access:
             return Identity("token", may_act=True)
         return Identity("read token") if _same(self.read_token, shown) else None
 
-    def signing_key(self) -> str:
-        """Return the key that signs cookies. It changes with the tokens, so that sessions end when a token changes."""
-        secrets_given = [self.secret, self.token, self.read_token]
-        if not any(secrets_given):
-            return secrets.token_hex(32)
-        return hashlib.sha256("\0".join(secret or "" for secret in ["afterwork", *secrets_given]).encode()).hexdigest()
+    def signing_key(self, shared: str) -> str:
+        """Return the key that signs cookies, by one that the page's servers share. It changes with the tokens."""
+        parts = ("afterwork", shared, self.token or "", self.read_token or "")
+        return hashlib.sha256("\0".join(parts).encode()).hexdigest()
 
-    def is_local(self, host: str, client: str | None) -> bool:
+    def is_local(self, host: str, client: str | None, forwarded: str) -> bool:
         """Return whether a request comes from this machine, and was addressed to it.
 
         A foreign page may point its own host name to a loopback address, so the requested host must be one of this
-        machine's names, too.
+        machine's names, too. A proxy on this machine passes on what others have sent, and says so: whomever it has
+        `forwarded` the request for must be on this machine as well.
         """
-        return _without_port(host).lower() in (*LOOPBACK_NAMES, *self.hosts) and is_loopback(client or "")
+        senders = [client or "", *filter(None, (sender.strip() for sender in forwarded.split(",")))]
+        return _without_port(host).lower() in (*LOOPBACK_NAMES, *self.hosts) and all(map(is_loopback, senders))
 
 
 def _without_port(host: str) -> str:

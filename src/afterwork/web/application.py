@@ -5,31 +5,31 @@ from functools import partial
 from sqlalchemy import Engine
 from starlette.applications import Starlette
 from starlette.middleware import Middleware
-from starlette.middleware.sessions import SessionMiddleware
 from starlette.requests import Request
-from starlette.responses import JSONResponse, Response
+from starlette.responses import JSONResponse, PlainTextResponse, Response
 from starlette.routing import BaseRoute, Mount, Route
-from starlette.staticfiles import StaticFiles
-from starlette.types import ASGIApp, Receive, Scope, Send
+from starlette.types import Receive, Scope, Send
 
 from afterwork.app import Afterwork
 from afterwork.control import NAMED_ACTS
 from afterwork.errors import BadRequest
-from afterwork.pictures.drawing import RULES
 from afterwork.web import login, routes
 from afterwork.web.access import Access
 from afterwork.web.api import api
-from afterwork.web.gate import OUTER_SCOPE, Gate, path_of
+from afterwork.web.assets import asset_routes
+from afterwork.web.gate import OUTER_SCOPE, PLAIN_PATHS, Gate
 from afterwork.web.live import Live
 from afterwork.web.page import Page, PageAct, Site, page_act
-from afterwork.web.pages import caches, lanes, machines, model, overview, tickets, timers
+from afterwork.web.pages import caches, failures, lanes, machines, model, overview, tickets, timers
+from afterwork.web.paths import path_of
 from afterwork.web.probes import probe_routes
-from afterwork.web.render import STATIC, environment
-
-COOKIE, COOKIE_SECONDS = "afterwork", 12 * 3600
+from afterwork.web.render import environment
+from afterwork.web.sessions import SessionCookies, Sessions
+from afterwork.web.tokens import TokenCheck
 
 PAGES: tuple[Page, ...] = (
     *overview.PAGES,
+    *failures.PAGES,
     *tickets.PAGES,
     *timers.PAGES,
     *caches.PAGES,
@@ -43,9 +43,12 @@ ACTS: tuple[PageAct, ...] = (*tickets.ACTS, *caches.ACTS, *lanes.ACTS, *map(page
 def application(app: Afterwork, engine: Engine, access: Access) -> Starlette:
     """Return the ASGI application of one database."""
     site = Site(app, engine, access, environment())
-    middleware = [Middleware(SessionCookies, key=access.signing_key()), Middleware(Gate, access=access)]
+    tokens, sessions = TokenCheck(access, app.events), Sessions(app.database(engine), app.clock, access)
+    refusal_page = partial(routes.refusal_page, site)
+    gate = Middleware(Gate, access=access, tokens=tokens, sessions=sessions, refusal_page=refusal_page)
+    middleware = [Middleware(SessionCookies, sessions=sessions, without=PLAIN_PATHS), gate]
     handlers = {404: partial(_not_found, site)}
-    return PageApplication(routes=_routes(site), middleware=middleware, exception_handlers=handlers)
+    return PageApplication(routes=_routes(site, tokens, sessions), middleware=middleware, exception_handlers=handlers)
 
 
 class PageApplication(Starlette):
@@ -59,42 +62,24 @@ class PageApplication(Starlette):
         await super().__call__(inner, receive, send)
 
 
-def _routes(site: Site) -> list[BaseRoute]:
+def _routes(site: Site, tokens: TokenCheck, sessions: Sessions) -> list[BaseRoute]:
     live = Live(site)
     return [
         *(routes.page_route(site, live, page) for page in PAGES),
         *(routes.act_route(site, act) for act in ACTS),
         Route("/login", partial(login.ask, site), methods=["GET"]),
-        Route("/login", partial(login.enter, site, login.LoginAttempts()), methods=["POST"]),
-        Route("/logout", login.leave, methods=["POST"]),
+        Route("/login", partial(login.enter, site, tokens, sessions), methods=["POST"]),
+        Route("/logout", partial(login.leave, site, sessions), methods=["POST"]),
         *probe_routes(site),
-        Route("/static/pictures.css", _diagram_styles),
-        Mount("/static", StaticFiles(directory=STATIC)),
+        Mount("/static", routes=asset_routes()),
         Mount("/api", api(site)),
     ]
 
 
-class SessionCookies:
-    """Middleware for signed cookies, which are marked as secure if they were set over TLS."""
-
-    def __init__(self, app: ASGIApp, key: str) -> None:
-        def middleware(https_only: bool) -> SessionMiddleware:
-            return SessionMiddleware(app, key, COOKIE, COOKIE_SECONDS, same_site="lax", https_only=https_only)
-
-        self._plain, self._secure = middleware(False), middleware(True)
-
-    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        chosen = self._secure if scope.get("scheme") == "https" else self._plain
-        await chosen(scope, receive, send)
-
-
-async def _diagram_styles(request: Request) -> Response:
-    """Return the style sheet of the diagrams."""
-    return Response(RULES, media_type="text/css", headers={"cache-control": "max-age=3600"})
-
-
 async def _not_found(site: Site, request: Request, error: Exception) -> Response:
-    why = f"There is nothing at {request.url.path}."
-    if path_of(request.scope).startswith("/api/"):
+    why, path = f"There is nothing at {request.url.path}.", path_of(request.scope)
+    if path.startswith("/api/"):
         return JSONResponse({"detail": why}, 404)
+    if path.startswith(PLAIN_PATHS):
+        return PlainTextResponse(why, 404)
     return routes.problem_page(site, request, BadRequest(why))

@@ -1,18 +1,23 @@
 """Live pages by server-sent events: a page is rendered again at intervals, and sent if it has changed."""
 
 import asyncio
-from collections.abc import AsyncIterator, Callable
+from collections.abc import Awaitable, Callable
 from contextlib import suppress
 from dataclasses import dataclass, field
+from functools import partial
 
 from sqlalchemy.exc import SQLAlchemyError
 from starlette.concurrency import run_in_threadpool
 from starlette.requests import Request
-from starlette.responses import PlainTextResponse, Response, StreamingResponse
+from starlette.responses import PlainTextResponse, Response
+from starlette.types import Receive, Scope, Send
 
 from afterwork.errors import AfterworkError
+from afterwork.web import csrf
+from afterwork.web.clients import client_of
 from afterwork.web.page import PageContent, Site
 from afterwork.web.render import FRAGMENT, page_text
+from afterwork.web.streams import StreamPlace, Streams
 
 EVERY = 2.0
 """Seconds between renderings, unless the visitor asks for others: `?every=5`."""
@@ -22,8 +27,11 @@ QUICKEST, SLOWEST = 1.0, 60.0
 STOPPING = "afterwork.stopping"
 """The key in a request's scope of the `asyncio.Event` that is set when our server stops."""
 
-MOST = 50
-"""The most streams that are open at once."""
+Show = Callable[[], PageContent]
+Say = Callable[[str], Awaitable[None]]
+
+ENDED = "event: ended\ndata: You are not logged in any more.\n\n"
+"""The last event of a stream whose visitor may not see the page any more."""
 
 
 @dataclass(frozen=True)
@@ -31,38 +39,73 @@ class Live:
     """The streams of one application."""
 
     site: Site
-    _open: set[object] = field(default_factory=set)
+    _streams: Streams = field(default_factory=Streams)
 
-    def stream(self, request: Request, show: Callable[[], PageContent]) -> Response:
+    def stream(self, request: Request, show: Show) -> Response:
         """Stream the main part of a page, now and whenever it has changed."""
-        if len(self._open) >= MOST:
+        place = self._streams.enter(client_of(request))
+        if place is None:
             return PlainTextResponse("Too many pages are open at once.", 503, {"retry-after": "30"})
-        headers = {"cache-control": "no-store", "x-accel-buffering": "no"}
-        return StreamingResponse(self._events(request, show), media_type="text/event-stream", headers=headers)
+        csrf.token_of(request)  # a page whose cookie is not valid any more gets another one, and forms that suit it
+        return EventStream(partial(self._follow, request, show, place))
 
-    async def _events(self, request: Request, show: Callable[[], PageContent]) -> AsyncIterator[str]:
-        every = _seconds(request.query_params.get("every", ""))
+    async def _follow(self, request: Request, show: Show, place: StreamPlace, receive: Receive, say: Say) -> None:
+        """Say what changes until nobody is there, or may be there, to hear it.
+
+        That is when the client leaves, may not see the page any more, or loses its place, or the server stops.
+        """
         stopping = request.scope.get(STOPPING) or asyncio.Event()
-        mark, sent = object(), ""
-        self._open.add(mark)
+        ends = [asyncio.ensure_future(end) for end in (_gone(receive), place.is_taken.wait(), stopping.wait())]
+        every, said = _seconds(request.query_params.get("every", "")), ""
         try:
-            while not (stopping.is_set() or await request.is_disconnected()):
+            while True:
                 event = await run_in_threadpool(self._event, request, show)
-                yield event if event != sent else ": nothing new\n\n"
-                sent = event
-                with suppress(TimeoutError):
-                    await asyncio.wait_for(stopping.wait(), every)
+                await say(event if event != said else ": nothing new\n\n")
+                said = event
+                done, _ = await asyncio.wait(ends, timeout=every, return_when=asyncio.FIRST_COMPLETED)
+                if done:
+                    return
+                if not await request.state.is_still_let_in():
+                    await say(ENDED)
+                    return
         finally:
-            self._open.discard(mark)
+            self._streams.leave(place)
+            for end in ends:
+                end.cancel()
 
-    def _event(self, request: Request, show: Callable[[], PageContent]) -> str:
+    def _event(self, request: Request, show: Show) -> str:
         try:
             shown = show()
         except (AfterworkError, SQLAlchemyError):
             return "event: trouble\ndata: The page can't be updated. Reload it to see why.\n\n"
         text = page_text(self.site, request, shown.template, shown.context, layout=FRAGMENT)
-        lines = text.splitlines()
-        return "event: main\n" + "".join(f"data: {line}\n" for line in lines) + "\n"
+        return "event: main\n" + "".join(f"data: {line}\n" for line in text.splitlines()) + "\n"
+
+
+class EventStream(Response):
+    """A response that consists of what its `follow` says, one event after the other."""
+
+    media_type = "text/event-stream"
+
+    def __init__(self, follow: Callable[[Receive, Say], Awaitable[None]]) -> None:
+        super().__init__(headers={"cache-control": "no-store", "x-accel-buffering": "no"})
+        del self.headers["content-length"]
+        self._follow = follow
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        async def say(event: str) -> None:
+            await send({"type": "http.response.body", "body": event.encode(), "more_body": True})
+
+        await send({"type": "http.response.start", "status": self.status_code, "headers": self.raw_headers})
+        with suppress(asyncio.CancelledError):  # so a server ends what goes on when it stops, which is no error
+            await self._follow(receive, say)
+        await send({"type": "http.response.body", "body": b"", "more_body": False})
+
+
+async def _gone(receive: Receive) -> None:
+    """Return when the client has gone."""
+    while (await receive())["type"] != "http.disconnect":
+        pass
 
 
 def _seconds(text: str) -> float:

@@ -1,75 +1,59 @@
 """The login page, which asks for a token."""
 
-import time
-from collections import OrderedDict
-from collections.abc import Callable
-from dataclasses import dataclass, field
+from functools import partial
 
+from sqlalchemy.exc import SQLAlchemyError
+from starlette.concurrency import run_in_threadpool
 from starlette.requests import Request
 from starlette.responses import HTMLResponse, RedirectResponse, Response
 
+from afterwork.errors import TooManyWrongTokens
 from afterwork.web import csrf
 from afterwork.web.page import Site
+from afterwork.web.paths import local_path
 from afterwork.web.render import render
+from afterwork.web.sessions import Sessions
+from afterwork.web.tokens import TokenCheck
 
-TRIES, WITHIN = 5, 60.0
-"""The most wrong tokens of one client within that many seconds."""
-
-REMEMBERED = 10_000
-"""The most clients that are remembered."""
-
-
-@dataclass(frozen=True)
-class LoginAttempts:
-    """Wrong tokens by client. Times are in seconds of a monotonic clock."""
-
-    now: Callable[[], float] = time.monotonic
-    _seen: OrderedDict[str, list[float]] = field(default_factory=OrderedDict)
-
-    def are_too_many(self, client: str) -> bool:
-        recent = [moment for moment in self._seen.get(client, ()) if moment > self.now() - WITHIN]
-        return len(recent) >= TRIES
-
-    def note(self, client: str) -> None:
-        self._seen[client] = [*self._seen.pop(client, [])[1 - TRIES :], self.now()]
-        while len(self._seen) > REMEMBERED:
-            self._seen.popitem(last=False)
-
-
-def local_path(wanted: str, base: str) -> str:
-    """Return a path of this application to redirect to, whatever was requested."""
-    is_own = wanted.startswith(f"{base}/") and not wanted.startswith("//") and "\\" not in wanted
-    return wanted if is_own and wanted.isprintable() else f"{base}/"
+STAYS_VALID = (
+    "The cookie of this browser is gone. But the database did not answer, so a copy of the cookie opens the page until "
+    "it expires. Log in and out again, or change the token."
+)
 
 
 async def ask(site: Site, request: Request) -> Response:
     return _form(site, request, 200, "")
 
 
-async def enter(site: Site, tries: LoginAttempts, request: Request) -> Response:
+async def enter(site: Site, tokens: TokenCheck, sessions: Sessions, request: Request) -> Response:
     """Let a visitor in who shows a token."""
-    client = request.client.host if request.client else ""
     async with request.form(max_files=0) as form:
         shown, wanted, meant = (str(form.get(name, "")) for name in ("token", "to", csrf.FIELD))
-    if tries.are_too_many(client):
-        return _form(site, request, 429, f"Too many wrong tokens. Try again in {WITHIN:.0f} seconds.")
     if not csrf.is_intended(request, meant):
-        return _form(site, request, 403, "This form has expired. Try again.")
-    identity = site.access.by_token(shown)
+        return _form(site, request, 403, "This form has expired. Try again.", wanted)
+    try:
+        identity = await tokens.identity(request, shown, "the login form")
+    except TooManyWrongTokens as error:
+        return _form(site, request, 429, str(error), wanted)
     if identity is None:
-        tries.note(client)
-        return _form(site, request, 401, "The token is wrong.")
-    request.session.clear()
-    request.session["identity"] = [identity.name, identity.may_act]
+        return _form(site, request, 401, "The token is wrong.", wanted)
+    sessions.begin(request.session, identity)
     return RedirectResponse(local_path(wanted, request.scope.get("root_path", "")), 303)
 
 
-async def leave(request: Request) -> Response:
+async def leave(site: Site, sessions: Sessions, request: Request) -> Response:
+    """Let a visitor out, whoever it is, and wherever a copy of the cookie may be."""
     async with request.form(max_files=0) as form:
-        if csrf.is_intended(request, str(form.get(csrf.FIELD, ""))):
-            request.session.clear()
+        is_intended = csrf.is_intended(request, str(form.get(csrf.FIELD, "")))
+    if not is_intended:
+        return _form(site, request, 403, "You were not logged out, since the form has expired. Go back, and try again.")
+    try:
+        await run_in_threadpool(partial(sessions.end, request.session))
+    except SQLAlchemyError:
+        return _form(site, request, 503, STAYS_VALID)
     return RedirectResponse(f"{request.scope.get('root_path', '')}/login", 303)
 
 
-def _form(site: Site, request: Request, status: int, problem: str) -> HTMLResponse:
-    return render(site, request, "login.html", {"problem": problem, "to": request.query_params.get("to", "/")}, status)
+def _form(site: Site, request: Request, status: int, problem: str, wanted: str = "") -> HTMLResponse:
+    to = wanted or request.query_params.get("to", "/")
+    return render(site, request, "login.html", {"problem": problem, "to": to}, status)

@@ -1,8 +1,10 @@
 """The routes `/livez`, `/readyz` and `/metrics` for orchestrators and monitoring."""
 
+import asyncio
 import dataclasses
 import platform
-from collections.abc import Iterator, Sequence
+from collections import defaultdict
+from collections.abc import Iterator, Mapping, Sequence
 from functools import partial
 
 from prometheus_client import CONTENT_TYPE_LATEST, CollectorRegistry, generate_latest
@@ -22,9 +24,14 @@ from starlette.routing import Route
 
 from afterwork.app import Afterwork
 from afterwork.errors import AfterworkError
+from afterwork.events import SourceKind
 from afterwork.insight import Gauges, RunTotal
+from afterwork.insight.gauges import LaneGauge
+from afterwork.model.inspection import ModelInfo
+from afterwork.model.lane import MAIN, PARALLEL
+from afterwork.model.machine.state_scope import base_of
 from afterwork.server.health import Sign
-from afterwork.store.history import BOUNDS, Histogram
+from afterwork.store.history import BOUNDS, Histogram, Sums
 from afterwork.store.tables import SCHEMA_VERSION
 from afterwork.version import VERSION
 from afterwork.web.page import Site
@@ -39,15 +46,15 @@ def probe_routes(site: Site) -> list[Route]:
     ]
 
 
-def _live(site: Site, request: Request) -> Response:
-    """Answer whether the process is alive or must be restarted. Queries no database."""
+async def _live(site: Site, request: Request) -> Response:
+    """Answer whether the process is alive or must be restarted. Needs no database, and no thread that a page holds."""
     signs = site.app.loops(site.engine)
     return _answer(request, all(sign.good for sign in signs), signs)
 
 
-def _ready(site: Site, request: Request) -> Response:
-    """Answer whether the process can take work now."""
-    health = site.app.health(site.engine)
+async def _ready(site: Site, request: Request) -> Response:
+    """Answer whether the process can take work now, on a thread that no page can hold."""
+    health = await asyncio.to_thread(site.app.health, site.engine)
     return _answer(request, health.ready, health.signs)
 
 
@@ -68,15 +75,44 @@ def _metrics(site: Site, request: Request) -> Response:
 
 RUN_LABELS = ("work", "source")
 
+OTHER = "(other)"
+"""The label of works and lanes that the model does not name. Anybody who writes tickets can name any number of these,
+and each would be a series that Prometheus keeps for ever."""
+
 
 def metrics(app: Afterwork, engine: Engine) -> bytes:
     """Return all metrics of one database in Prometheus' text format. Raises `NotInstalled` or `WrongSchema`."""
     insight = app.insight(engine)
     registry = CollectorRegistry()
     registry.register(
-        MetricsCollector([*_gauges(insight.gauges()), *_run_metrics(insight.totals()), *_process_metrics(engine)])
+        MetricsCollector(
+            [
+                *_gauges(insight.gauges(), app.model),
+                *_run_metrics(_by_known_work(insight.totals(), app.model)),
+                *_process_metrics(engine),
+            ]
+        )
     )
     return generate_latest(registry)
+
+
+def _by_known_work(totals: Sequence[RunTotal], model: ModelInfo) -> Sequence[RunTotal]:
+    """Return the sums of the model's works, and of all others together."""
+    known, sums = model.work_names, dict[tuple[str, SourceKind], Sums]()
+    for total in totals:
+        label = total.work if total.work in known else base_of(total.work)
+        key = label if label in known else OTHER, total.source
+        sums[key] = sums.get(key, Sums()) + total.sums
+    return [RunTotal(*key, its) for key, its in sums.items()]
+
+
+def _by_known_lane(lanes: Sequence[LaneGauge], model: ModelInfo) -> Mapping[str, Sequence[LaneGauge]]:
+    """Return the gauges of the model's lanes by name, and those of all others together."""
+    known = {MAIN, PARALLEL, *model.lane_names, *model.lanes}
+    grouped = defaultdict[str, list[LaneGauge]](list)
+    for lane in lanes:
+        grouped[lane.lane if lane.lane in known else OTHER].append(lane)
+    return grouped
 
 
 class MetricsCollector:
@@ -89,7 +125,7 @@ class MetricsCollector:
         return iter(self._metrics)
 
 
-def _gauges(current: Gauges) -> Iterator[Metric]:
+def _gauges(current: Gauges, model: ModelInfo) -> Iterator[Metric]:
     lanes = {
         "waiting": GaugeMetricFamily("afterwork_tickets_waiting", "Tickets that are due.", labels=["lane"]),
         "oldest": GaugeMetricFamily(
@@ -97,9 +133,10 @@ def _gauges(current: Gauges) -> Iterator[Metric]:
         ),
         "later": GaugeMetricFamily("afterwork_tickets_later", "Tickets whose time has not come.", labels=["lane"]),
     }
-    for lane in current.lanes:
-        for name, metric in lanes.items():
-            metric.add_metric([lane.lane], getattr(lane, name))
+    for label, own in _by_known_lane(current.lanes, model).items():
+        lanes["waiting"].add_metric([label], sum(lane.waiting for lane in own))
+        lanes["oldest"].add_metric([label], max(lane.oldest for lane in own))
+        lanes["later"].add_metric([label], sum(lane.later for lane in own))
     yield from lanes.values()
     yield GaugeMetricFamily("afterwork_tickets_expired", "Receipts of tickets that came too late.", current.expired)
     yield GaugeMetricFamily("afterwork_caches_stale", "Caches that are stale.", current.stale)
@@ -113,11 +150,9 @@ def _gauges(current: Gauges) -> Iterator[Metric]:
     for timer, seconds in current.late.items():
         late.add_metric([timer], seconds)
     yield late
-    longest = GaugeMetricFamily(
-        "afterwork_longest_transaction_seconds", "The longest open transaction of the database.", labels=["pid"]
-    )
+    longest = GaugeMetricFamily("afterwork_longest_transaction_seconds", "The longest open transaction.", labels=[])
     if current.longest is not None:
-        longest.add_metric([str(current.longest.pid)], current.longest.seconds)
+        longest.add_metric([], current.longest.seconds)
     yield longest
 
 
@@ -127,7 +162,7 @@ def _run_metrics(totals: Sequence[RunTotal]) -> Iterator[Metric]:
     latency = HistogramMetricFamily("afterwork_latency_seconds", "From due to done.", labels=RUN_LABELS)
     for total in totals:
         labels, sums = [total.work, total.source], total.sums
-        for outcome, count in (("done", sums.done), ("failed", sums.failed), ("put off", sums.put_off)):
+        for outcome, count in (("done", sums.done), ("failed", sums.failed), ("put_off", sums.put_off)):
             runs.add_metric([*labels, outcome], count)
         took.add_metric(labels, _buckets(sums.took), sums.seconds)
         latency.add_metric(labels, _buckets(sums.latency), None)

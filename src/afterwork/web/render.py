@@ -5,8 +5,6 @@ from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from functools import partial
-from hashlib import sha256
-from pathlib import Path
 from typing import Any
 from urllib.parse import quote, urlencode
 
@@ -14,10 +12,10 @@ from jinja2 import Environment, PackageLoader, StrictUndefined
 from starlette.requests import Request
 from starlette.responses import HTMLResponse
 
+from afterwork.store.tickets.filter import written
 from afterwork.web import csrf
+from afterwork.web.assets import version_of_assets
 from afterwork.web.page import Site
-
-STATIC = Path(__file__).parent / "static"
 
 WHOLE, FRAGMENT = "base.html", "fragment.html"
 """The layouts of a template: a whole page, or its live part only."""
@@ -36,13 +34,9 @@ def environment() -> Environment:
         lstrip_blocks=True,
     )
     made.filters.update(ago=ago, count=count, moment=moment, part=part, quoted=shlex.quote, seconds=seconds, span=span)
-    made.globals.update(menu=MENU, version=_version_of_static())
+    made.filters.update(sought=sought)
+    made.globals.update(menu=MENU, version=version_of_assets())
     return made
-
-
-def _version_of_static() -> str:
-    """Return a hash of the static files, so that browsers may cache them for ever."""
-    return sha256(b"".join(path.read_bytes() for path in sorted(STATIC.iterdir()))).hexdigest()[:12]
 
 
 def context(site: Site, request: Request, more: Mapping[str, Any]) -> dict[str, Any]:
@@ -120,6 +114,11 @@ def seconds(number: float | None) -> str:
         if number < until:
             return f"{number / size:.0f} {unit}"
     return f"{number / 86400:,.0f} d"
+
+
+def sought(value: str | None, qualifier: str) -> str:
+    """Return the search that finds the tickets with a value: `root:"Garden!north side"`."""
+    return written(qualifier, value or "")
 
 
 @dataclass(frozen=True)

@@ -1,20 +1,24 @@
 """The HTTP routes of pages and acts."""
 
+from urllib.parse import urlsplit
+
 from sqlalchemy.exc import DataError, SQLAlchemyError
 from starlette.concurrency import run_in_threadpool
 from starlette.requests import Request
-from starlette.responses import PlainTextResponse, RedirectResponse, Response
+from starlette.responses import RedirectResponse, Response
 from starlette.routing import Route
 
 from afterwork.errors import AfterworkError, BadRequest, MalformedExternalId
 from afterwork.web import csrf
 from afterwork.web.gate import identity_of
 from afterwork.web.live import Live
-from afterwork.web.login import local_path
 from afterwork.web.page import ActRequest, Page, PageAct, Site
+from afterwork.web.paths import local_path
 from afterwork.web.render import render
 
 MAX_FORM_FIELDS = 20_000
+
+FORGED = "The form is not of this page, or it has expired: you have logged in or out since, or the session is over."
 
 
 def page_route(site: Site, live: Live, page: Page) -> Route:
@@ -28,7 +32,7 @@ def page_route(site: Site, live: Live, page: Page) -> Route:
         return render(site, request, shown.template, shown.context)
 
     async def endpoint(request: Request) -> Response:
-        if "text/event-stream" in request.headers.get("accept", ""):
+        if request.method == "GET" and "text/event-stream" in request.headers.get("accept", ""):
             return live.stream(request, lambda: page.show(site, request))
         return await run_in_threadpool(whole, request)
 
@@ -41,7 +45,7 @@ def act_route(site: Site, act: PageAct) -> Route:
     async def endpoint(request: Request) -> Response:
         async with request.form(max_files=0, max_fields=MAX_FORM_FIELDS) as form:
             if not csrf.is_intended(request, str(form.get(csrf.FIELD, ""))):
-                return PlainTextResponse("This form is not of this page, or has expired. Reload the page.", 403)
+                return refusal_page(site, request, 403, FORGED, str(form.get("back", "")))
             act_request = ActRequest(identity_of(request).name, request.path_params, form)
             done, problem = await run_in_threadpool(_outcome, site, act, act_request)
         request.session["said"] = {"text": done or problem, "is_problem": bool(problem)}
@@ -58,6 +62,14 @@ def _outcome(site: Site, act: PageAct, act_request: ActRequest) -> tuple[str, st
         return "", reason(site, error)
 
 
+def refusal_page(site: Site, request: Request, status: int, why: str, back: str = "") -> Response:
+    """Return the page that says why nothing was done, with a link to where the visitor was."""
+    base, before = request.scope.get("root_path", ""), urlsplit(request.headers.get("referer", ""))
+    again = back or (f"{before.path}?{before.query}" if before.query else before.path)
+    given = {"title": "Nothing was done", "why": why, "again": local_path(again, base)}
+    return render(site, request, "problem.html", given, status)
+
+
 def problem_page(site: Site, request: Request, error: Exception) -> Response:
     """Return the page that says why another one can't be shown."""
     match error:
@@ -67,7 +79,8 @@ def problem_page(site: Site, request: Request, error: Exception) -> Response:
             title, status = "Not ready", 503
         case _:
             title, status = "No database", 503
-    return render(site, request, "problem.html", {"title": title, "why": reason(site, error)}, status)
+    given = {"title": title, "why": reason(site, error), "again": None}
+    return render(site, request, "problem.html", given, status)
 
 
 def reason(site: Site, error: Exception) -> str:

@@ -19,6 +19,8 @@ inside a transaction: its ticket is waiting until the run has ended."""
 
 STATES: tuple[State, ...] = ("waiting", "scheduled", "running", "failed", "expired", "done")
 
+PENDING: tuple[State, ...] = ("waiting", "scheduled", "running")
+
 Wanted = State | Literal["pending"]
 """A state to filter by. `pending` is each of the first three: the ticket has not ended."""
 
@@ -26,7 +28,7 @@ WANTED: tuple[Wanted, ...] = (*STATES, "pending")
 
 QUALIFIERS = ("work", "root", "error", "lane")
 
-_WORD = re.compile(r"""(?:(?P<name>[a-z]+):)?(?:"(?P<quoted>[^"]*)"|(?P<plain>\S+))""")
+_WORD = re.compile(r"""(?:(?P<name>[a-z]+):)?(?:"(?P<quoted>(?:[^"]|"")*)"(?!\S)|(?P<plain>\S+))""")
 
 
 @dataclass(frozen=True)
@@ -44,7 +46,8 @@ class TicketFilter:
 
     @classmethod
     def read(cls, text: str, state: Wanted | None = None) -> Self:
-        """Parse a filter from text like `work:remind root:Customer!42 error:"no answer" monday`.
+        """Parse a filter from text like `work:remind root:Customer!42 error:"no answer" monday`. In quotes, a quote is
+        written twice.
 
         Raises `BadRequest` for an unknown or repeated qualifier.
         """
@@ -64,9 +67,8 @@ class TicketFilter:
 
     def __str__(self) -> str:
         """Return the text that `read` parses, without the state."""
-        named = [(f"{name}:", getattr(self, name)) for name in QUALIFIERS]
-        parts = [*((name, value) for name, value in named if value is not None), *(("", word) for word in self.words)]
-        return " ".join(f"{name}{_written(value)}" for name, value in parts)
+        named = [(name, getattr(self, name)) for name in QUALIFIERS]
+        return " ".join([*(written(*part) for part in named if part[1] is not None), *map(_written, self.words)])
 
     def __post_init__(self) -> None:
         for text in (self.work, self.root, self.error, self.lane, *self.words):
@@ -97,14 +99,21 @@ def check_text(text: str) -> None:
 
 def _parts(text: str) -> Iterator[tuple[str | None, str]]:
     for match in _WORD.finditer(text):
-        value = match["plain"] if match["quoted"] is None else match["quoted"]
+        quoted = match["quoted"]
+        value = match["plain"] if quoted is None else quoted.replace('""', '"')
         if value:
             yield match["name"], value
 
 
+def written(qualifier: str, value: str) -> str:
+    """Return the text by which `TicketFilter.read` finds exactly this value: `root:"Garden!north side"`."""
+    return f"{qualifier}:{_written(value)}"
+
+
 def _written(value: str) -> str:
-    needs_quotes = re.search(r"\s", value) or re.match(r"[a-z]+:", value)
-    return f'"{value}"' if needs_quotes else value
+    needs_quotes = re.search(r'\s|^"', value) or re.match(r"[a-z]+:", value)
+    doubled = value.replace('"', '""')
+    return f'"{doubled}"' if needs_quotes else value
 
 
 def state_of(done: object, error: object, earliest: datetime | None, has_begun: bool, now: datetime) -> State:

@@ -1,5 +1,6 @@
 """Pages of tickets: lists by state and search, one ticket, and the acts on them."""
 
+from collections.abc import Mapping
 from functools import partial
 from shlex import quote
 
@@ -8,7 +9,8 @@ from starlette.requests import Request
 from afterwork.control import TICKET_ACTS, TicketAct, result_lines
 from afterwork.errors import BadRequest, shown
 from afterwork.insight import TicketFilter
-from afterwork.store.tickets.filter import QUALIFIERS, WANTED, Wanted
+from afterwork.store.bounded_count import NONE, Count
+from afterwork.store.tickets.filter import PENDING, QUALIFIERS, WANTED, State, Wanted
 from afterwork.web.page import ActRequest, Page, PageAct, PageContent, Site
 
 PAGE_SIZE = 50
@@ -37,7 +39,20 @@ def show(site: Site, request: Request) -> PageContent:
     insight = site.insight
     page, counts = insight.tickets(wanted, PAGE_SIZE, after), insight.ticket_counts(wanted)
     given = {"page": page, "counts": counts, "wanted": wanted, "search": str(wanted), "is_first": after is None}
-    return PageContent("tickets.html", {**given, "options": options_of(wanted)})
+    said = {"options": options_of(wanted), "all_that_match": all_that_match(wanted, counts)}
+    return PageContent("tickets.html", {**given, **said})
+
+
+def all_that_match(wanted: TicketFilter, counts: Mapping[State, Count]) -> str:
+    """Return what an act is on that is on all that match. Without a state, each act has another one by default."""
+    if wanted.state is not None:
+        return f"all {_count(wanted.state, counts)} that match"
+    each = (f"{act.name} {_count(act.default_state, counts)} {act.default_state}" for act in TICKET_ACTS)
+    return f"all that match ({', '.join(each)})"
+
+
+def _count(state: Wanted, counts: Mapping[State, Count]) -> Count:
+    return sum((counts[pending] for pending in PENDING), NONE) if state == "pending" else counts[state]
 
 
 def options_of(wanted: TicketFilter) -> str:

@@ -116,6 +116,7 @@ function releaseHeights() {
 
 let source = null;
 let paused = false;
+let ended = false;
 
 function say(state, text) {
   live.className = `live ${state}`;
@@ -123,18 +124,39 @@ function say(state, text) {
 }
 
 function connect() {
-  if (source || paused || document.hidden) return;
+  if (source || paused || ended || document.hidden) return;
   source = new EventSource(location.href);
   source.addEventListener("open", () => say("on", "live"));
   source.addEventListener("main", (event) => show(event.data));
   source.addEventListener("trouble", () => say("off", "can't update"));
+  source.addEventListener("ended", end);
   source.addEventListener("error", () => {
     say("off", "not connected");
     if (source && source.readyState === EventSource.CLOSED) {
       source = null;
-      setTimeout(connect, 5000);
+      askWhether().then((isLetIn) => (isLetIn ? setTimeout(connect, 5000) : end()));
     }
   });
+}
+
+// A stream that is refused does not say why. Only an answer that leads to the login, or refuses the page, ends it.
+async function askWhether() {
+  const answer = await fetch(location.href, { method: "HEAD", redirect: "manual" }).catch(() => null);
+  return !answer || (answer.type !== "opaqueredirect" && answer.status !== 401 && answer.status !== 403);
+}
+
+function end() {
+  ended = true;
+  disconnect("logged out");
+  const told = document.createElement("p");
+  told.className = "said problem";
+  told.setAttribute("role", "alert");
+  told.append("You are not logged in any more. This page shows what was, and can't act. ");
+  const again = document.createElement("a");
+  again.href = location.href;
+  again.textContent = "Reload it.";
+  told.append(again);
+  main.before(told);
 }
 
 function disconnect(text) {
@@ -154,7 +176,9 @@ function togglePause() {
 if (main.hasAttribute("data-live")) {
   live.hidden = pauseButton.hidden = false;
   pauseButton.addEventListener("click", togglePause);
-  document.addEventListener("visibilitychange", () => (document.hidden ? disconnect("not updating") : connect()));
+  document.addEventListener("visibilitychange", () => {
+    if (!ended) document.hidden ? disconnect("not updating") : connect();
+  });
   window.addEventListener("pagehide", () => disconnect("not updating"));
   window.addEventListener("pageshow", connect);
   window.addEventListener("resize", releaseHeights);
