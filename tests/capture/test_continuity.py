@@ -213,12 +213,16 @@ def test_the_search_path_of_who_looks_is_no_interruption(engine: Engine) -> None
 
 
 @ONLY_POSTGRESQL
-def test_the_name_of_a_value_is_a_value(engine: Engine) -> None:
+@pytest.mark.parametrize("column", ["mood", "mood[]", "moods_of_today", "moody", "moody[]"])
+def test_the_name_of_a_value_is_a_value(engine: Engine, column: str) -> None:
     place = opened(engine)
-    place.sql("CREATE TYPE mood AS ENUM ('sad', 'glad')", "ALTER TABLE orders ADD mood mood NOT NULL DEFAULT 'sad'")
-    table = place.base.metadata.tables["orders"]
+    place.sql(
+        "CREATE TYPE mood AS ENUM ('sad', 'glad')",
+        "CREATE DOMAIN moods_of_today AS mood[]",
+        "CREATE TYPE moody AS (since date, moods moods_of_today)",
+        f"ALTER TABLE orders ADD mood {column}",
+    )
     place.sql('UPDATE afterwork_tracked_table SET columns = \'["id", "customer_id", "amount", "mood"]\' WHERE id = 2')
-    assert table is not None
     place.run()
     place.seen.clear()
 
@@ -229,12 +233,23 @@ def test_the_name_of_a_value_is_a_value(engine: Engine) -> None:
 
 
 @ONLY_POSTGRESQL
-@pytest.mark.parametrize("column", ["price", "price[]", "price_of_today"])
+@pytest.mark.parametrize(
+    "column",
+    [
+        *("price", "price[]", "price_of_today", "offer", "offer[]", "catalog", "catalog_today"),
+        *("prices", "prices_multirange", "shop_of_others"),
+    ],
+)
 def test_the_fields_of_a_type_are_in_its_values(engine: Engine, column: str) -> None:
     place = opened(engine)
     place.sql(
         "CREATE TYPE price AS (amount int, currency text)",
         "CREATE DOMAIN price_of_today AS price",
+        "CREATE TYPE offer AS (since date, price price_of_today)",
+        "CREATE TYPE catalog AS (pages int, offers offer[])",
+        "CREATE DOMAIN catalog_today AS catalog",
+        "CREATE TYPE prices AS RANGE (subtype = price)",
+        "CREATE TABLE shop_of_others (id int, first catalog_today)",
         f"ALTER TABLE orders ADD price {column}",
     )
     place.sql('UPDATE afterwork_tracked_table SET columns = \'["id", "customer_id", "amount", "price"]\' WHERE id = 2')

@@ -87,6 +87,13 @@ def rest_is_done(engine: Engine) -> bool:
         return (good.done, good.total, good.seen, good.state) == (2, 1, 1, "moved")
 
 
+def all_is_done(engine: Engine) -> bool:
+    with Session(engine) as session:
+        things = [(thing.total, thing.seen, thing.state) for thing in session.scalars(select(Thing))]
+        tickets = [(ticket.done is not None, ticket.error) for ticket in session.scalars(select(SysAsyncTicket))]
+        return set(things) == {(1, 1, "moved")} and set(tickets) == {(True, None)}
+
+
 @pytest.mark.parametrize("kind", KINDS)
 def test_what_ends_its_process_each_time_is_given_up(
     url: URL, engine: Engine, app: aw.Afterwork, started: Processes, tmp_path: Path, kind: str
@@ -143,6 +150,21 @@ def test_what_ends_its_thread_in_c_each_time_is_given_up(
     assert "The thread that ran it was lost 1 times ('ThreadEnded: " in str(error_of(kind, engine, app))
     server.send(signal.SIGTERM)
     assert server.wait() == 0
+
+
+@pytest.mark.parametrize("kind", ["ticket", "outside", "entry"])
+def test_a_thread_that_is_lost_while_its_server_stops_does_not_keep_it(
+    url: URL, engine: Engine, started: Processes, tmp_path: Path, app: aw.Afterwork, kind: str
+) -> None:
+    """It ends at once, though it may wait for runs, and nobody has to find out that it has died."""
+    (tmp_path / f"leave.{kind}").touch()
+
+    server = start(started, url, inside_limit=60, grace=60)
+
+    assert server.wait(30) == 0
+    (tmp_path / f"leave.{kind}").unlink()
+    start(started, url, inside_limit=60)
+    eventually(lambda: all_is_done(engine), PATIENCE)
 
 
 @pytest.fixture(scope="module")

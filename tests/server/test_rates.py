@@ -1,12 +1,14 @@
 """Lanes with a rate: how many runs begin in any span, over all servers."""
 
 import json
+import threading
+from contextlib import closing
 from datetime import timedelta
 
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from sqlalchemy import Connection
+from sqlalchemy import Connection, text
 
 from afterwork.model.lane import Rate
 from afterwork.store import lane_rate
@@ -64,6 +66,32 @@ def test_a_lane_may_have_both(world: World, office: Office) -> None:
         assert world.app.insight(world.engine).lane("both").free_from is not None
 
     assert (office.most, office.visits) == (2, 3)
+
+
+@pytest.mark.parametrize("url", ["postgresql"], indirect=True)
+def test_who_waits_for_another_server_begins_no_earlier_than_after_that(world: World, connection: Connection) -> None:
+    ask(world, "sms", 1)
+    world.run()
+    database, began = database_of(world.engine, world.settings), []
+
+    def take() -> None:
+        with closing(database.connect()) as mine:
+            began.append(lane_rate.take(database, mine, "sms", world.clock))
+
+    waiting = threading.Thread(target=take)
+    with database.transaction(connection):
+        connection.execute(text("SELECT FROM afterwork_lane_rate WHERE lane = 'sms' FOR UPDATE"))
+        waiting.start()
+        blocked = "SELECT count(*) FROM pg_locks WHERE NOT granted AND locktype = 'transactionid'"
+        eventually(lambda: connection.execute(text(blocked)).scalar())
+        world.clock.advance(MINUTE / 2)
+    waiting.join()
+
+    assert began == [True]
+    starts = json.loads(
+        connection.execute(text("SELECT starts FROM afterwork_lane_rate WHERE lane = 'sms'")).scalar_one()
+    )
+    assert starts[1][0] - starts[0][0] == MINUTE / timedelta(microseconds=1) / 2
 
 
 def test_a_rate_holds_over_all_servers(world: World) -> None:

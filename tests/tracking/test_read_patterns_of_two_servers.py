@@ -6,7 +6,7 @@ import pytest
 from sqlalchemy import Engine
 
 from afterwork.derived.manifest.read_patterns import ReadPatterns
-from afterwork.derived.manifest.reads import Reads
+from afterwork.derived.manifest.reads import Reads, RowRead
 from afterwork.store.journal import capture
 from tests.conftest import Trade
 from tests.support import trade
@@ -42,3 +42,19 @@ def number(engine: Engine, patterns: ReadPatterns, reads: Reads) -> set[int]:
     """Give the patterns of these reads their numbers in a transaction."""
     with engine.begin() as connection:
         return patterns.read_keys_in_transaction(connection, reads)
+
+
+def test_a_pattern_that_another_server_has_just_numbered_is_found(the_trade: Trade) -> None:
+    """Who asks about a cache looked up the patterns before that one ran."""
+    engine = the_trade.engine
+    with engine.connect() as connection:
+        tracked_tables = capture.load(connection, trade.Base.metadata.sorted_tables)
+        asking = ReadPatterns(tracked_tables, engine.dialect)
+        asking.load(connection)
+    reads = Reads()
+    reads.add_row(next(iter(tracked_tables)).id, 1, columns=0b101)
+
+    (key,) = number(engine, ReadPatterns(tracked_tables, engine.dialect), reads)
+
+    with engine.connect() as connection:
+        assert asking.of_read_key(connection, key) == RowRead(next(iter(tracked_tables)).id, 0b101)

@@ -68,6 +68,12 @@ def written_values(statement: Any) -> Iterator[Any]:
     yield from dict(getattr(conflict, "update_values_to_set", ())).values()  # pairs in SQLAlchemy 2.0
 
 
+def set_columns(statement: Any) -> Iterator[Any]:
+    """Yield what an UPDATE sets: columns, or their keys."""
+    yield from getattr(statement, "_values", None) or ()
+    yield from (name for name, _ in getattr(statement, "_ordered_values", None) or ())
+
+
 # The parts of a select. The public getters give them as they were written, without what criteria and mappers add.
 
 

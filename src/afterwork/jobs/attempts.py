@@ -14,7 +14,7 @@ from afterwork.boundary import CONTAINED
 from afterwork.clock import Clock
 from afterwork.errors import ChosenOutcome, RunAgain, TimedOut
 from afterwork.events import BackOffFailed, Events
-from afterwork.jobs.run import Outcome, Raised, Run, printable, text_of, trace_of
+from afterwork.jobs.run import Outcome, Raised, Run, printable, text_of
 from afterwork.jobs.source import Claim, JobSource
 from afterwork.jobs.time_limits import TimeLimits
 from afterwork.model.retry import Retry, doubling
@@ -75,18 +75,11 @@ class Attempts:
     def _in_words(
         self, connection: Connection, claim: Claim, error: Exception, seconds: float, give_up: GiveUp
     ) -> Raised:
-        """Return the outcome of a run that raised. The exception has code of its own for its text, which may hang."""
-        name = f"{type(error).__name__}: (its text can't be had: it took too long)"
-
-        def settle(connection: Connection, hung: TimedOut) -> None:
-            give_up(connection, claim).fail(Raised(name, None, seconds), hung)
+        def settle(connection: Connection, hung: TimedOut, raised: Raised) -> None:
+            give_up(connection, claim).fail(raised, hung)
 
         timeout = self.time_limits.of_hook(None if isinstance(claim.work, str) else claim.work.timeout)
-        try:
-            with self.time_limits.over(connection, claim.run, timeout, settle):
-                return Raised(text_of(error), None, seconds, trace_of(error))
-        except TimedOut:
-            return Raised(name, None, seconds)
+        return self.time_limits.in_words(connection, claim.run, error, seconds, timeout, settle)
 
     def _again_after(
         self, claim: Claim, policy: Retry | None, error: Exception, limit: AbstractContextManager[object]

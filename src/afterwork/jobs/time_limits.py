@@ -17,7 +17,7 @@ from sqlalchemy import Connection
 from afterwork.boundary import CONTAINED
 from afterwork.errors import TimedOut
 from afterwork.events import Abandoned, Broken, Events
-from afterwork.jobs.run import Run
+from afterwork.jobs.run import Raised, Run, text_of, trace_of
 from afterwork.jobs.timeouts import TimedRun, Timeouts
 from afterwork.model.timeout import NO_TIMEOUT
 from afterwork.store.database import Database
@@ -27,6 +27,9 @@ PAUSES_BETWEEN_ATTEMPTS = (0.1, 0.5, 1.0, 5.0, 5.0, None)
 
 Settle = Callable[[Connection, TimedOut], object]
 """Settles something abandoned, on a fresh connection."""
+
+Told = Callable[[Connection, TimedOut, Raised], object]
+"""The same, for a run that has raised, whose outcome is known."""
 
 
 def leave_it(connection: Connection, error: TimedOut) -> None:
@@ -82,6 +85,18 @@ class TimeLimits:
             return TimedRun(timeout)
         cut = partial(self.database.cut, _driver(connection))
         return TimedRun(timeout, cut=cut, give_up=partial(self._give_up, run, TimedOut(timeout), settle))
+
+    def in_words(
+        self, connection: Connection, run: Run, error: Exception, seconds: float, timeout: timedelta, settle: Told
+    ) -> Raised:
+        """Return the outcome of a run that raised after some seconds. An exception has code of its own for its text,
+        which may hang: then its name stands for it, and `settle` gets that if even this has to be done elsewhere."""
+        by_name = Raised(f"{type(error).__name__}: (its text can't be had: it took too long)", None, seconds)
+        try:
+            with self.over(connection, run, timeout, lambda fresh, hung: settle(fresh, hung, by_name)):
+                return Raised(text_of(error), None, seconds, trace_of(error))
+        except TimedOut:
+            return by_name
 
     def _give_up(self, run: Run, error: TimedOut, settle: Settle) -> None:
         """Settle an abandoned run, with retries. Report the last error if none succeeds."""

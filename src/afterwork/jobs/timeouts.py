@@ -9,12 +9,13 @@ import ctypes
 import threading
 import time
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from datetime import timedelta
 from types import TracebackType
 
 from afterwork.errors import TimedOut
+from afterwork.jobs.run import text_of
 
 REPEAT_SECONDS = 0.25
 """Seconds after which a run that continues is interrupted again."""
@@ -94,9 +95,12 @@ class TimedRun:
         pass
 
     def __exit__(self, _: type[BaseException] | None, error: BaseException | None, __: TracebackType | None) -> None:
+        if error is not None:
+            with suppress(TimedOut):
+                text_of(error)  # runs code of the exception's own, which later must not hang where nothing ends it
         self.end()
         if self.is_over:
-            raise TimedOut(self.timeout) from (None if isinstance(error, TimedOut) else error)
+            raise TimedOut(self.timeout) from None  # the text of what was raised may be what took so long
 
     def end(self) -> None:
         """Let nothing interrupt the thread any more."""

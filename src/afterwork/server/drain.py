@@ -71,7 +71,7 @@ class Drainer:
     def _run_at_rate(self, connection: Connection, lane: str, priority: int | None, most: int) -> Batched:
         """Run the next job of a lane that has a rate. Its start is noted before it begins."""
         database, clock = self.runner.database, self.runner.clock
-        if not lane_rate.take(database, connection, lane, clock.now()):
+        if not lane_rate.take(database, connection, lane, clock):
             return CommittedBatch([], more=False)
         batched = self._run(connection, lane, priority, 1)
         match batched:

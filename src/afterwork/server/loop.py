@@ -11,7 +11,8 @@ from sqlalchemy import Connection
 
 from afterwork.boundary import failure_of
 from afterwork.errors import AnotherDatabase
-from afterwork.events import BeginsAnew, FellAsleep, HeldUp
+from afterwork.events import BeginsAnew, FellAsleep, HeldUp, InTheWay
+from afterwork.jobs.run import text_of
 from afterwork.jobs.runner import Runner
 from afterwork.jobs.source import Assignment, Due, OwnWork, Source, WorkerHandle, Workload, due_of
 from afterwork.model.lane import MAIN
@@ -112,6 +113,14 @@ class Loop:
     def _end(self, replaced: AnotherDatabase) -> None:
         self.replaced = replaced
         self._runner.events.emit(BeginsAnew(replaced.what))
+
+    def see_losses(self) -> None:
+        """Let go of what lost threads have, while the server waits for the others. It can't do that without its
+        database."""
+        try:
+            self._losses.see(self._link.connection, self.workers)
+        except Exception as error:
+            self._runner.events.emit(InTheWay(text_of(error)))
 
     def _go_round(self) -> None:
         try:

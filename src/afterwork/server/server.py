@@ -27,7 +27,7 @@ from afterwork.server.presence import Heartbeat
 from afterwork.server.recovery import FIRST_RETRY_SECONDS, MAX_RETRY_SECONDS
 from afterwork.server.retirement import Retirement
 from afterwork.server.server_connection import ServerConnection
-from afterwork.server.workers import Workers
+from afterwork.server.workers import VANISHED_SECONDS, Workers
 
 MIN_HISTORY_STOP_SECONDS = 1.0
 """A server that stops waits at least this long for its history."""
@@ -144,13 +144,22 @@ class Server:
 
     def _unfinished_at(self, deadline: float) -> int:
         """Wait for runs to end. Return the number of those that have not, by the deadline."""
-        return min(self._loop.workers.wait_until_idle(deadline - time.monotonic()), self._loop.scheduler.runs)
+        while (left := deadline - time.monotonic()) > 0 and self._are_busy_after(min(left, VANISHED_SECONDS)):
+            pass
+        return min(self._loop.workers.wait_until_idle(0), self._loop.scheduler.runs)
+
+    def _are_busy_after(self, seconds: float) -> bool:
+        """Wait for runs to end, and see to threads that were lost meanwhile, of which nobody else would tell."""
+        is_busy = bool(self._loop.workers.wait_until_idle(seconds))
+        if is_busy:
+            self._loop.see_losses()
+        return is_busy
 
     def _wait_in_peace(self) -> None:
         """Let runs end, however long that takes, if the server was asked to leave after them."""
         while self.leaving.in_peace and not self.leaving.is_told.is_set():
             self._pulse.promise(ITERATION_SECONDS)
-            if not self._loop.workers.wait_until_idle(PEACE_LOOK_SECONDS):
+            if not self._are_busy_after(PEACE_LOOK_SECONDS):
                 return
 
 

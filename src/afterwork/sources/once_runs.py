@@ -22,7 +22,7 @@ from afterwork.jobs.perform import RunContext, perform_action, tell
 from afterwork.jobs.progress import Reporter, reporting
 from afterwork.jobs.quarantine import ONCE as ONCE_SCOPE
 from afterwork.jobs.quarantine import is_given_up
-from afterwork.jobs.run import Outcome, Raised, Run, Succeeded, Superseded, event_of, text_of, trace_of
+from afterwork.jobs.run import Outcome, Raised, Run, Succeeded, Superseded, event_of, text_of
 from afterwork.jobs.session import OutsideSession, RunSession, ended
 from afterwork.jobs.source import EndedRuns, SourceContext, WorkerHandle
 from afterwork.jobs.time_limits import Settle
@@ -237,14 +237,14 @@ class OnceRunner:
         self, connection: Connection, action: OnceAction, error: Exception, seconds: float, lease: Lease | None = None
     ) -> Raised:
         """Call the view model's `on_exception`, and note that an action has failed."""
-        raised, run = Raised(text_of(error), None, seconds, trace_of(error)), self.run_of(action)
-        limits = self.context.time_limits
+        limits, run = self.context.time_limits, self.run_of(action)
+        timeout = limits.of_hook(action.work.timeout)
 
-        def settle(connection: Connection, hung: TimedOut) -> None:
-            told = raised.with_second(hung)
-            self._settle(connection, action, lease, lambda: self._end(connection, action, told))
+        def end(connection: Connection, hung: TimedOut, raised: Raised) -> None:
+            self._settle(connection, action, lease, lambda: self._end(connection, action, raised))
 
-        limit = limits.over(connection, run, limits.of_hook(action.work.timeout), settle)
+        raised = limits.in_words(connection, run, error, seconds, timeout, end)
+        limit = limits.over(connection, run, timeout, lambda fresh, hung: end(fresh, hung, raised.with_second(hung)))
         try:
             with CONTAINED, self.database.part(connection), ended(RunSession(connection)) as session, limit:
                 tell(action.work, None, run, RunContext(session, self.context.variables), (error, raised.text))

@@ -9,6 +9,7 @@ from datetime import UTC, datetime, timedelta
 
 from sqlalchemy import Connection, select, update
 
+from afterwork.clock import Clock
 from afterwork.model.lane import Rate
 from afterwork.store.database import Database
 from afterwork.store.tables import lane_rate as lane_rates
@@ -22,13 +23,14 @@ Starts = list[tuple[int, int]]
 """Timestamps, in microseconds, with the number of runs that began then; the oldest first."""
 
 
-def take(database: Database, connection: Connection, lane: str, now: datetime) -> bool:
+def take(database: Database, connection: Connection, lane: str, clock: Clock) -> bool:
     """Note that a run of a lane begins. Return False if too many have begun lately."""
     with database.transaction(connection):
         row = connection.execute(select(lane_rates).where(lane_rates.c.lane == lane).with_for_update()).one_or_none()
         if row is None:
             return True  # its rate was removed
-        rate, timestamp = Rate(row.max_starts, timedelta(seconds=row.per_seconds)), _number(now)
+        # Only now, since others may have had the row for a while: a start must not seem to be earlier than it is.
+        rate, timestamp = Rate(row.max_starts, timedelta(seconds=row.per_seconds)), _number(clock.now())
         starts = _recent(row.starts, rate, timestamp)
         if _count(starts) >= rate.max_starts:
             return False

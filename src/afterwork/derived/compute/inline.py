@@ -28,6 +28,7 @@ from afterwork.derived.compute.results import (
 from afterwork.derived.compute.sql_calculator import SqlCalculator
 from afterwork.derived.matching.matcher import JOURNAL, Matched, Matcher
 from afterwork.derived.queue.due_cache import ClaimedCache, DueEntry, blocked_due
+from afterwork.derived.queue.registered_derivation import RegisteredDerivation
 from afterwork.errors import AfterworkError, Escaped, NotInline, RowNotFound, TimedOut, TransactionIsTheRuns
 from afterwork.jobs.run import text_of
 from afterwork.jobs.source import EndedRuns
@@ -94,7 +95,8 @@ class InlineRecomputation:
                 derivation = matcher.registry.by_id[chosen[0][0].derivation] if chosen else None
                 stored: list[CalculationResult] = []
                 if derivation is not None:
-                    stored = self._recompute(StoreContext(connection, derivation, snapshot, now), chosen)
+                    limited = self._limits(connection, derivation)
+                    stored = self._recompute(StoreContext(connection, derivation, snapshot, now, limited), chosen)
                 done = {result.cache for result in stored}
                 matcher.note(
                     connection, matched, [entry for cache, entry in matched.due if cache.cache not in done], now
@@ -144,7 +146,16 @@ class InlineRecomputation:
 
     def _recompute(self, context: StoreContext, chosen: AffectedEntries) -> list[CalculationResult]:
         claimed = [_claimed(cache, entry) for cache, entry in chosen]
+        enqueued = [cache.cache for cache, _ in chosen if cache.is_enqueued]
         self.in_progress.add(context.derivation.id)
+        try:
+            results = self._results(context, claimed)
+            self.matcher.reached("ran", context.derivation.name)
+            return self.result_store.store_inline(context, results, enqueued)
+        finally:
+            self.in_progress.discard(context.derivation.id)
+
+    def _results(self, context: StoreContext, claimed: Sequence[ClaimedCache]) -> list[CalculationResult]:
         try:
             results = [
                 unless_cyclic(context.connection, result, self.matcher.registry)
@@ -154,17 +165,13 @@ class InlineRecomputation:
             raise
         except Exception as error:  # of a row that can't be read: the queue finds out which one
             raise NotInline(text_of(error)) from error
-        finally:
-            self.in_progress.discard(context.derivation.id)
         for result in results:
             if isinstance(result.error, DBAPIError | TimedOut):
                 raise result.error
-        self.matcher.reached("ran", context.derivation.name)
-        enqueued = [cache.cache for cache, _ in chosen if cache.is_enqueued]
-        return self.result_store.store_inline(context, results, enqueued)
+        return results
 
     def _calculate(self, context: StoreContext, claimed: Sequence[ClaimedCache]) -> Iterator[CalculationResult]:
-        limited = self._limits(context)
+        limited = context.limited
         match self.calculators.fastest(context.derivation):
             case SqlCalculator() as calculator:
                 yield from calculator.calculate_inline(context.connection, claimed, limited)
@@ -173,13 +180,11 @@ class InlineRecomputation:
                     yield from calculator.calculate(context.connection, claimed, self.max_seconds, limited)
                     self.matcher.database.check_in_transaction(context.connection)
 
-    def _limits(self, context: StoreContext) -> Limited:
+    def _limits(self, connection: Connection, derivation: RegisteredDerivation) -> Limited:
         """Return the time limit of inline calculations. If one is abandoned, the changes return to the journal."""
-        declared = self.time_limits.of_calculation(context.derivation.declaration.timeout)
+        declared = self.time_limits.of_calculation(derivation.declaration.timeout)
         timeout = MAX_DURATION if declared is None else min(declared, MAX_DURATION)
-        return lambda caches: self.time_limits.over(
-            context.connection, self.run_of(context.derivation, caches[0]), timeout, leave_it
-        )
+        return lambda caches: self.time_limits.over(connection, self.run_of(derivation, caches[0]), timeout, leave_it)
 
 
 def _lowest(due: AffectedEntries, levels: Mapping[int, int]) -> AffectedEntries:

@@ -108,6 +108,7 @@ class _Progress:
     obj: object | None = None
     value: Any = None
     stored: Any = None
+    is_new: bool = False
     error: Exception | None = None
 
     @property
@@ -215,8 +216,9 @@ class PythonCalculator:
             return CalculationResult(claimed, root, reads=reads, error=error, seconds=seconds)
         if progress.obj is None:
             return CalculationResult(claimed, None, reads=reads)
-        is_new = self.calculation.is_new(progress.stored, progress.value)
-        return CalculationResult(claimed, root, progress.value, progress.stored, is_new, reads, seconds=seconds)
+        return CalculationResult(
+            claimed, root, progress.value, progress.stored, progress.is_new, reads, seconds=seconds
+        )
 
     def _run(
         self,
@@ -232,10 +234,10 @@ class PythonCalculator:
                 progress.obj = load()
                 if progress.obj is not None:
                     progress.stored = self.calculation.stored(progress.obj)
-                    progress.value = self.calculation.calculate(progress.obj)
-            with CONTAINED:
-                session.flush()  # which refuses, if there is anything to flush
-                progress.value = None if progress.obj is None else self.calculation.check(progress.value)
+                    value = self.calculation.calculate(progress.obj)
+                    session.flush()  # which refuses, if there is anything to flush
+                    progress.value = self.calculation.check(value)
+                    progress.is_new = self.calculation.is_new(progress.stored, progress.value)
         except Exception as error:
             progress.error = error
         return progress

@@ -6,6 +6,7 @@ soon as it is stored, and runs again.
 """
 
 from collections.abc import Collection, Mapping, Sequence, Set
+from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass
 from datetime import timedelta
 
@@ -47,7 +48,7 @@ class ResultStore:
         Returns what was stored. Left out are caches that another server has taken over. Those whose rows are locked, or
         that ran too early, go back into the queue.
         """
-        results = self.columns.compared(context.connection, context.derivation, results)
+        results = self._compared(context, results)
         context.connection.commit()
         known_feeders = self.matcher.registry.order.direct[context.derivation.id]
         manifests = self.read_keys.of_results(context, results)
@@ -77,7 +78,7 @@ class ResultStore:
         Raises `NotInline` if something must be noted first in a transaction of its own.
         """
         manifests = self.read_keys.known_of_results(context, results)
-        results = self.columns.compared(context.connection, context.derivation, results)
+        results = self._compared(context, results)
         locked = self.columns.locked(context, results)
         stored = without(results, locked)
         self._write(context, stored, manifests)
@@ -88,8 +89,13 @@ class ResultStore:
             self.matcher.levels.release(context.connection, [result.cache for result in stored], context.now)
         return stored
 
+    def _compared(self, context: StoreContext, results: Sequence[CalculationResult]) -> Sequence[CalculationResult]:
+        with _limit(context, results):
+            return self.columns.compared(context.connection, context.derivation, results)
+
     def _write(self, context: StoreContext, results: Sequence[CalculationResult], manifests: Manifests) -> None:
-        self.columns.write(context, results)
+        with _limit(context, results):
+            self.columns.write(context, results)
         digests = {result.cache: _digest(result, manifests) for result in results}
         rows = [_row(context, result, digests[result.cache]) for result in results]
         self.matcher.cache_rows.ran(context.connection, rows)
@@ -146,6 +152,12 @@ class ResultStore:
     ) -> None:
         rest = [claimed.cache for claimed in batch.caches if claimed.cache not in ended]
         self.matcher.due_queue.put_back(context.connection, batch, rest, context.now + pause)
+
+
+def _limit(context: StoreContext, results: Sequence[CalculationResult]) -> AbstractContextManager[object]:
+    """Return the time limit of what is done with values that differ; there may be none."""
+    caches = [result.claimed for result in results if result.is_new]
+    return context.limited(caches) if caches else nullcontext()
 
 
 def _digest(result: CalculationResult, manifests: Manifests) -> int | None:

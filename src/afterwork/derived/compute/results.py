@@ -19,20 +19,6 @@ from afterwork.jobs.run import Outcome, Raised, Run, Succeeded, text_of, trace_o
 from afterwork.jobs.source import EndedRuns
 from afterwork.model.external_id import ExternalId
 
-
-@dataclass(frozen=True)
-class StoreContext:
-    """The context in which results of one derivation are stored.
-
-    All were calculated in the state of the database that is `snapshot`.
-    """
-
-    connection: Connection
-    derivation: RegisteredDerivation
-    snapshot: Any
-    now: datetime
-
-
 UNSENDABLE = ValueError, TypeError, OverflowError
 """Exceptions that drivers raise for a value that they can't send."""
 
@@ -46,6 +32,21 @@ Limited = Callable[[Sequence[ClaimedCache]], AbstractContextManager[object]]
 
 def unlimited(caches: Sequence[ClaimedCache]) -> AbstractContextManager[object]:
     return nullcontext()
+
+
+@dataclass(frozen=True)
+class StoreContext:
+    """The context in which results of one derivation are stored.
+
+    All were calculated in the state of the database that is `snapshot`. `limited` ends what the types of columns, which
+    may be the application's own, do with them.
+    """
+
+    connection: Connection
+    derivation: RegisteredDerivation
+    snapshot: Any
+    now: datetime
+    limited: Limited = unlimited
 
 
 @dataclass(frozen=True)

@@ -114,7 +114,7 @@ class Staleness:
 
     def _finds_stale(self, read_key: int) -> bool:
         """Return whether a read finds a derived value that is out of date. In doubt, it does."""
-        pattern, key = self.matcher.patterns.pattern(pattern_number(read_key)), row_number(read_key)
+        pattern, key = self.matcher.patterns.of_read_key(self.connection, read_key), row_number(read_key)
         about = self.matcher.registry.writing(pattern.table_id, self.matcher.patterns.mask(pattern))
         writers = list(filter(self._may_be_stale, about))
         match pattern:
@@ -190,7 +190,7 @@ class Staleness:
 
     def _tables(self, read_keys: Iterable[int]) -> set[int]:
         """Return the numbers of the tables that were read."""
-        return {self.matcher.patterns.pattern(pattern_number(read_key)).table_id for read_key in read_keys}
+        return {self.matcher.patterns.of_read_key(self.connection, read_key).table_id for read_key in read_keys}
 
     @cached_property
     def _touched(self) -> set[int]:

@@ -1,46 +1,49 @@
 """The columns that a run writes through its session: others read them, and had better run after it."""
 
 from collections import defaultdict
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from typing import Any
 
-from sqlalchemy import Column, FromClause, event, inspect
-from sqlalchemy.orm import InstanceState, Session
+from sqlalchemy import Connection, FromClause, Update, event
+from sqlalchemy.orm import Session
+from sqlalchemy.sql import visitors
+from sqlalchemy.sql.expression import UpdateBase
 
+from afterwork.compat.sqlalchemy_statements import set_columns, unwrapped
+from afterwork.store.direct_statement import own
 from afterwork.store.journal.tracked_table import EVERY_COLUMN, TrackedTables
 
 
 @contextmanager
 def noting_writes(session: Session, tables: TrackedTables) -> Iterator[Mapping[int, int]]:
-    """Note what is flushed within the block: the columns of each tracked table. Statements are left out."""
+    """Note what is written within the block, by flushes and by statements: the columns of each tracked table."""
     written: dict[int, int] = defaultdict(int)
+    connection = session.connection()
 
-    def note(session: Session, _: object) -> None:
-        for table, columns in _flushed(session):
-            tracked = tables.of(table)
-            if tracked is not None:
-                written[tracked.id] |= EVERY_COLUMN if columns is None else tracked.mask(columns)
+    @own
+    def note(_: Connection, statement: Any, rows: Sequence[Mapping[str, Any]], row: Mapping[str, Any], __: Any) -> None:
+        for element in visitors.iterate(unwrapped(statement)):
+            if isinstance(element, UpdateBase):
+                table = element.entity_description["table"]
+                tracked = tables.of(table)
+                if tracked is not None:
+                    columns = _columns(element, table, (row, *rows))
+                    written[tracked.id] |= EVERY_COLUMN if columns is None else tracked.mask(columns)
 
-    event.listen(session, "after_flush", note)
+    event.listen(connection, "before_execute", note)
     try:
         yield written
     finally:
-        event.remove(session, "after_flush", note)
+        event.remove(connection, "before_execute", note)
 
 
-def _flushed(session: Session) -> Iterator[tuple[FromClause, list[str] | None]]:
-    """Yield the tables of objects that were just flushed, with the columns that were changed; None for all of them."""
-    for obj in (*session.new, *session.deleted):
-        state: InstanceState[object] = inspect(obj)
-        yield from ((table, None) for table in state.mapper.tables)
-    for obj in session.dirty:
-        yield from _changed(inspect(obj))
-
-
-def _changed(state: InstanceState[object]) -> Iterator[tuple[FromClause, list[str] | None]]:
-    for attribute in state.mapper.column_attrs:
-        if state.attrs[attribute.key].history.has_changes():
-            yield from ((column.table, [column.name]) for column in attribute.columns if isinstance(column, Column))
-    for relationship in state.mapper.relationships:
-        if relationship.secondary is not None and state.attrs[relationship.key].history.has_changes():
-            yield relationship.secondary, None
+def _columns(statement: UpdateBase, table: FromClause, parameters: Sequence[Mapping[str, Any]]) -> set[str] | None:
+    """Return the names of the columns that a statement changes. None stands for all of them: rows come or go."""
+    if not isinstance(statement, Update):
+        return None
+    keys = {getattr(column, "key", column) for column in set_columns(statement)}
+    if not keys <= {*table.columns.keys()}:
+        return None
+    keys |= {key for row in parameters for key in row}
+    return {column.name for key, column in table.columns.items() if key in keys or column.onupdate is not None}

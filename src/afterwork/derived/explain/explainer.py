@@ -18,7 +18,6 @@ from afterwork.derived.manifest.reads import (
     ReadPattern,
     Reads,
     RowRead,
-    pattern_number,
     read_key,
     row_number,
 )
@@ -118,8 +117,9 @@ class Explainer:
         if root not in numbers and derivation.plan is not None:
             reads = self.in_sets.reads(connection, derivation, derivation.plan, derivation.key_of(root))
             return [(pattern, row_number(read_key(0, key))) for pattern, key in patterns_in(reads)]
-        read_keys = self.matcher.manifest_store.read_keys(connection, list(numbers.values())).get(numbers[root], ())
-        return [(self.matcher.patterns.pattern(pattern_number(key)), row_number(key)) for key in read_keys]
+        of_caches = self.matcher.manifest_store.read_keys(connection, list(numbers.values()))
+        read_keys = of_caches.get(numbers.get(root, 0), ())  # it may have been dropped meanwhile
+        return [(self.matcher.patterns.of_read_key(connection, key), row_number(key)) for key in read_keys]
 
     def _in_groups(self, patterns: Iterable[ReadPattern]) -> Iterator[ReadGroup]:
         for pattern, count in Counter(patterns).most_common():

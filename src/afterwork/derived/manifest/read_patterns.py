@@ -9,7 +9,7 @@ from typing import Any
 
 from sqlalchemy import Connection, Dialect, select
 
-from afterwork.derived.manifest.reads import Key, QueryRead, ReadPattern, Reads, RowRead, read_key
+from afterwork.derived.manifest.reads import Key, QueryRead, ReadPattern, Reads, RowRead, pattern_number, read_key
 from afterwork.store.caches.tables import read_pattern as read_patterns
 from afterwork.store.journal.capture import columns_of_all
 from afterwork.store.journal.change import Change
@@ -90,6 +90,13 @@ class ReadPatterns:
         return self._numbers[pattern]
 
     def pattern(self, number: int) -> ReadPattern:
+        return self._by_number[number]
+
+    def of_read_key(self, connection: Connection, key: int) -> ReadPattern:
+        """Return the pattern of a read key in the database. Another server may have numbered it a moment ago."""
+        number = pattern_number(key)
+        if number not in self._by_number:
+            self.load(connection)
         return self._by_number[number]
 
     def row_reads(self, table_id: int) -> Sequence[tuple[int, RowRead]]:

@@ -220,11 +220,12 @@ class BatchRunner:
 
         Raises errors of the database that are not about a value.
         """
-        context = StoreContext(connection, group.batch.derivation, group.snapshot, self.clock.now())
+        limited = self._limits(connection, group.batch)
+        context = StoreContext(connection, group.batch.derivation, group.snapshot, self.clock.now(), limited)
         try:
             with CONTAINED:
                 return self.result_store.store(context, group.batch, group.results)
-        except (SQLAlchemyError, RowNotFound, Escaped, *UNSENDABLE) as error:
+        except (SQLAlchemyError, RowNotFound, Escaped, TimedOut, *UNSENDABLE) as error:
             if self.matcher.database.is_its_own(error):
                 raise
             if len(group.results) == 1:

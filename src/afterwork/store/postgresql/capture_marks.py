@@ -33,8 +33,9 @@ ALWAYS, REPLICA, OFF = "A", "R", "D"
 
 
 # A part is a partition or an INHERITS child, at any depth. One that is being detached no longer counts
-# (`inhdetachpending`, which older versions lack). A generated column's expression is compared in the server's parsed
-# form: as text, it would depend on the reader's search path.
+# (`inhdetachpending`, which older versions lack). What a column holds are values of its type, and of all that this is
+# made of, at any depth: elements, bounds, fields, and the type behind a domain. A generated column's expression is
+# compared in the server's parsed form: as text, it would depend on the reader's search path.
 _MARK = """
 RECURSIVE home AS (
     SELECT j.oid, j.relnamespace FROM pg_class j WHERE j.oid = to_regclass('afterwork_journal')
@@ -56,6 +57,14 @@ RECURSIVE home AS (
     SELECT r.table_id, a.*, a.xmin::text AS written, to_jsonb(a)::text AS settings
     FROM relation r JOIN pg_attribute a ON a.attrelid = r.oid AND a.attnum > 0 AND NOT a.attisdropped
     WHERE r.is_whole AND a.attname = ANY (ARRAY(SELECT json_array_elements_text(r.columns::json)))
+), held (table_id, type) AS (
+    SELECT table_id, atttypid FROM attribute
+    UNION
+    SELECT held.table_id, within.type FROM held JOIN pg_type t ON t.oid = held.type, LATERAL (
+        SELECT t.typelem AS type UNION ALL SELECT t.typbasetype
+        UNION ALL SELECT f.atttypid FROM pg_attribute f WHERE f.attrelid = t.typrelid AND f.attnum > 0
+        UNION ALL SELECT r.rngsubtype FROM pg_range r WHERE t.oid IN (r.rngtypid, r.rngmultitypid)
+    ) AS within WHERE within.type <> 0
 ), function AS (
     SELECT w.id AS table_id, p.oid, p.proname::text, p.xmin::text AS written
     FROM home JOIN afterwork_tracked_table w ON w.installed IS NOT NULL
@@ -79,14 +88,12 @@ RECURSIVE home AS (
     UNION ALL SELECT table_id, 'touch', attname::text, written, attname::text FROM attribute
     UNION ALL SELECT table_id, 'setting', attname::text, md5(concat_ws(' ', settings, d.oid, d.xmin)), attname::text
         FROM attribute a LEFT JOIN pg_attrdef d ON d.adrelid = a.attrelid AND d.adnum = a.attnum
-    UNION ALL SELECT DISTINCT a.table_id, 'label', e.oid::text, e.enumlabel::text, t.typname::text
-        FROM attribute a JOIN pg_type t ON t.oid = a.atttypid
-        JOIN pg_enum e ON e.enumtypid IN (t.oid, t.typelem, t.typbasetype)
-    UNION ALL SELECT DISTINCT a.table_id, 'field', concat_ws(' ', f.attrelid, f.attnum),
-        concat_ws(' ', f.attname, f.atttypid, f.atttypmod, f.attisdropped), c.typname::text
-        FROM attribute a JOIN pg_type t ON t.oid = a.atttypid
-        JOIN pg_type c ON c.oid IN (t.oid, t.typelem, t.typbasetype) AND c.typrelid <> 0
-        JOIN pg_attribute f ON f.attrelid = c.typrelid AND f.attnum > 0
+    UNION ALL SELECT held.table_id, 'label', e.oid::text, e.enumlabel::text, t.typname::text
+        FROM held JOIN pg_type t ON t.oid = held.type JOIN pg_enum e ON e.enumtypid = t.oid
+    UNION ALL SELECT held.table_id, 'field', concat_ws(' ', f.attrelid, f.attnum),
+        concat_ws(' ', f.attname, f.atttypid, f.atttypmod, f.attisdropped), t.typname::text
+        FROM held JOIN pg_type t ON t.oid = held.type AND t.typrelid <> 0
+        JOIN pg_attribute f ON f.attrelid = t.typrelid AND f.attnum > 0
     UNION ALL SELECT table_id, 'function', proname, concat_ws(' ', oid, written), '' FROM function
     UNION ALL SELECT r.table_id, 'trigger', concat_ws(' ', g.tgrelid, g.tgname),
         concat_ws(' ', g.oid, g.xmin, g.tgenabled), concat(g.tgname, ' of ', r.title)
