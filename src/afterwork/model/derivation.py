@@ -5,13 +5,14 @@ from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import suppress
 from dataclasses import dataclass
 from datetime import timedelta
-from functools import cached_property, partial
+from functools import cached_property
 from types import CodeType
 from typing import Any
 
 from sqlalchemy import Column, Table
 from sqlalchemy.orm import Mapper
 
+from afterwork.compat.sqlalchemy_conditions import typed_condition
 from afterwork.errors import BadDeclaration
 from afterwork.model.derived import Derived
 from afterwork.model.expression import expression_of, texts_of
@@ -64,11 +65,12 @@ class MemberDerivation(_Derivation):
 
         The model declares it, or its text in OCL is translated.
         """
-        if self.derived.in_sql is not None:
-            return partial(self.derived.in_sql, self.root.class_)
+        in_sql = self.derived.in_sql
+        if in_sql is not None:
+            return lambda: typed_condition(in_sql(self.root.class_))
         expression = expression_of(self.derived.function)
         sql = None if expression is None else expression.in_sql(self.root)
-        return None if sql is None else lambda: sql
+        return None if sql is None else lambda: typed_condition(sql)
 
     @property
     def column(self) -> Column[Any]:

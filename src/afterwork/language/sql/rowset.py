@@ -9,6 +9,7 @@ from sqlalchemy.sql.elements import False_
 from sqlalchemy.sql.util import ClauseAdapter
 from sqlalchemy.types import TypeEngine
 
+from afterwork.compat.sqlalchemy_conditions import typed_condition
 from afterwork.language.typed.members import AssociationEnd
 from afterwork.language.typed.types import BOOLEAN, Type
 
@@ -31,7 +32,7 @@ class Term:
 
 def boolean(condition: Column) -> Term:
     """Return a condition, which is never null, as a value."""
-    return Term(condition, BOOLEAN, False)
+    return Term(typed_condition(condition), BOOLEAN, False)
 
 
 @dataclass(slots=True)
