@@ -42,9 +42,10 @@ def follow(address: str, sender: str = "127.0.0.1", cookie: str = "", more: str 
 def test_one_client_can_not_hold_all_streams(the_shop: Shop) -> None:
     with served(aw.web(the_shop.app, the_shop.engine), "127.0.0.1", 0) as address:
         ask = follow(address)
-        many = [connected(address, "127.0.0.2", ask) for _ in range(MOST)]
-        for one in many:
-            assert one.recv(15) == b"HTTP/1.1 200 OK"
+        many = []
+        for _ in range(MOST):  # one after the other: the first to come is the first to go
+            many.append(connected(address, "127.0.0.2", ask))
+            assert many[-1].recv(15) == b"HTTP/1.1 200 OK"
         with connected(address, "127.0.0.3", ask) as other:
             assert other.recv(15) == b"HTTP/1.1 200 OK"
         assert answer(many.pop(0)).endswith(b"0\r\n\r\n")
