@@ -98,7 +98,7 @@ def test_a_listen_that_hears_nothing_is_not_ready(asleep: Shop, monkeypatch: pyt
 
     assert found.live
     assert not found.ready
-    assert "has not reached it within 1 s" in reasons(found)["wake-up"]
+    assert "has not reached this server within 1 s" in reasons(found)["wake-up"]
 
 
 def test_a_server_whose_connection_is_half_open_is_not_ready_until_it_has_another_one(the_shop: Shop) -> None:
@@ -113,7 +113,7 @@ def test_a_server_whose_connection_is_half_open_is_not_ready_until_it_has_anothe
             eventually(lambda: FellAsleep in map(type, behind.seen))
             between.silent.set()
 
-            assert "has not reached it within 1 s" in reasons(behind.app.health(behind.engine))["wake-up"]
+            assert "has not reached this server within 1 s" in reasons(behind.app.health(behind.engine))["wake-up"]
 
             between.give_up()
             eventually(lambda: behind.app.health(behind.engine).ready)

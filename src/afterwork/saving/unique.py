@@ -28,7 +28,7 @@ from afterwork.store.untracked_statements import OWN
 
 @dataclass(frozen=True)
 class By:
-    """The arguments that make requests the same: `unique=aw.by("reason")`."""
+    """The arguments that make requests the same, by the `names` of their parameters; see `aw.by`."""
 
     names: tuple[str, ...]
 
