@@ -71,7 +71,8 @@ class Lowered(TypeDecorator[str]):
 
 LETTERS = st.characters(blacklist_categories=["Cs"], blacklist_characters="\0")
 WORDS = st.text(LETTERS, max_size=100)
-PARTS = st.text(st.characters(blacklist_categories=["Cs"], blacklist_characters="\0") | st.sampled_from("\x1e\x1f01"))
+CHARACTERS = st.characters(blacklist_categories=["Cs"], blacklist_characters="\0") | st.sampled_from("\x1e\x1f01")
+PARTS = st.text(CHARACTERS, max_size=200)
 DECIMALS = st.decimals(-(10**12), 10**12, allow_nan=False, places=4)
 NAIVE = st.datetimes(datetime(1, 1, 1), datetime(9999, 12, 31))
 ZONES = st.sampled_from([UTC, timezone(timedelta(hours=-11, minutes=-30)), timezone(timedelta(hours=5))])

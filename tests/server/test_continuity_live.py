@@ -43,8 +43,11 @@ def test_a_server_of_two_that_sees_it_first_is_the_only_one(engine: Engine) -> N
     place = opened(engine, settings=OFTEN)
     with place.app.serving(engine), place.app.serving(engine):
         for amount in (100, 200):
+            said = len(place.missed)
             place.sql_at_once("DROP TABLE orders", PLAIN[1], f"INSERT INTO orders VALUES (1, 1, {amount})")
             eventually(lambda amount=amount: place.total() == amount)  # type: ignore[misc]
+            # What ran again for the last time may have made it right, and an installation leaves nothing to see.
+            eventually(lambda said=said: len(place.missed) > said)  # type: ignore[misc]
             place.install()
     assert 2 <= len(place.missed) <= 4
 
