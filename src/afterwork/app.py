@@ -177,7 +177,8 @@ class Afterwork:
             aw.later(greet.given("Ann"), session=session)
 
         Tickets name it by `name`, or else by the function's own. `lane`, `external`, `retry` and `timeout` are those of
-        `aw.method`; `when` is a timer without criteria. In a run, `aw.session()` is the session to work with: its changes commit with the receipt.
+        `aw.method`; `when` is a timer without criteria. In a run, `aw.session()` is the session to work with: its
+        changes commit with the receipt.
 
         Raises `BadDeclaration` for a function that could never run, and for a name that another function has.
         """

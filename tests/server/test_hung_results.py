@@ -210,11 +210,8 @@ PLACES = {
 """The caches that fail if something hangs there."""
 
 
-CASES = [(place, how) for place in PLACES for how in (loops, waits) if (place, how) != ("on_exception", waits)]
-"""What is known to hold. A text that waits, of what `on_exception` raises, may hold up the caches of its batch."""
-
-
-@pytest.mark.parametrize(("place", "how"), CASES)
+@HOW
+@pytest.mark.parametrize("place", PLACES)
 def test_a_cache_fails_alone_if_what_is_done_with_its_result_hangs(
     world: World, place: str, how: Callable[[], None]
 ) -> None:

@@ -68,8 +68,15 @@ class TimedRun:
             if self._goes_on:
                 self.is_over = True
                 self._is_interrupted = True
-                if not self._is_undisturbed and self.interrupt():
+                if not self._is_undisturbed and self._reaches_python():
                     _raise_in(self.thread, TimedOut)
+
+    def _reaches_python(self) -> bool:
+        """Cancel the statement. Return whether to interrupt Python as well: also if the connection is gone."""
+        try:
+            return self.interrupt()
+        except Exception:  # nothing may end the thread that watches all other runs
+            return True
 
     def abandon(self, disown: "Disown") -> Callable[[], None] | None:
         """Abandon the run, of which nothing counts any more. Return what frees its worker; None if it has ended."""

@@ -31,9 +31,9 @@ class JobFunction(Generic[Result, Ticket, P]):
     """A function that runs without a root: call it, or give it to `aw.later(…, session=session)`.
 
     `function` is what it calls, `model` the base of its application, and `name` what tickets call it, the function's
-    own name if None. `when` may be a timer without criteria; `options` are its lane, retry policy, time-out, and whether
-    it is external. In a run, `aw.session()` is the session to work with. Raises `BadDeclaration` for a function that
-    could never run, and for options that can't be meant.
+    own name if None. `when` may be a timer without criteria; `options` are its lane, retry policy and time-out, and
+    whether it is external. In a run, `aw.session()` is the session to work with. Raises `BadDeclaration` for a function
+    that could never run, and for options that can't be meant.
     """
 
     def __init__(
