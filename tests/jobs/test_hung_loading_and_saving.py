@@ -1,7 +1,6 @@
 """Hooks of loading and saving that hang: the run fails alone, with its time-out, and everything else goes on."""
 
 import threading
-import time
 from collections.abc import Callable, Iterator
 from datetime import timedelta
 from typing import Any
@@ -12,24 +11,12 @@ from sqlalchemy.orm import DeclarativeBase, Mapped, Session, mapped_column, reco
 
 import afterwork as aw
 from afterwork.events import Abandoned
+from tests.support.hanging import GATE, HANGING, loops, waits
 from tests.support.waiting import eventually
 from tests.support.world import World
 
-GATE = threading.Event()
 LIMIT = timedelta(seconds=0.5)
 SHORT = timedelta(seconds=0.1)
-
-HANGING: dict[str, Callable[[], object]] = {}
-"""The way in which a hook hangs, by its place."""
-
-
-def loops() -> None:
-    while not GATE.is_set():
-        time.sleep(0.001)
-
-
-def waits() -> None:
-    GATE.wait()
 
 
 def hang(place: str, thing: object) -> None:

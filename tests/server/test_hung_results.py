@@ -1,7 +1,6 @@
 """What is done with results and exceptions may hang: types of columns, comparisons, texts. Then it fails alone."""
 
 import threading
-import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from datetime import timedelta
@@ -13,24 +12,12 @@ from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column
 
 import afterwork as aw
 from afterwork.events import Failed, RoundFailed
+from tests.support.hanging import GATE, HANGING, loops, waits
 from tests.support.waiting import eventually
 from tests.support.world import World
 
 LIMIT = timedelta(seconds=0.5)
 SHORT = timedelta(seconds=0.1)
-GATE = threading.Event()
-
-HANGING: dict[str, Callable[[], object]] = {}
-"""The way in which something hangs, by its place."""
-
-
-def loops() -> None:
-    while not GATE.is_set():
-        time.sleep(0.001)
-
-
-def waits() -> None:
-    GATE.wait()
 
 
 def hang(place: str) -> None:

@@ -136,7 +136,7 @@ class Expression:
             try:
                 tree = self._prepared(key, model, cls).expression.tree
             except LanguageError:
-                pass  # which is told of this text, and not of each that calls it
+                pass  # reported once, for the text itself, and not for each text that calls it
             else:
                 result, has_effects = tree.type, first_effect(tree) is not None
             finally:

@@ -182,7 +182,7 @@ class Refresher:
     def _mine(self, connection: Connection) -> list[tuple[RegisteredDerivation, SetRefresh]]:
         """Return the derivations that this server refreshes, the most urgent first.
 
-        Leave out those whose backfill has not begun: it drops their touches.
+        Omit derivations whose backfill has not begun, since a backfill drops their touches.
         """
         mine, rank = self.matcher.registry.mine, self.matcher.registry.order.rank
         ranked = sorted((rank[number], refresh.plan.place, number) for number, refresh in self.refreshes.items())

@@ -54,7 +54,7 @@ class Rehearsal(ABC):
     @property
     @abstractmethod
     def is_in_transaction(self) -> bool:
-        """Return whether the script has begun a transaction that it has not ended yet."""
+        """Return whether the script has an open transaction."""
 
     @property
     @abstractmethod
