@@ -56,10 +56,10 @@ def test_a_server_sleeps_and_is_woken_beside_many_files(the_shop: Shop, many_fil
     database = database_of(the_shop.engine, the_shop.settings)
     connection = database.connect()
     with closing(database.waker(connection)) as waker:
-        assert not waker.wait(0.01)
+        assert waker.wait(0.01) == "time"
         waker.wake()
         began = time.monotonic()
-        assert not waker.wait(30)
+        assert waker.wait(30) == "wake"
         assert time.monotonic() - began < 20
         assert max(int(name) for name in os.listdir("/dev/fd")) > HIGH
     database.discard(connection)

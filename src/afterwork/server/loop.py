@@ -260,7 +260,7 @@ class Loop:
         if until_held_up is not None:
             seconds = min(seconds, until_held_up)
         self._pulse.promise(seconds + ITERATION_SECONDS)
-        if self.workers.wait(seconds, self._link.waker.wait):
+        if self.workers.wait(seconds, self._link.waker.wait) == "new work":
             self._was_woken = True
             self.lanes.news()
 

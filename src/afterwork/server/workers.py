@@ -14,6 +14,7 @@ from sqlalchemy import Connection
 from afterwork.errors import Escaped
 from afterwork.store.database import Database
 from afterwork.store.process import has_vanished
+from afterwork.store.waker import WaitEnd
 
 Task = Callable[[Connection], None]
 Report = Callable[[Exception, int], None]
@@ -64,9 +65,6 @@ class LostThread:
 
 VANISHED_SECONDS = 0.25
 """The interval at which the system is asked which threads exist. Python notices only the end of its own code."""
-
-EARLY_SECONDS = 0.01
-"""A wait that ends earlier than this before its time was ended by somebody."""
 
 
 class Workers:
@@ -148,15 +146,15 @@ class Workers:
             return False
         return time.monotonic() - seat.overdue_since >= self._database.settings.abandon_after.total_seconds()
 
-    def wait(self, seconds: float, waiting: Callable[[float], bool]) -> bool:
-        """Wait for something else, by a function that may end early. If a thread vanishes meanwhile, return at once."""
+    def wait(self, seconds: float, waiting: Callable[[float], WaitEnd]) -> WaitEnd:
+        """Wait for something else, by a function that may end early. A thread that vanishes meanwhile ends it, too."""
         until = time.monotonic() + seconds
-        while self._busy and (left := until - time.monotonic()) > VANISHED_SECONDS:
-            ends = until - left + VANISHED_SECONDS
-            if waiting(VANISHED_SECONDS):
-                return True
-            if time.monotonic() < ends - EARLY_SECONDS or self._vanished():
-                return False
+        while self._busy and until - time.monotonic() > VANISHED_SECONDS:
+            ended = waiting(VANISHED_SECONDS)
+            if ended != "time":
+                return ended
+            if self._vanished():
+                return "wake"
         return waiting(max(0.0, until - time.monotonic()))
 
     def wait_until_idle(self, seconds: float) -> int:

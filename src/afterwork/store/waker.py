@@ -5,6 +5,7 @@ import select
 import threading
 import time
 from contextlib import suppress
+from typing import Literal
 
 from sqlalchemy import Connection
 
@@ -12,6 +13,9 @@ from afterwork.settings import Settings
 
 MIN_POLL_SECONDS = 0.001
 """The resolution of the system call. A shorter wait is slept."""
+
+WaitEnd = Literal["new work", "wake", "time"]
+"""The reason why a wait has ended: somebody wrote new work, called `wake`, or neither until its time was over."""
 
 
 def wait_for(seconds: float, *descriptors: int) -> list[int]:
@@ -88,8 +92,8 @@ class Waker:
     def disarm(self) -> None:
         """Ask not to be woken any more: the server is awake and will look by itself."""
 
-    def wait(self, seconds: float) -> bool:
-        """Sleep until new work wakes the server, `wake` is called, or the time is over. Return True for new work."""
+    def wait(self, seconds: float) -> WaitEnd:
+        """Sleep until new work wakes the server, `wake` is called, or the time is over. Return which it was."""
         raise NotImplementedError
 
     def wake(self) -> None:
@@ -111,11 +115,11 @@ class PollingWaker(Waker):
         super().__init__(settings)
         self._event = threading.Event()
 
-    def wait(self, seconds: float) -> bool:
+    def wait(self, seconds: float) -> WaitEnd:
         self._event.wait(min(seconds, self._settings.standby_poll.total_seconds()))
         self._event.clear()
         self.ear.hear()
-        return True
+        return "new work"  # for all that it knows
 
     def wake(self) -> None:
         self._event.set()

@@ -13,7 +13,7 @@ from sqlalchemy import Connection, TextClause, func, select
 
 from afterwork.settings import Settings
 from afterwork.store.postgresql import wake_trigger
-from afterwork.store.waker import WakePipe, Waker, empty, wait_for
+from afterwork.store.waker import WaitEnd, WakePipe, Waker, empty, wait_for
 
 PROBE = "probe"
 """The payload of a notification that only tests whether it is heard."""
@@ -57,8 +57,9 @@ class NotifyWaker(Waker):
             self._execute(wake_trigger.BE_AWAKE)
             self._armed = False
 
-    def wait(self, seconds: float) -> bool:
+    def wait(self, seconds: float) -> WaitEnd:
         until = time.monotonic() + seconds
+        ended: WaitEnd = "time"
         while not self._pending:
             database = self._pg.socket
             readable = wait_for(until - time.monotonic(), database, self._pipe.reader)
@@ -66,11 +67,12 @@ class NotifyWaker(Waker):
                 self._take_notifications()
             if self._pipe.reader in readable:
                 empty(self._pipe.reader)
+                ended = "wake"
                 break
             if not readable:
                 break
         noticed, self._pending = self._pending, False
-        return noticed
+        return "new work" if noticed else ended
 
     def _take_notifications(self) -> None:
         self._pg.consume_input()

@@ -12,7 +12,7 @@ from sqlalchemy import Connection, text
 
 from afterwork.settings import Settings
 from afterwork.store.sqlite.open_file import OpenFile
-from afterwork.store.waker import WakePipe, Waker, empty, wait_for
+from afterwork.store.waker import WaitEnd, WakePipe, Waker, empty, wait_for
 
 IN_MODIFY, IN_ATTRIB, IN_MOVE_SELF = 0x2, 0x4, 0x800
 """The watched events: writes, and the loss of a file's name, to another file or by a move."""
@@ -87,22 +87,22 @@ class FileWaker(Waker):
         self._watch.renew(self._files())
         return super().arm()
 
-    def wait(self, seconds: float) -> bool:
+    def wait(self, seconds: float) -> WaitEnd:
         until = time.monotonic() + seconds
         while (left := until - time.monotonic()) > 0:
             match self._watch.wait(min(left, self._settings.file_poll.total_seconds())):
                 case "woken":
-                    return False
+                    return "wake"
                 case "written" | "quiet" if self._has_lost_name():
-                    return True
+                    return "new work"
                 case "written":
-                    woken = self._await_commit(min(left, COMMIT_SECONDS))
-                    if woken is not None:
-                        return woken
+                    ended = self._await_commit(min(left, COMMIT_SECONDS))
+                    if ended != "time":
+                        return ended
                 case "quiet":
                     if self._has_changed():
-                        return True
-        return False
+                        return "new work"
+        return "time"
 
     def wake(self) -> None:
         self._watch.wake()
@@ -116,17 +116,17 @@ class FileWaker(Waker):
         self._watch.close()
         self._cursor.close()
 
-    def _await_commit(self, seconds: float) -> bool | None:
-        """Wait for the commit of a write. Return True when it has come, False if woken before, None if none comes."""
+    def _await_commit(self, seconds: float) -> WaitEnd:
+        """Wait for the commit of a write, which brings new work."""
         until = time.monotonic() + seconds
         step = FIRST_LOOK_SECONDS
         while not self._has_changed():
             if time.monotonic() >= until:
-                return None
+                return "time"
             if self._watch.wait_for_loop(step):
-                return False
+                return "wake"
             step = min(step * 1.5, MAX_LOOK_SECONDS)
-        return True
+        return "new work"
 
     def _has_lost_name(self) -> bool:
         return self._file is not None and not self._file.is_in_place
