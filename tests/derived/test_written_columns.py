@@ -65,6 +65,18 @@ WAYS: dict[str, tuple[Callable[[Session], object], Written]] = {
         {"orders": "total changes"},
     ),
     "update of a table": (lambda session: session.execute(update(orders).values(stk="x")), {"orders": "st changes"}),
+    "update of a table by another name": (
+        lambda session: session.execute(update(orders.alias("o")).values(total=1)),  # type: ignore[arg-type]
+        {"orders": "total changes"},
+    ),
+    "update of a table, of the rows of a class": (
+        lambda session: session.execute(update(orders).where(Order.total == 0).values(stk="x")),
+        {"orders": "st changes"},
+    ),
+    "delete from a table, of the rows of a class": (
+        lambda session: session.execute(notes.delete().where(Note.id > 3)),
+        {"note": "*"},
+    ),
     "in an order": (
         lambda session: session.execute(update(orders).ordered_values((orders.c.total, 1), (orders.c.stk, "x"))),
         {"orders": "st total changes"},

@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 from sqlalchemy import URL, Engine, ForeignKey, create_engine, func, inspect, select, text
 from sqlalchemy.orm import DeclarativeBase, Mapped, Session, mapped_column, relationship
+from starlette.testclient import TestClient
 from statemachine import State, StateChart
 
 import afterwork as aw
@@ -135,6 +136,38 @@ def test_one_program_serves_them_all_and_nothing_crosses_over(tenants: Sequence[
         eventually(lambda: customers(tenants[1]) == [(1, 140)])
     assert [customers(engine) for engine in tenants] == [[(1, 22)], [(1, 140)], [(1, 66)]]
     assert [app.verify(engine).differences for engine in tenants] == [[], [], []]
+
+
+@pytest.mark.parametrize(("url", "way"), WAYS, indirect=["url"])
+def test_each_is_looked_at_and_acted_on_by_itself(tenants: Sequence[Engine]) -> None:
+    app = aw.Afterwork(Base)
+    for engine in tenants:
+        app.install(engine)
+    order(tenants[1], 5)
+    assert [list(app.insight(engine).status().waiting) for engine in tenants] == [[], ["main"], []]
+    assert [len(app.insight(engine).tickets().tickets) for engine in tenants] == [0, 1, 0]
+    for engine in tenants:
+        app.run_until_idle(engine)
+        assert [finding for finding in app.insight(engine).check() if finding.is_fault] == []
+        with TestClient(aw.web(app, engine), "http://127.0.0.1", client=("127.0.0.1", 50000)) as client:
+            assert client.get("/tickets").status_code == 200
+            assert client.get("/api/status").status_code == 200
+    app.control(tenants[1]).pause("main")
+    assert [app.insight(engine).status().paused for engine in tenants] == [[], ["main"], []]
+
+
+@pytest.mark.parametrize(("url", "way"), WAYS, indirect=["url"])
+def test_the_removal_of_one_leaves_the_others_whole(tenants: Sequence[Engine]) -> None:
+    app = aw.Afterwork(Base)
+    for engine in tenants:
+        app.install(engine)
+        app.run_until_idle(engine)
+    removed = app.uninstall(tenants[0])
+    assert len(removed) == len(set(removed))
+    assert app.uninstall(tenants[0]) == []
+    for engine in tenants[1:]:
+        assert app.install(engine) == []
+        assert [finding for finding in app.insight(engine).check() if finding.is_fault] == []
 
 
 @pytest.mark.parametrize(("url", "way"), WAYS, indirect=["url"])

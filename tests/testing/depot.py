@@ -3,7 +3,7 @@
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from datetime import datetime, timedelta
-from typing import Any
+from typing import Annotated, Any
 
 from sqlalchemy import Engine, ForeignKey, func, select, text
 from sqlalchemy.orm import DeclarativeBase, Mapped, Session, mapped_column, relationship
@@ -133,6 +133,9 @@ class Parcel(Base):
     def weigh(self) -> None: ...
 
     @aw.method
+    def forward(self, to: str, code: Annotated[str, aw.Secret] = "") -> None: ...
+
+    @aw.method
     def drop(self) -> None:
         self.moved = 99
         raise ValueError("it is broken")
@@ -203,6 +206,7 @@ class Unpack(aw.ViewModel[Parcel]):
 
 class Send(aw.ViewModel[Parcel]):
     when = aw.Every(hours=1, criteria=select(Parcel).where(Parcel.weight == 7))
+    by: str = aw.variable(default="road")
 
     @aw.action
     def send(self) -> None:

@@ -109,6 +109,33 @@ def test_the_lane_that_the_work_declares_counts(scene: Scene) -> None:
     assert testing.asked(parcel.ship, lane=None)
 
 
+def test_the_arguments_count_if_they_are_given(scene: Scene) -> None:
+    testing, session, parcel = scene
+    aw.later(parcel.forward.given("Rome"))
+    aw.later(Send(parcel, by="sea"))
+    session.commit()
+    for work in (
+        parcel.forward.given("Rome"),
+        parcel.forward.given(to="Rome", code=""),
+        parcel.forward,
+        Parcel.forward,
+        Send(parcel, by="sea"),
+        Send(parcel),
+        Send,
+    ):
+        assert len(testing.asked(work)) == 1
+    for unasked in (parcel.forward.given("Oslo"), parcel.forward.given("Rome", code="x"), Send(parcel, by="air")):
+        assert not testing.asked(unasked)
+
+
+def test_the_arguments_of_what_was_asked_for_instead_are_told_without_secrets(scene: Scene) -> None:
+    testing, session, parcel = scene
+    aw.later(parcel.forward.given("Rome", code="1234"))
+    session.commit()
+    told = f"Parcel.forward on Parcel!{parcel.id} with to='Rome', code='(secret)' was asked for"
+    assert repr(testing.asked(parcel.forward.given("Oslo"))) == f"[] ({told})"
+
+
 def test_nothing_tells_what_was_asked_for_instead(scene: Scene) -> None:
     testing, session, parcel = scene
     assert repr(testing.asked(parcel.ship)) == "[] (nothing was asked for)"

@@ -4,11 +4,12 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence, Set
 from dataclasses import dataclass
 from typing import Any, NamedTuple
 
-from sqlalchemy import BindParameter, Dialect, FromClause, Select
+from sqlalchemy import Alias, BindParameter, Dialect, FromClause, Select
 from sqlalchemy.orm import Query, RelationshipProperty
 from sqlalchemy.orm.context import FromStatement
 from sqlalchemy.sql import visitors
 from sqlalchemy.sql.annotation import _deep_deannotate
+from sqlalchemy.sql.dml import UpdateBase
 from sqlalchemy.sql.elements import ColumnClause, _textual_label_reference
 from sqlalchemy.sql.lambdas import StatementLambdaElement
 from sqlalchemy.sql.selectable import CTE, GenerativeSelect
@@ -66,6 +67,19 @@ def written_values(statement: Any) -> Iterator[Any]:
             yield from row.values() if isinstance(row, dict) else row
     conflict: Any = getattr(statement, "_post_values_clause", None)
     yield from dict(getattr(conflict, "update_values_to_set", ())).values()  # pairs in SQLAlchemy 2.0
+
+
+def written_table(statement: UpdateBase) -> Any:
+    """Return the table that an INSERT, UPDATE or DELETE writes, by whatever name.
+
+    The public `entity_description` fails if the statement is on a table, and a condition names a mapped class.
+    """
+    table: Any = statement.table
+    if entity_of(table) is not None:
+        return statement.entity_description["table"]
+    while isinstance(table, Alias):
+        table = table.element
+    return table
 
 
 def set_columns(statement: Any) -> Iterator[Any]:

@@ -64,7 +64,7 @@ class Control:
     def reload(self, who: str = BY_PROGRAM) -> list[int]:
         """Signal the servers on this machine by SIGHUP to reload their files of jobs. Returns their process ids."""
         c = tables.server.c
-        with self._database.engine.connect() as connection:
+        with self._database.reading() as connection:
             schema.check_installed(self._database, connection)
             local = select(c.process, c.process_started).where(c.host == socket.gethostname()).distinct()
             servers = connection.execute(local).all()

@@ -25,7 +25,7 @@ class InsightBase:
 
     @contextmanager
     def _reading(self) -> Iterator[Connection]:
-        with self._database.engine.connect() as connection:
+        with self._database.reading() as connection:
             schema.check_installed(self._database, connection)
             yield connection
 

@@ -121,7 +121,7 @@ class Insight(TicketInsight, CacheInsight, MachineInsight):
 
         `limits` are the thresholds from which on a finding is reported.
         """
-        with self._database.engine.connect() as connection:
+        with self._database.reading() as connection:
             return list(
                 checks.findings(CheckContext(self._database, self._model, connection, self._clock.now(), limits))
             )

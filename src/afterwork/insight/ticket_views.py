@@ -30,7 +30,7 @@ class TicketInsight(InsightBase):
         `after` is the key of the last ticket of the previous page, `limit` the length of a page. Works without
         Afterwork's tables, too. Raises `BadRequest` if `after` is the key of no ticket.
         """
-        with self._database.engine.connect() as connection:
+        with self._database.reading() as connection:
             return ticket_views.page(connection, self._walk(connection), wanted, after, limit)
 
     def ticket_counts(self, wanted: TicketFilter = ALL) -> dict[State, Count]:

@@ -19,6 +19,7 @@ from sqlalchemy import (
 from sqlalchemy.orm import Mapped, Mapper, Session, mapped_column, object_session, registry
 from sqlalchemy.sql import visitors
 
+from afterwork.compat.sqlalchemy_statements import written_table
 from afterwork.model.contract import CLASS_NAME, DEFAULT_KEEP_MINUTES, Contract
 from afterwork.model.utc_datetime import UtcDateTime
 from afterwork.settings import Settings
@@ -200,7 +201,7 @@ def is_ticket_class(cls: type) -> bool:
 
 def may_write_tickets(statement: Any) -> bool:
     """Return whether a statement that is no SELECT may write tickets. One on another table of the model does not."""
-    table = statement.entity_description["table"] if isinstance(statement, UpdateBase) else None
+    table = written_table(statement) if isinstance(statement, UpdateBase) else None
     contract = table.metadata.info.get(CONTRACT) if isinstance(table, Table) else None
     if contract is None or table in contract.mapper.tables:
         return True

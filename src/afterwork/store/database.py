@@ -83,6 +83,12 @@ class Database(ABC):
         event.listen(connection, "rollback", note_in_a_run)
         return connection
 
+    @contextmanager
+    def reading(self) -> Iterator[Connection]:
+        """Lend one of the application's connections to read from, which finds the tables that servers find."""
+        with self.engine.connect() as connection:
+            yield connection
+
     def reconnect(self, connection: Connection) -> None:
         """Continue a connection that was cut with another driver connection. Its state is lost."""
         connection.rollback()

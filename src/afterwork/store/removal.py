@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from sqlalchemy import Connection, inspect
 
 from afterwork.store.caches.tables import cache
+from afterwork.store.journal.values import quoted
 from afterwork.store.postgresql import removal as postgresql
 from afterwork.store.sqlite import removal as sqlite
 from afterwork.store.sqlite.capture_marks import LAST
@@ -25,15 +26,15 @@ def own_tables() -> list[str]:
 def remove(connection: Connection) -> Iterator[str]:
     """Remove everything in the open transaction. Yields a line for each step."""
     kind = postgresql if connection.dialect.name == "postgresql" else sqlite
-    own = own_tables()
+    own, schema = own_tables(), kind.schema_of(connection)
     yield from kind.drop_triggers(connection)
-    for name, table, quoted in kind.named_indexes(connection):
+    for name, table, identifier in kind.named_indexes(connection):
         if table not in own and is_index_of(name, table):
-            connection.exec_driver_sql(f"DROP INDEX {quoted}")
+            connection.exec_driver_sql(f"DROP INDEX {identifier}")
             yield f"index {name} dropped"
     for name in own:
-        if inspect(connection).has_table(name):
-            connection.exec_driver_sql(f"DROP TABLE {name}")
+        if inspect(connection).has_table(name, schema):
+            connection.exec_driver_sql(f"DROP TABLE {f'{quoted(schema)}.' if schema else ''}{name}")
             yield f"table {name} dropped"
 
 

@@ -4,7 +4,7 @@ Most of Afterwork's statements are text, which SQLAlchemy doesn't translate. So 
 schema by their search path, which begins with the tenant's schema.
 """
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from typing import Any
 
@@ -21,6 +21,10 @@ OWN_ENTRY = "_none"
 
 _PATH = text("SELECT current_setting('search_path')")
 _SET_PATH = text("SELECT set_config('search_path', :path, true)")
+_PREFER = (
+    "SELECT set_config('search_path',"
+    " concat_ws(', ', CAST(%(first)s AS text), nullif(current_setting('search_path'), '')), true)"
+)
 
 
 def tenant_schema(options: Mapping[str, Any]) -> str | None:
@@ -52,6 +56,17 @@ def refuse_translation(options: Mapping[str, Any]) -> None:
 def path_to(schema: str, path: str) -> str:
     """Return a search path that begins with a schema."""
     return ", ".join(filter(None, (quoted(schema), path)))
+
+
+def prefer(schema: str) -> Callable[[Connection], None]:
+    """Return a listener for the begin of transactions on PostgreSQL, which lets them search a schema first."""
+
+    def begun(connection: Connection) -> None:
+        cursor = connection.connection.cursor()
+        cursor.execute(_PREFER, {"first": path_to(schema, "")})
+        cursor.close()
+
+    return begun
 
 
 @contextmanager

@@ -1,14 +1,16 @@
 """The tickets that a test has asked for, found by what `aw.later` was given."""
 
+import json
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from sqlalchemy import inspect, select
-from sqlalchemy.orm import Session, object_session
+from sqlalchemy.orm import Session, object_session, undefer
 
 from afterwork.errors import BadRequest, shown
+from afterwork.insight.ticket import shown_arguments
 from afterwork.model.contract import ContractAttribute
 from afterwork.model.external_id import external_id_or_none
 from afterwork.model.inspection import ModelInfo
@@ -16,9 +18,10 @@ from afterwork.model.job_function import JobFunction
 from afterwork.model.lane import MAIN, Lane, lane_name
 from afterwork.model.machine.state_scope import base_of
 from afterwork.model.method import BoundMethod, GivenWork, Method
-from afterwork.model.viewmodel import ViewModel
+from afterwork.model.viewmodel import ViewModel, variables_to_carry
 from afterwork.model.work import MethodWork, name_of_method
 from afterwork.saving.later import Declared
+from afterwork.saving.unique import Sameness
 from afterwork.testing.movable_clock import MovableClock
 
 Work = (
@@ -68,10 +71,14 @@ class Requests:
         if wanted.at is not None and wanted.after is not None:
             raise BadRequest("Give at= or after=, not both.")
         names, root = self._named(wanted.work)
+        sameness = _sameness(wanted.work)
         contract = self.model.contract
-        tickets = self.session.scalars(select(contract.mapper.class_).order_by(contract.key.column)).all()
+        all_of_them = select(contract.mapper.class_).order_by(contract.key.column).options(undefer("*"))
+        tickets = self.session.scalars(all_of_them).all()
         self.session.expunge_all()
-        return Asked([ticket for ticket in tickets if self._is_like(ticket, wanted, names, root)], self._told(tickets))
+        alike = [ticket for ticket in tickets if self._is_like(ticket, wanted, names, root)]
+        same = [ticket for ticket in alike if sameness is None or sameness.has(self._arguments(ticket))]
+        return Asked(same, self._told(tickets))
 
     def _named(self, work: Work | None) -> tuple[set[str] | None, str | None]:
         """Return the names that a work has in tickets, and its root's external id; None for any."""
@@ -134,6 +141,10 @@ class Requests:
         earliest = _value(ticket, self.model.contract.execute_earliest)
         return None if earliest is None else earliest.replace(tzinfo=earliest.tzinfo or UTC)
 
+    def _arguments(self, ticket: Any) -> Any:
+        value = _value(ticket, self.model.contract.arguments)
+        return json.dumps(value) if isinstance(value, dict) else value
+
     def _lane(self, ticket: Any) -> str:
         declared = self.model.works.get(base_of(_value(ticket, self.model.contract.view_model) or ""))
         return _value(ticket, self.model.contract.lane) or (MAIN if declared is None else declared.lane)
@@ -146,8 +157,28 @@ class Requests:
             contract = self.model.contract
             work, root = _value(ticket, contract.view_model), _value(ticket, contract.root_id)
             earliest = self._earliest(ticket)
+            on = "" if root is None else f" on {root}"
             when = "" if earliest is None else f" at {earliest:%Y-%m-%d %H:%M:%S}"
-            yield f"{work} on {root}{when} was asked for"
+            yield f"{work}{on}{self._with_arguments(ticket, work)}{when} was asked for"
+
+    def _with_arguments(self, ticket: Any, work: str) -> str:
+        text = self._arguments(ticket)
+        if text is None:
+            return ""
+        visible = shown_arguments(text, self.model.works.get(base_of(work or "")))
+        return f" with {', '.join(f'{name}={value!r}' for name, value in visible.items())}"
+
+
+def _sameness(work: Work | None) -> Sameness | None:
+    """Return what tells whether a ticket has the arguments of a work; None for a work that has none, or any."""
+    match work:
+        case GivenWork(arguments=arguments):
+            pass
+        case ViewModel() if (carried := variables_to_carry(work)) is not None:
+            arguments = carried
+        case _:
+            return None
+    return Sameness.of(arguments.parameters, arguments, unique=True)
 
 
 def _value(ticket: Any, attribute: ContractAttribute | None) -> Any:

@@ -72,12 +72,12 @@ class Sessions:
                 page_sessions.end(connection, number, last, now)
 
     def _has_ended(self, number: str) -> bool:
-        with self._database.engine.connect() as connection:
+        with self._database.reading() as connection:
             return page_sessions.has_ended(connection, number)
 
     def _stored_key(self) -> str | None:
         try:
-            with self._database.engine.connect() as connection:
+            with self._database.reading() as connection:
                 return page_sessions.key(connection)
         except SQLAlchemyError:
             return None

@@ -10,7 +10,7 @@ from sqlalchemy.orm import Session
 from sqlalchemy.sql import visitors
 from sqlalchemy.sql.expression import UpdateBase
 
-from afterwork.compat.sqlalchemy_statements import set_columns, unwrapped
+from afterwork.compat.sqlalchemy_statements import set_columns, unwrapped, written_table
 from afterwork.store.direct_statement import own
 from afterwork.store.journal.tracked_table import EVERY_COLUMN, TrackedTables
 
@@ -25,7 +25,7 @@ def noting_writes(session: Session, tables: TrackedTables) -> Iterator[Mapping[i
     def note(_: Connection, statement: Any, rows: Sequence[Mapping[str, Any]], row: Mapping[str, Any], __: Any) -> None:
         for element in visitors.iterate(unwrapped(statement)):
             if isinstance(element, UpdateBase):
-                table = element.entity_description["table"]
+                table = written_table(element)
                 tracked = tables.of(table)
                 if tracked is not None:
                     columns = _columns(element, table, (row, *rows))

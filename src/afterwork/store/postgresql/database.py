@@ -11,7 +11,7 @@ from typing import Any
 
 from psycopg import Error as PsycopgError
 from psycopg.pq import TransactionStatus
-from sqlalchemy import ColumnElement, Connection, Engine, Interval, Table, cast, func, literal, text
+from sqlalchemy import ColumnElement, Connection, Engine, Interval, Table, cast, event, func, literal, text
 from sqlalchemy.exc import DBAPIError, SQLAlchemyError
 
 from afterwork.errors import StateHasChanged, UnsupportedDatabase
@@ -28,7 +28,7 @@ from afterwork.store.postgresql.connection_ends import ConnectionEnds
 from afterwork.store.postgresql.waker import NotifyWaker
 from afterwork.store.process import machine, process_start
 from afterwork.store.server_rows import ServerRow
-from afterwork.store.tenant_schema import TRANSLATED, path_to, tenant_schema
+from afterwork.store.tenant_schema import TRANSLATED, path_to, prefer, tenant_schema
 from afterwork.store.waker import PollingWaker, Waker
 
 IN_TRANSACTION = {TransactionStatus.ACTIVE, TransactionStatus.INTRANS, TransactionStatus.INERROR}
@@ -114,6 +114,13 @@ class PostgreSQL(Database):
             )
         bound(self.engine)
         return own_connection()
+
+    @contextmanager
+    def reading(self) -> Iterator[Connection]:
+        with super().reading() as connection:
+            if self._schema is not None:
+                event.listen(connection, "begin", prefer(self._schema))
+            yield connection
 
     def execute_begin(self, connection: Connection, first: Sequence[str] = ()) -> None:
         if first:

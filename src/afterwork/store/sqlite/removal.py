@@ -35,6 +35,10 @@ def make_way(connection: Connection, table: str) -> None:
         connection.exec_driver_sql(f"DROP TRIGGER {quoted(name)}")
 
 
+def schema_of(connection: Connection) -> None:
+    """Return the schema that has Afterwork's tables: there is but one."""
+
+
 def named_indexes(connection: Connection) -> list[tuple[str, str, str]]:
     """Return the indexes with names like Afterwork's, each with its table and its quoted name."""
     return [(row.name, row.tbl_name, quoted(row.name)) for row in connection.execute(_INDEXES)]
