@@ -57,7 +57,7 @@ if TYPE_CHECKING:
     from afterwork.saving.sessions import session
     from afterwork.saving.unique import By, by
     from afterwork.settings import Settings
-    from afterwork.store.journal.values import UNWATCHED
+    from afterwork.store.journal.unwatched import UNWATCHED
 else:
     __getattr__, __dir__ = names_on_demand(
         __name__,
@@ -93,7 +93,7 @@ else:
             "saving.sessions": "session",
             "saving.unique": "By by",
             "settings": "Settings",
-            "store.journal.values": "UNWATCHED",
+            "store.journal.unwatched": "UNWATCHED",
         },
         modules=["aio"],
     )

@@ -19,7 +19,8 @@ from sqlalchemy import (
 )
 from sqlalchemy.orm import DeclarativeBase, Mapped, Session, mapped_column
 
-from afterwork.store.journal.values import UNWATCHED, key_of
+from afterwork.store.journal.unwatched import UNWATCHED
+from afterwork.store.journal.values import key_of
 from tests.capture.conftest import Captured
 from tests.capture.model import Base, Customer
 

@@ -170,7 +170,7 @@ class Requests:
 
 
 def _sameness(work: Work | None) -> Sameness | None:
-    """Return what tells whether a ticket has the arguments of a work; None for a work that has none, or any."""
+    """Return the sameness of arguments that a work was given; None if it was given none."""
     match work:
         case GivenWork(arguments=arguments):
             pass

@@ -43,7 +43,7 @@ from afterwork.derived.tracking.member_dependencies import MemberDependencies
 from afterwork.derived.tracking.recorder import Recorder
 from afterwork.derived.tracking.tracked_attributes import instrument
 from afterwork.store.journal.tracked_table import TrackedTables
-from afterwork.store.journal.values import UNWATCHED, is_unwatched
+from afterwork.store.journal.unwatched import UNWATCHED, is_unwatched
 from tests.support.watching import watch_of
 
 NOW = datetime(2026, 1, 1, tzinfo=UTC)

@@ -53,7 +53,7 @@ class MappedTables:
             if isinstance(column, ColumnClause) and column.table is not None:
                 names_by_table.setdefault(column.table, []).append(column.name)
         by_table = ((self.table(table, what), names) for table, names in names_by_table.items())
-        parts = (TrackedColumns(table, table.mask(names)) for table, names in by_table)
+        parts = (TrackedColumns(table, table.mask_of_reads(names, what)) for table, names in by_table)
         return [part for part in parts if part.mask]
 
     def tables_of(self, mapper: Mapper[Any]) -> tuple[TrackedColumns, ...]:

@@ -232,9 +232,9 @@ class _Analysis:
         table = self.tables.table(pairs[0][1].table, self.what)
         usable = [pair for pair in pairs if self._is_linked(table, *pair)]
         unusable = [remote for local, remote in pairs if not self._is_linked(table, local, remote)]
-        mask = table.mask(column.name for column in [*columns, *unusable])
+        mask = table.mask_of_reads((column.name for column in [*columns, *unusable]), self.what)
         names = tuple(remote.name for _, remote in usable)
-        broad = QueryRead(table.id, (), mask | table.mask(names))
+        broad = QueryRead(table.id, (), mask | table.mask_of_reads(names, self.what))
         return usable, MemberLookup(QueryRead(table.id, names, mask), broad=broad)
 
     def _is_linked(self, table: TrackedTable, local: ColumnClause[Any], remote: ColumnClause[Any]) -> bool:

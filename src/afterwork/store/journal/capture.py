@@ -14,7 +14,8 @@ from afterwork.store.journal.continuity import CatalogMark, CatalogState, Marks
 from afterwork.store.journal.route_spec import NumberedRoute, routes_by_table
 from afterwork.store.journal.text_forms import Forms, forms_of
 from afterwork.store.journal.tracked_table import NumberedColumns, TrackedTable, TrackedTables
-from afterwork.store.journal.values import captured_columns, is_unwatched, is_valued
+from afterwork.store.journal.unwatched import is_unwatched
+from afterwork.store.journal.values import captured_columns, is_valued
 from afterwork.store.tables import installation, metadata
 from afterwork.store.upsert import insert_into
 

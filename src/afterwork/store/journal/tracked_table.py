@@ -6,7 +6,9 @@ from functools import cached_property
 
 from sqlalchemy import VARCHAR, BigInteger, Column, Integer, SmallInteger, String, Table, Text, Unicode, UnicodeText
 
+from afterwork.errors import NotWatched
 from afterwork.store.journal.text_forms import Forms, TextForm, is_linked
+from afterwork.store.journal.unwatched import is_unwatched
 
 LAST_BIT = 62
 """The bit that all further columns share: a set of columns is a whole number of 63 bits."""
@@ -118,6 +120,15 @@ class TrackedTable(NumberedColumns):
         """Return whether a column has whole numbers, which are the same in Python."""
         form = self.forms.get(name)
         return form is not None and form.name == "integer" and type(self.column(name).type) in NUMBERS
+
+    def mask_of_reads(self, names: Iterable[str], what: str) -> int:
+        """Return the set of columns that were read. Raises `NotWatched`, saying that `what` was read, if changes of one
+        are not captured, and nothing says that this is intended."""
+        read = [*names]
+        for name in read:
+            if name not in self._bits and name in self._by_name and not is_unwatched(self._by_name[name]):
+                raise NotWatched(what, f"{self.table.fullname}.{name}")
+        return self.mask(read)
 
     def column(self, name: str) -> Column[object]:
         """Return the column with this name in the database, which need not be its key in Python."""

@@ -12,9 +12,7 @@ from sqlalchemy import Column, Dialect, Table, bindparam
 from afterwork.store.journal.tables import LAST_CHARACTER
 from afterwork.store.journal.text_forms import Forms, TextForm
 from afterwork.store.journal.tracked_table import NULL, PART, TrackedTable
-
-UNWATCHED = {"afterwork": "unwatched"}
-"""A key of the `info` of a column or table whose changes nobody needs to know."""
+from afterwork.store.journal.unwatched import is_unwatched
 
 BAD_VALUE = (TypeError, ValueError, AttributeError, LookupError, ArithmeticError)
 """The exceptions of a type for a value that is not its own."""
@@ -26,11 +24,6 @@ DIGITS = Context(prec=2000)
 
 ESCAPED = (("\x1e", "\x1e0"), (PART, "\x1e1"))
 """The escapes of characters that have a meaning between the parts of a key."""
-
-
-def is_unwatched(thing: Column[Any] | Table) -> bool:
-    """Return whether a column or table is left out of capture."""
-    return bool(thing.info.get("afterwork") == "unwatched")
 
 
 def captured_columns(table: Table) -> list[Column[Any]]:

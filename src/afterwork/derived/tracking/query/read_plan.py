@@ -27,6 +27,9 @@ from afterwork.derived.tracking.query.flat_query import (
 )
 from afterwork.store.journal.tracked_table import TrackedTable
 
+A_STATEMENT = "with a statement"
+"""What reads, in messages."""
+
 ProvenanceQuery = Select[Any] | CompoundSelect[Any]
 
 
@@ -195,8 +198,8 @@ class _Planner:
         equal = {} if is_given else self._equal(table_ref, keys)
         own = [condition for condition in self.flat.conditions if table_ref in condition.table_refs]
         used = tuple(condition for condition in own if self._is_used(condition, table_ref, equal))
-        deciding = table.mask(table_ref.deciding - keys - equal.keys())
-        valued = table.mask(table_ref.valued - keys - equal.keys()) & ~deciding
+        deciding = table.mask_of_reads(table_ref.deciding - keys - equal.keys(), A_STATEMENT)
+        valued = table.mask_of_reads(table_ref.valued - keys - equal.keys(), A_STATEMENT) & ~deciding
         by_row = bool(valued and keys) and not is_given and keys != equal.keys() and len(used) < len(own)
         return ReadStep(table_ref, dict(sorted(equal.items())), used, deciding, valued, by_row)
 
