@@ -26,6 +26,9 @@ RUNNING = "afterwork.running"
 WHO_ENDS_IT = "What jobs do and the mark that they are done commit together, when they have returned."
 
 
+CommitLimit = Callable[[], timedelta | None]
+"""Returns how long a commit may take, when it begins: deferred triggers run in it. None if for ever."""
+
 NOT_LONG = "SET LOCAL lock_timeout = '100ms'"
 """The limit on waiting for users' rows and tables on PostgreSQL while holding up others, as after writing rows. It
 gives way before PostgreSQL would look for deadlocks, which might end the user's transaction and not this one."""
@@ -117,17 +120,30 @@ class Database(ABC):
         return not (self.shares_one_connection or (in_transaction and self.has_one_writer))
 
     @contextmanager
-    def transaction(self, connection: Connection, first: Sequence[str] = ()) -> Iterator[None]:
+    def transaction(
+        self, connection: Connection, first: Sequence[str] = (), limit: CommitLimit | None = None
+    ) -> Iterator[None]:
         """Run the block in a transaction that may write. Commits at the end; rolls back when the block raises. `first`
-        are statements without a needed result, which are sent along with the beginning."""
-        try:
+        are statements without a needed result, which are sent along with the beginning. The commit may take as long as
+        `limit` says, or `inside_limit`; beyond that, it raises `CommitTimedOut`."""
+        with self.committed(connection, limit):
             # If several statements are sent together, the first begins the transaction even if a later one fails.
             self.execute_begin(connection, first)
             yield
-            connection.commit()
+
+    @contextmanager
+    def committed(self, connection: Connection, limit: CommitLimit | None) -> Iterator[None]:
+        """Commit the transaction that the block has begun, or roll it back when the block or the commit raises."""
+        try:
+            yield
+            self.commit(connection, self.settings.inside_limit if limit is None else limit())
         except BaseException:
             self.give_up(connection)
             raise
+
+    def commit(self, connection: Connection, limit: timedelta | None) -> None:
+        """Commit, and cancel that if it takes longer than `limit` and runs code of the application's."""
+        connection.commit()
 
     @abstractmethod
     def join(self, connection: Connection) -> Iterator[str]:
@@ -323,15 +339,19 @@ class Database(ABC):
         cut meanwhile, it has another driver connection at the end, unless the block has raised because of that."""
 
     @contextmanager
-    def light_transaction(self, connection: Connection, first: Sequence[str]) -> Iterator[None]:
+    def light_transaction(
+        self, connection: Connection, first: Sequence[str], limit: CommitLimit | None = None
+    ) -> Iterator[None]:
         """Run a transaction that need not wait for the disk, since losing it would do no harm. (On PostgreSQL, `first`
         says so itself.)"""
-        with self.transaction(connection, first):
+        with self.transaction(connection, first, limit):
             yield
 
     @abstractmethod
     @contextmanager
-    def light_watched_transaction(self, connection: Connection, first: Sequence[str]) -> Iterator[Any]:
+    def light_watched_transaction(
+        self, connection: Connection, first: Sequence[str], limit: CommitLimit | None = None
+    ) -> Iterator[Any]:
         """Run a light transaction that is also a watched one. Its snapshot is taken after `first`."""
 
     @abstractmethod
@@ -352,7 +372,7 @@ class Database(ABC):
 
     @abstractmethod
     @contextmanager
-    def watched_transaction(self, connection: Connection) -> Iterator[Any]:
+    def watched_transaction(self, connection: Connection, limit: CommitLimit | None = None) -> Iterator[Any]:
         """Run a transaction that sees a single state of the database, and may write. It fails if somebody else has
         changed the same meanwhile (see `is_contended`). Yields its snapshot, as `snapshot` does."""
 
