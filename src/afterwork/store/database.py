@@ -7,11 +7,12 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any, TypeVar
 
-from sqlalchemy import ColumnElement, Connection, Engine, StaticPool, Table, event, select
+from sqlalchemy import ColumnElement, Connection, Engine, ExceptionContext, StaticPool, Table, event, select
 from sqlalchemy.exc import DBAPIError, DisconnectionError, SQLAlchemyError
 from sqlalchemy.pool import SingletonThreadPool
 
 from afterwork.errors import AnotherDatabase, FileIsGone, StateHasChanged, TransactionIsTheRuns
+from afterwork.interruption import ends_the_program
 from afterwork.model.contract import Contract
 from afterwork.settings import Settings
 from afterwork.store.column_type import StoredColumns
@@ -44,6 +45,16 @@ def note_in_a_run(connection: Connection) -> None:
     """After any rollback, record that the jobs' writes are gone and that nothing more may be written."""
     if not connection.invalidated and RUNNING in connection.info:
         connection.info[RUNNING] = False
+
+
+def keep_in_a_run(context: ExceptionContext) -> None:
+    """Keep the connection of a run whose code, such as the type of a column, has raised no `Exception` in a statement.
+
+    SQLAlchemy would take it for lost, and so the run for one that ends its connection."""
+    connection, error = context.connection, context.original_exception
+    raised_by_code = not isinstance(error, Exception) and not ends_the_program(error)
+    if raised_by_code and connection is not None and RUNNING in connection.info:
+        context.is_disconnect = False
 
 
 @dataclass(frozen=True)
@@ -79,6 +90,8 @@ class Database(ABC):
 
     def connect(self) -> Connection:
         """Return a connection that belongs to the server until it is closed, and never returns to the engine's pool."""
+        if not event.contains(self.engine, "handle_error", keep_in_a_run):
+            event.listen(self.engine, "handle_error", keep_in_a_run)
         with self.connecting():
             connection = self.engine.connect()
         self._own(connection)
