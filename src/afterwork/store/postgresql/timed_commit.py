@@ -29,8 +29,10 @@ CANCEL_SECONDS = 2.0
 
 @dataclass(frozen=True)
 class TimedCommit:
-    """The commit of a driver's connection, which is cancelled after `limit`, unless `is_through` says that nothing but
-    the end is left to wait for. If it goes on for longer than `patience` then, the connection is given up."""
+    """The commit of a driver's connection, which is cancelled after `limit`.
+
+    It is left alone while `is_through` says that it is done but for others who are to confirm it. If it goes on for
+    longer than `patience` after it was cancelled, the connection is given up."""
 
     driver: Any
     limit: timedelta
