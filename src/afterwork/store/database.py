@@ -48,9 +48,9 @@ def note_in_a_run(connection: Connection) -> None:
 
 
 def keep_in_a_run(context: ExceptionContext) -> None:
-    """Keep the connection of a run whose code, such as the type of a column, has raised no `Exception` in a statement.
+    """Keep the connection of a run whose code has raised something else than an `Exception` in a statement.
 
-    SQLAlchemy would take it for lost, and so the run for one that ends its connection."""
+    The type of a column may do so. SQLAlchemy would take the connection for lost, and the run for one that ends it."""
     connection, error = context.connection, context.original_exception
     raised_by_code = not isinstance(error, Exception) and not ends_the_program(error)
     if raised_by_code and connection is not None and RUNNING in connection.info:
