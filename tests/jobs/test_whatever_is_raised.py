@@ -14,7 +14,7 @@ from tests.support.world import everything
 WORST = ["SystemExit", "CancelledError", "StopIteration", "MuteError"]
 
 
-IMPATIENT = aw.Settings(timeout=timedelta(seconds=1), abandon_after=timedelta(seconds=0.1))
+IMPATIENT = aw.Settings(timeout=timedelta(seconds=2), abandon_after=timedelta(seconds=0.1))
 
 
 @pytest.fixture
