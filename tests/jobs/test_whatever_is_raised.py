@@ -8,7 +8,8 @@ from sqlalchemy import Engine
 
 import afterwork as aw
 from afterwork.events import ListenerRaised, RoundFailed
-from tests.support.hooks import CHANGING, GENERAL, KINDS, LOADING, OF_ALL, OWN, Hooks, SysAsyncTicket, listening
+from tests.support.hooks import CHANGING, LOADING, OF_ALL, OWN, Hooks, SysAsyncTicket, listening
+from tests.support.raising import GENERAL, KINDS
 from tests.support.world import everything
 
 WORST = ["SystemExit", "CancelledError", "StopIteration", "MuteError"]

@@ -10,8 +10,9 @@ from hypothesis import strategies as st
 from sqlalchemy import create_engine
 
 from tests.properties.conftest import examples
-from tests.support.hooks import GENERAL, KINDS, OF_ALL, OWN, Hooks, listening
+from tests.support.hooks import OF_ALL, OWN, Hooks, listening
 from tests.support.postgres import Server
+from tests.support.raising import GENERAL, KINDS
 
 Fault = tuple[str | None, str | None]
 

@@ -1,6 +1,5 @@
 """A model in which every place where an application's code is called can be made to raise anything, or to hang."""
 
-import asyncio
 import threading
 from collections.abc import Callable, Collection, Iterator
 from contextlib import contextmanager
@@ -8,7 +7,7 @@ from dataclasses import dataclass, field
 from datetime import timedelta
 from typing import Any
 
-from sqlalchemy import Engine, Integer, Select, String, TypeDecorator, event, select
+from sqlalchemy import Engine, Select, event, select
 from sqlalchemy.orm import (
     DeclarativeBase,
     Mapped,
@@ -23,46 +22,11 @@ from statemachine import State, StateChart
 
 import afterwork as aw
 from afterwork.events import Event, Reached
-from tests.support.hanging import GATE, loops, waits
+from tests.support.hanging import GATE
 from tests.support.prepared import open_with
+from tests.support.raising import GENERAL, Amount, AmountColumn, Note, NoteColumn, Wordless, raises
 from tests.support.waiting import eventually
 from tests.support.world import everything
-
-
-class MuteError(Exception):
-    """Even its text raises."""
-
-    def __str__(self) -> str:
-        raise SystemExit(1)
-
-
-KINDS: dict[str, Callable[[], BaseException]] = {
-    "SystemExit": lambda: SystemExit("no configuration"),
-    "CancelledError": asyncio.CancelledError,
-    "KeyboardInterrupt": KeyboardInterrupt,
-    "GeneratorExit": GeneratorExit,
-    "BaseException": lambda: BaseException("of a kind of its own"),
-    "BaseExceptionGroup": lambda: BaseExceptionGroup("several", [SystemExit(), ValueError()]),
-    "StopIteration": StopIteration,
-    "RecursionError": RecursionError,
-    "MuteError": MuteError,
-    "ValueError": lambda: ValueError("nul \0, half a character \ud800, prawn 🦐"),
-}
-
-HANGS: dict[str, Callable[[], None]] = {"loops": loops, "waits": waits}
-"""The ways to hang: in Python, which can be interrupted, and in C, which can't."""
-
-GENERAL: dict[str, str] = {}
-"""Of the places that belong to no object, those that raise, each with the kind."""
-
-
-def raises(place: str, thing: Any = None) -> None:
-    """Raise what is to be raised at a place, if anything is, or hang there."""
-    kind = GENERAL.get(place) if thing is None else thing.kind if thing.place == place else None
-    if kind in HANGS:
-        HANGS[kind]()
-    elif kind:
-        raise KINDS[kind]()
 
 
 class Base(DeclarativeBase): ...
@@ -82,66 +46,6 @@ class Flow(StateChart[Any]):
 def pause(attempt: int) -> timedelta:
     raises("backoff")
     return timedelta(0)
-
-
-class Wordless(Exception):
-    def __init__(self, thing: "Thing") -> None:
-        self.thing = thing
-
-    def __str__(self) -> str:
-        raises("text", self.thing)
-        return "no words"
-
-
-@dataclass(frozen=True)
-class Note:
-    """The place and kind of a thing, as a column has it."""
-
-    place: str | None
-    kind: str | None
-
-
-class NoteColumn(TypeDecorator[Note]):
-    impl = String
-    cache_ok = True
-
-    def process_bind_param(self, value: Any, dialect: Any) -> Any:
-        if value is None:
-            return None
-        raises("bind", value)
-        return f"{value.place} {value.kind}"
-
-    def process_result_value(self, value: Any, dialect: Any) -> Any:
-        if value is None:
-            return None
-        note = Note(*value.split(" "))
-        raises("result", note)
-        return note
-
-
-class Amount:
-    """A value of the application's own class."""
-
-    def __init__(self, n: int, place: str | None = None, kind: str | None = None) -> None:
-        self.n, self.place, self.kind = n, place, kind
-
-    def __eq__(self, other: object) -> bool:
-        raises("equal", self)
-        return isinstance(other, Amount) and other.n == self.n
-
-    def __hash__(self) -> int:
-        return hash(self.n)
-
-
-class AmountColumn(TypeDecorator[Amount]):
-    impl = Integer
-    cache_ok = True
-
-    def process_bind_param(self, value: Any, dialect: Any) -> Any:
-        return None if value is None else value.n
-
-    def process_result_value(self, value: Any, dialect: Any) -> Any:
-        return None if value is None else Amount(value)
 
 
 class Thing(Base):
