@@ -2,6 +2,7 @@
 
 import threading
 from collections.abc import Iterator
+from contextlib import contextmanager
 from datetime import timedelta
 from typing import Any
 
@@ -144,11 +145,18 @@ def world(engine: Engine) -> Iterator[World]:
     with made.session() as session, session.begin():
         session.add_all(Thing(name=name) for name in ("", "slow", "", "", "ticks"))
     made.run()
-    made.app.clock = aw.SystemClock()
     yield made
     end_all_that_hangs(engine)
     for thread in set(threading.enumerate()) - before:
         thread.join(10)
+
+
+@contextmanager
+def serving(world: World) -> Iterator[None]:
+    """Serve by the real clock, by which timers always have something to do."""
+    world.app.clock = aw.SystemClock()
+    with world.app.serving(world.engine):
+        yield
 
 
 def ask(world: World, work: str) -> None:
@@ -179,7 +187,7 @@ def is_over(world: World) -> bool:
 def test_only_the_ticket_fails_whose_commit_hangs(world: World, engine: Engine, work: str) -> None:
     defer(engine, "worked")
     ask(world, work)
-    with world.app.serving(engine):
+    with serving(world):
         goes_on(world)
         eventually(lambda: is_over(world))
 
@@ -234,7 +242,7 @@ def test_what_on_exception_does_is_left_out_if_its_commit_hangs(world: World, en
 def test_a_ticket_whose_own_table_hangs_holds_up_nobody(world: World, engine: Engine) -> None:
     defer(engine, "done, error", table="sys_async_ticket", of="new.root_id = 'Thing!2'")
     ask(world, "work")
-    with world.app.serving(engine):
+    with serving(world):
         goes_on(world)
         eventually(lambda: [thing.worked for thing in world.all(Thing)[:4]] == [1, 0, 1, 1])
         mend(engine)
@@ -251,7 +259,7 @@ def test_only_the_cache_fails_whose_commit_hangs(world: World, engine: Engine, c
     def is_made(thing: Thing) -> bool:
         return (thing.twice, thing.thrice, thing.copied, thing.state) == (2 * thing.n, 3 * thing.n, thing.n, "high")
 
-    with world.app.serving(engine):
+    with serving(world):
         with engine.begin() as connection:
             connection.execute(text("UPDATE thing SET n = 2"))
         eventually(lambda: all(is_made(thing) for thing in world.all(Thing) if thing.name != "slow"))
@@ -271,7 +279,7 @@ def test_what_can_not_be_cancelled_costs_no_worker(world: World, engine: Engine)
     """PostgreSQL goes on with it, so its lane stays taken; but its connection is given up."""
     defer(engine, "worked", FOR_EVER)
     ask(world, "work")
-    with world.app.serving(engine):
+    with serving(world):
         goes_on(world)
         mend(engine)
         end_all_that_hangs(engine)
