@@ -630,6 +630,18 @@ class TimedOut(AfterworkError):
         )
 
 
+class CommitTimedOut(TimedOut):
+    """The database took longer than the timeout to commit, so nothing of the run is saved."""
+
+    def __init__(self, timeout: timedelta) -> None:
+        super().__init__(timeout)
+        self.args = (
+            f"Its commit took longer than {timeout.total_seconds():g} s and was cancelled, so nothing of it is saved. "
+            "Most likely a deferred trigger or a deferred constraint of the application is slow, or waits for "
+            "something. Make it quicker, or give the work longer: timeout=….",
+        )
+
+
 class BatchDisturbed(AfterworkError):
     """A job changed a ticket that was claimed together with its own. They run again, one at a time."""
 

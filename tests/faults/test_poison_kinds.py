@@ -84,7 +84,8 @@ def error_of(kind: str, engine: Engine, app: aw.Afterwork) -> str | None:
 def rest_is_done(engine: Engine) -> bool:
     with Session(engine) as session:
         good = session.get_one(Thing, 2)
-        return (good.done, good.total, good.seen, good.state) == (2, 1, 1, "moved")
+        done = good.done, good.done_outside
+        return (*done, good.total, good.seen, good.state) == (1, 1, 1, 1, "moved")
 
 
 def all_is_done(engine: Engine) -> bool:
@@ -98,7 +99,8 @@ def all_is_done(engine: Engine) -> bool:
 def test_what_ends_its_process_each_time_is_given_up(
     url: URL, engine: Engine, app: aw.Afterwork, started: Processes, tmp_path: Path, kind: str
 ) -> None:
-    """The first death tells that something is wrong, if it left no trace; the others which one it is."""
+    """The first death tells that something is wrong, if it left no trace; the others which one it is. A cache that was
+    given up runs again when its object changes, as others may still do with this one: that may cost another server."""
     (tmp_path / f"kill.{kind}").touch()
 
     deaths = 0
@@ -108,7 +110,7 @@ def test_what_ends_its_process_each_time_is_given_up(
         if server.lives:
             break
         deaths += 1
-        assert deaths <= LIMIT + 1, "it isn't given up"
+        assert deaths <= LIMIT + 1 or error_of(kind, engine, app), "it isn't given up"
     server.send(signal.SIGKILL)
 
     # The first death may have left a trace, or not.

@@ -1,18 +1,34 @@
-"""Whatever an application's code raises, wherever it is called, fails that one run and nothing else."""
+"""Wherever an application's code is called: if it hangs there, or whatever it raises, only that one run fails."""
+
+from collections.abc import Iterator
+from datetime import timedelta
 
 import pytest
 from sqlalchemy import Engine
 
+import afterwork as aw
 from afterwork.events import ListenerRaised, RoundFailed
-from tests.support.hooks import GENERAL, KINDS, OF_ALL, OWN, Hooks, SysAsyncTicket
+from tests.support.hooks import CHANGING, LOADING, OF_ALL, OWN, Hooks, SysAsyncTicket, listening
+from tests.support.raising import GENERAL, KINDS
 from tests.support.world import everything
 
 WORST = ["SystemExit", "CancelledError", "StopIteration", "MuteError"]
 
 
+IMPATIENT = aw.Settings(timeout=timedelta(seconds=2), abandon_after=timedelta(seconds=0.1))
+
+
 @pytest.fixture
-def hooks(engine: Engine) -> Hooks:
-    return Hooks(engine)
+def hooks(engine: Engine) -> Iterator[Hooks]:
+    with listening(engine):
+        yield Hooks(engine)
+
+
+@pytest.fixture
+def impatient(engine: Engine) -> Iterator[Hooks]:
+    """The same, with short time-outs."""
+    with listening(engine):
+        yield Hooks(engine, settings=IMPATIENT)
 
 
 @pytest.mark.parametrize("place", OWN)
@@ -20,6 +36,18 @@ def test_whatever_the_code_of_an_object_raises_only_its_own_run_fails(hooks: Hoo
     hooks.ask((None, None), *((place, kind) for kind in WORST), (None, None))
     hooks.run()
     hooks.check()
+
+
+OF_ONE_WORK = [place for place in OWN if OWN[place] not in (CHANGING, LOADING)]
+"""The places that one work reaches. The others, which all works do, hang in `test_hung_loading_and_saving`."""
+
+
+@pytest.mark.parametrize("how", ["loops", "waits"])
+@pytest.mark.parametrize("place", OF_ONE_WORK)
+def test_wherever_the_code_of_an_object_hangs_only_its_own_run_fails(impatient: Hooks, place: str, how: str) -> None:
+    impatient.ask((None, None), (place, how), (None, None))
+    impatient.serve()
+    impatient.check()
 
 
 @pytest.mark.parametrize("place", OF_ALL)

@@ -10,8 +10,9 @@ from hypothesis import strategies as st
 from sqlalchemy import create_engine
 
 from tests.properties.conftest import examples
-from tests.support.hooks import GENERAL, KINDS, OF_ALL, OWN, Hooks
+from tests.support.hooks import OF_ALL, OWN, Hooks, listening
 from tests.support.postgres import Server
+from tests.support.raising import GENERAL, KINDS
 
 Fault = tuple[str | None, str | None]
 
@@ -36,6 +37,7 @@ def open_hooks(request: pytest.FixtureRequest) -> Iterator[Callable[[ExitStack],
             server: Server = request.getfixturevalue("postgres_server")
             engine = create_engine(stack.enter_context(server.fresh_database()))
         stack.callback(engine.dispose)
+        stack.enter_context(listening(engine))
         return Hooks(engine)
 
     yield opened

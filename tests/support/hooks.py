@@ -1,50 +1,32 @@
-"""A model in which every place where an application's code is called can be made to raise anything."""
+"""A model in which every place where an application's code is called can be made to raise anything, or to hang."""
 
-import asyncio
-from collections.abc import Callable, Collection
+import threading
+from collections.abc import Callable, Collection, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import timedelta
 from typing import Any
 
 from sqlalchemy import Engine, Select, event, select
-from sqlalchemy.orm import DeclarativeBase, Mapped, Session, mapped_column, reconstructor
+from sqlalchemy.orm import (
+    DeclarativeBase,
+    Mapped,
+    ORMExecuteState,
+    Session,
+    mapped_column,
+    reconstructor,
+    validates,
+    with_loader_criteria,
+)
 from statemachine import State, StateChart
 
 import afterwork as aw
 from afterwork.events import Event, Reached
+from tests.support.hanging import GATE
 from tests.support.prepared import open_with
+from tests.support.raising import GENERAL, Amount, AmountColumn, Note, NoteColumn, Wordless, raises
+from tests.support.waiting import eventually
 from tests.support.world import everything
-
-
-class MuteError(Exception):
-    """Even its text raises."""
-
-    def __str__(self) -> str:
-        raise SystemExit(1)
-
-
-KINDS: dict[str, Callable[[], BaseException]] = {
-    "SystemExit": lambda: SystemExit("no configuration"),
-    "CancelledError": asyncio.CancelledError,
-    "KeyboardInterrupt": KeyboardInterrupt,
-    "GeneratorExit": GeneratorExit,
-    "BaseException": lambda: BaseException("of a kind of its own"),
-    "BaseExceptionGroup": lambda: BaseExceptionGroup("several", [SystemExit(), ValueError()]),
-    "StopIteration": StopIteration,
-    "RecursionError": RecursionError,
-    "MuteError": MuteError,
-    "ValueError": lambda: ValueError("nul \0, half a character \ud800, prawn 🦐"),
-}
-
-GENERAL: dict[str, str] = {}
-"""Of the places that belong to no object, those that raise, each with the kind."""
-
-
-def raises(place: str, thing: Any = None) -> None:
-    """Raise what is to be raised at a place, if anything is."""
-    kind = GENERAL.get(place) if thing is None else thing.kind if thing.place == place else None
-    if kind:
-        raise KINDS[kind]()
 
 
 class Base(DeclarativeBase): ...
@@ -73,12 +55,14 @@ class Thing(Base):
     """Where its code raises."""
     kind: Mapped[str | None] = mapped_column()
     n: Mapped[int] = mapped_column(default=0)
+    note: Mapped[Note | None] = mapped_column(NoteColumn)
     done_by_method: Mapped[int] = mapped_column(default=0)
     done_outside: Mapped[int] = mapped_column(default=0)
     done_by_action: Mapped[int] = mapped_column(default=0)
     tried: Mapped[int] = mapped_column(default=0)
     ticks: Mapped[int] = mapped_column(default=0)
     twice: Mapped[int | None] = mapped_column()
+    amount: Mapped[Amount | None] = mapped_column(AmountColumn)
     copied: Mapped[int | None] = mapped_column()
     state: Mapped[str | None] = mapped_column()
     flow = aw.machine(Flow, state=state)
@@ -101,7 +85,22 @@ class Thing(Base):
     @aw.method(precondition=may_do)
     def do(self) -> None:
         raises("method", self)
+        match self.place:
+            case "text":
+                raise Wordless(self)
+            case "bind":
+                self.note = Note(self.place, self.kind)
+            case "do_orm_execute" | "statement" | "loader criteria":
+                asked = select(Thing.id).where(Thing.id == self.id)
+                aw.session(self).execute(asked, execution_options={"thing": self}).all()
+            case _:
+                pass
         self.done_by_method += 1
+
+    @validates("done_by_method")
+    def validate(self, name: str, value: int) -> int:
+        raises("validator", self)
+        return value
 
     @aw.method(external=True)
     def do_outside(self) -> None:
@@ -119,10 +118,65 @@ class Thing(Base):
         raises("calculation", self)
         return 2 * self.n
 
+    @aw.derived(amount)
+    def compute_amount(self) -> Amount:
+        return Amount(self.n, self.place, self.kind)
+
 
 @event.listens_for(Thing, "before_update")
 def saving(mapper: object, connection: object, thing: Thing) -> None:
     raises("flush", thing)
+
+
+@event.listens_for(Thing.done_by_action, "set")
+def setting(thing: Thing, *others: object) -> None:
+    raises("attribute", thing)
+
+
+def in_flush(place: str) -> Callable[..., None]:
+    def hook(session: Session, *others: object) -> None:
+        for changed in session.dirty:
+            if isinstance(changed, Thing):
+                raises(place, changed)
+
+    return hook
+
+
+def executing(state: ORMExecuteState) -> None:
+    thing = state.execution_options.get("thing")
+    if thing is None:
+        return
+    raises("do_orm_execute", thing)
+
+    def criteria(cls: type[Thing]) -> Any:
+        raises("loader criteria", thing)
+        return cls.n >= 0
+
+    state.statement = state.statement.options(with_loader_criteria(Thing, criteria, track_closure_variables=False))
+
+
+def sending(connection: object, cursor: object, statement: str, values: object, context: Any, many: bool) -> None:
+    thing = context.execution_options.get("thing")
+    if thing is not None:
+        raises("statement", thing)
+
+
+@contextmanager
+def listening(engine: Engine) -> Iterator[None]:
+    """Listen to all sessions, and to an engine, as long as the block lasts."""
+    hooks: list[tuple[Any, str, Callable[..., None]]] = [
+        (Session, "before_flush", in_flush("before_flush")),
+        (Session, "after_flush", in_flush("after_flush")),
+        (Session, "do_orm_execute", executing),
+        (engine, "before_cursor_execute", sending),
+    ]
+    for hook in hooks:
+        event.listen(*hook)
+    try:
+        yield
+    finally:
+        for hook in hooks:
+            event.remove(*hook)
 
 
 class Do(aw.ViewModel, root=Thing):
@@ -184,6 +238,9 @@ class Upgrade(aw.ViewModel, model=Base):
         raises("once")
 
 
+CHANGING = ["done_by_method", "done_outside", "done_by_action", "tried", "ticks", "copied", "state"]
+LOADING = [*CHANGING, "twice", "amount"]
+
 OWN: dict[str, Collection[str]] = {
     "precondition": ["done_by_method"],
     "method": ["done_by_method"],
@@ -191,14 +248,25 @@ OWN: dict[str, Collection[str]] = {
     "enabled": ["done_by_action"],
     "action": ["done_by_action"],
     "on_exception": ["done_by_action"],
+    "text": ["done_by_method"],
+    "validator": ["done_by_method"],
+    "attribute": ["done_by_action"],
+    "bind": ["done_by_method"],
+    "do_orm_execute": ["done_by_method"],
+    "loader criteria": ["done_by_method"],
+    "statement": ["done_by_method"],
     "calculation": ["twice"],
+    "equal": ["amount"],
     "guard": ["state"],
     "effect": ["state"],
     "view model": ["copied"],
     "tick": ["ticks"],
-    # It belongs to all that loads the object, or changes it by itself.
-    "flush": ["done_by_method", "done_outside", "done_by_action", "tried", "ticks", "copied", "state"],
-    "load": ["done_by_method", "done_outside", "done_by_action", "tried", "ticks", "copied", "state", "twice"],
+    # These belong to all that loads the object, or changes it by itself.
+    "flush": CHANGING,
+    "before_flush": CHANGING,
+    "after_flush": CHANGING,
+    "load": LOADING,
+    "result": LOADING,
 }
 """The places of an object's own code, each with what is not done for that object if it raises there."""
 
@@ -207,7 +275,7 @@ OF_ALL = ["backoff", "criteria", "before", "once", "listener"]
 
 RIGHT = {
     "done_by_method": 1, "done_outside": 1, "done_by_action": 1, "tried": 1, "ticks": 1,
-    "twice": 14, "copied": 7, "state": "moved",
+    "twice": 14, "amount": Amount(7), "copied": 7, "state": "moved",
 }  # fmt: skip
 """What each object has in the end, unless its own code has kept it from that."""
 
@@ -219,10 +287,12 @@ class Hooks:
     engine: Engine
     clock: aw.ManualClock = field(default_factory=aw.ManualClock)
     seen: list[Event] = field(default_factory=list)
+    settings: aw.Settings = field(default_factory=aw.Settings)
 
     def __post_init__(self) -> None:
         GENERAL.clear()
-        self.app = aw.Afterwork(Base, clock=self.clock, on_event=self.listen)
+        GATE.clear()
+        self.app = aw.Afterwork(Base, clock=self.clock, on_event=self.listen, settings=self.settings)
         open_with(self.engine, Base, self._open)
 
     def _open(self, engine: Engine) -> None:
@@ -238,7 +308,7 @@ class Hooks:
         """Save an object for each fault, a place and a kind, with a ticket for each of its works."""
         with Session(self.engine) as session, session.begin():
             for place, kind in faults:
-                thing = Thing(place=place, kind=kind, n=7)
+                thing = Thing(place=place, kind=kind, n=7, note=Note(place, kind) if place == "result" else None)
                 session.add(thing)
                 for work in (thing.do, thing.do_outside, thing.do_at_last, Do(thing)):
                     aw.later(work)
@@ -249,6 +319,26 @@ class Hooks:
             self.app.run_until_idle(self.engine)
             self.clock.advance(timedelta(minutes=1))
         self.app.run_until_idle(self.engine)
+
+    def serve(self) -> None:
+        """Let a server do what is due within two minutes, until it is done but for what hangs."""
+        before = set(threading.enumerate())
+        self.clock.advance(timedelta(minutes=2))
+        try:
+            with self.app.serving(self.engine):
+                eventually(self.is_over)
+                GATE.set()
+        finally:
+            GATE.set()
+            for thread in set(threading.enumerate()) - before:
+                thread.join(10)
+
+    def is_over(self) -> bool:
+        try:
+            self.check()
+        except AssertionError:
+            return False
+        return True
 
     def check(self) -> None:
         """Assert that all has been done but what an object's own code has kept from being done, and all tickets have
@@ -266,6 +356,6 @@ class Hooks:
 
 def _things(engine: Engine) -> list[Any]:
     """The objects, of which loading some raises."""
-    columns = list(Thing.__table__.columns)
+    columns = [column for column in Thing.__table__.columns if column.name != "note"]
     with engine.connect() as connection:
         return list(connection.execute(select(*columns).order_by(Thing.id)))

@@ -99,6 +99,7 @@ class Thing(Base):
     total: Mapped[int | None] = mapped_column()
     seen: Mapped[int | None]
     done: Mapped[int] = mapped_column(default=0)
+    done_outside: Mapped[int] = mapped_column(default=0)
     may_move: Mapped[bool] = mapped_column(default=False)
     state: Mapped[str | None] = mapped_column()
     flow = aw.machine(Flow, state=state)
@@ -119,7 +120,7 @@ class Thing(Base):
     def work_outside(self) -> None:
         if self.bad:
             suffer("outside")
-        self.done += 1
+        self.done_outside += 1
 
 
 class Renewing(aw.ViewModel[Thing]):

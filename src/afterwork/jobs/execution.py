@@ -4,7 +4,6 @@ import time
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, contextmanager, nullcontext
 from dataclasses import dataclass, field, replace
-from datetime import timedelta
 from typing import Any
 
 from sqlalchemy import Connection
@@ -21,7 +20,6 @@ from afterwork.jobs.runner import Runner
 from afterwork.jobs.session import RunSession
 from afterwork.jobs.source import Claim
 from afterwork.jobs.steps import Steps, stepping
-from afterwork.jobs.time_limits import TimeLimits
 from afterwork.model.key import key_text
 from afterwork.model.method import Method
 from afterwork.model.work import MethodWork, Work, vars_lookup
@@ -156,7 +154,7 @@ def _hooks(runner: Runner, session: RunSession, claims: Sequence[Claim], give_up
     """Limit the time of the hooks of loading and saving for some claims. One alone ends with `TimedOut`; several are
     undone, and run apart from then on."""
     limits, began = runner.time_limits, time.perf_counter()
-    timeout = _hook_timeout(limits, claims)
+    timeout = runner.timeout_of_hooks(claims)
 
     def settle(connection: Connection, error: TimedOut) -> None:
         if len(claims) > 1:
@@ -172,10 +170,3 @@ def _hooks(runner: Runner, session: RunSession, claims: Sequence[Claim], give_up
         if len(claims) > 1:
             runner.apart.note(claims)
         raise
-
-
-def _hook_timeout(limits: TimeLimits, claims: Sequence[Claim]) -> timedelta | None:
-    """Return the longest time-out of the works of claims; None if one of them never times out."""
-    declared = {None if isinstance(claim.work, str) else claim.work.timeout for claim in claims}
-    timeouts = [limits.of_calculation(timeout) for timeout in declared]
-    return None if None in timeouts else max(filter(None, timeouts), default=None)

@@ -14,7 +14,7 @@ from sqlalchemy import Connection
 from sqlalchemy.orm.exc import StaleDataError
 
 from afterwork.boundary import CONTAINED
-from afterwork.errors import BatchDisturbed, Cancelled, TicketIsHidden
+from afterwork.errors import BatchDisturbed, Cancelled, CommitTimedOut, TicketIsHidden
 from afterwork.events import InTheWay, ManyFailed
 from afterwork.jobs.attempts import Settled
 from afterwork.jobs.batch import Batched, CommittedBatch, Mixed, OpenBatch, TakenApart, Undone
@@ -45,7 +45,7 @@ def run_batch(runner: Runner, connection: Connection, lane: str, priority: int |
     batch, began = OpenBatch(), perf_counter()
     claimed = ClaimedWork([])
     try:
-        with CONTAINED, runner.database.transaction(connection, (NOT_LONG,)):
+        with CONTAINED, runner.transaction(connection, lambda: batch.claims, (NOT_LONG,)):
             claimed = _claim(runner, connection, lane, priority, most)
             if claimed.claims and claimed.claims[0].external:
                 return claimed.claims[0]
@@ -88,7 +88,7 @@ def run_mixed(
     Tickets that may not share it, by `may_share`, and lanes that can't be locked are left out."""
     batch, obtained = OpenBatch(), _Obtained()
     try:
-        with CONTAINED, runner.database.transaction(connection, (NOT_LONG,)):
+        with CONTAINED, runner.transaction(connection, lambda: batch.claims, (NOT_LONG,)):
             obtained = _obtain(runner, connection, lanes, limit, may_share)
             batch.claims = [claim for claims in obtained.claims.values() for claim in claims]
             _run(runner, connection, batch, _settle_mixed)
@@ -210,6 +210,8 @@ def _next(execution: Execution, batch: OpenBatch, until: float) -> Settled:
 def _undone(runner: Runner, batch: OpenBatch, error: Exception) -> Undone | TakenApart:
     if isinstance(error, BatchDisturbed):
         return Undone(len(batch.settled), None, is_disturbed=True)
+    if isinstance(error, CommitTimedOut):  # to look for the culprit by halves would take as long for each of them
+        runner.apart.note(batch.claims)
     if batch.claims[0].key in runner.apart:
         return TakenApart()
     is_contended = runner.database.is_contended(error)
@@ -252,7 +254,7 @@ class _Alone:
         runner, connection = self.runner, self.connection
         batch, began = OpenBatch(), perf_counter()
         try:
-            with CONTAINED, runner.database.transaction(connection, (NOT_LONG,)):
+            with CONTAINED, runner.transaction(connection, lambda: batch.claims, (NOT_LONG,)):
                 again = runner.job_source.claim_again(connection, self.claim)
                 batch.claims = [] if again is None else [again]
                 _run(runner, connection, batch)
@@ -266,7 +268,7 @@ class _Alone:
 
     def _write(self, outcome: Outcome, telling: Exception | None) -> Settled:
         """Write an outcome, unless somebody else has claimed the ticket meanwhile."""
-        with CONTAINED, self.runner.database.transaction(self.connection, (NOT_LONG,)):
+        with CONTAINED, self.runner.transaction(self.connection, lambda: [self.claim], (NOT_LONG,)):
             again = self.runner.job_source.claim_again(self.connection, self.claim)
             settled = self._settled(again, outcome, telling)
         if settled:
@@ -276,7 +278,7 @@ class _Alone:
     def write_abandoned(self, outcome: Outcome, telling: Exception | None) -> Settled:
         """Do the same for an abandoned run, whose cut connection has freed its lane."""
         lane = self.claim.run.lane
-        with CONTAINED, self.runner.database.transaction(self.connection):
+        with CONTAINED, self.runner.transaction(self.connection, lambda: [self.claim]):
             # This waits until the transaction of the run is gone.
             again = self.runner.job_source.leased_claim(self.connection, key_text(self.claim.key), lane)
             is_free = lane == PARALLEL or (again is not None and leases.lock_lane(self.connection, lane))

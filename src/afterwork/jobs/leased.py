@@ -90,7 +90,7 @@ class _LeasedRun:
                 settled = execution.run_all()
                 session.put_back_settings()
             runner.reached("ran", [claim])
-            with runner.database.transaction(connection):
+            with runner.transaction(connection, lambda: [claim]):
                 lost = self._lost()
                 if lost is None:
                     if progress.asked_to_stop(connection, [lease.ticket]):
@@ -107,7 +107,7 @@ class _LeasedRun:
 
     def _run_in_transaction(self) -> Settled:
         runner, connection, lease, claim = self.runner, self.connection, self.lease, self.claim
-        with runner.database.transaction(connection):
+        with runner.transaction(connection, lambda: [claim]):
             if not leases.holds(connection, lease):
                 settled: Settled = [(claim, Superseded())]
             elif runner.job_source.leased_claim(connection, lease.ticket, lease.lane) is None:
@@ -139,7 +139,7 @@ class _LeasedRun:
     def _write(self, outcome: Outcome, telling: Exception | None) -> Settled:
         """Write an outcome and release the lease, if this server still holds it."""
         settled: Settled = [(self.claim, outcome)]
-        with CONTAINED, self.runner.database.transaction(self.connection):
+        with CONTAINED, self.runner.transaction(self.connection, lambda: [self.claim]):
             lost = self._lost()
             if lost is not None:
                 settled = [(self.claim, lost)]

@@ -109,6 +109,19 @@ class Runner:
         lanes = {lane: priorities for lane, priorities in due.workloads.items() if lane not in waiting}
         return Due(lanes, min(filter(None, (due.next_due, *waiting.values()))))
 
+    def timeout_of_hooks(self, claims: Sequence[Claim]) -> timedelta | None:
+        """Return the longest time-out of the works of claims; None if one of them never times out. It holds for what
+        loading, saving and committing call."""
+        declared = {None if isinstance(claim.work, str) else claim.work.timeout for claim in claims}
+        timeouts = [self.time_limits.of_calculation(timeout) for timeout in declared]
+        return None if None in timeouts else max(filter(None, timeouts), default=self.settings.inside_limit)
+
+    def transaction(
+        self, connection: Connection, claims: Callable[[], Sequence[Claim]], first: Sequence[str] = ()
+    ) -> AbstractContextManager[None]:
+        """Return a transaction whose commit may take as long as hooks of the claims that it has by then."""
+        return self.database.transaction(connection, first, lambda: self.timeout_of_hooks(claims()))
+
     def expired(self, claim: Claim) -> Rejected | None:
         """Return the outcome of a claim if it is too late to begin it by now, else None."""
         error = None if claim.not_after is None else expiry_error(claim.not_after, self.clock.now())

@@ -126,10 +126,8 @@ class TimedRun:
             try:
                 with self._lock:
                     self._goes_on = False
-                if self._is_interrupted:
-                    _raise_in(self.thread, TimedOut)  # replaces a pending one
-                    while True:
-                        pass
+                while self._is_interrupted:
+                    _raise_in(self.thread, TimedOut)  # replaces a pending one; a callback of the collector may eat it
             except TimedOut:
                 continue
 

@@ -29,7 +29,7 @@ from afterwork.jobs.time_limits import Settle
 from afterwork.model.timer import OnceAction
 from afterwork.store import leases
 from afterwork.store import once as log
-from afterwork.store.database import Database
+from afterwork.store.database import CommitLimit, Database
 from afterwork.store.leases import Lease
 from afterwork.store.once import Ending, OnceRow
 
@@ -107,20 +107,35 @@ class OnceRunner:
                 return self._failed(connection, action, why, 0) if self._begin(connection, action) else None
 
     def _inside(self, connection: Connection, action: OnceAction) -> Outcome | None:
+        outcome: Outcome | None = None
         try:
-            with self.database.transaction(connection):
+            with self.database.transaction(connection, limit=self._commit_limit(action)):
                 if not self._begin(connection, action):
                     return None
                 outcome = self._tried(connection, action)
                 self._reached("before commit", action)
-        except TransactionIsTheRuns as error:
-            # The action has ended the transaction in which it was noted.
-            with self.database.transaction(connection):
-                if not self._begin(connection, action):
-                    return None
-                outcome = self._failed(connection, action, error, 0)
-        self._reached("after commit", action)
+        except Exception as error:
+            # Either the action has ended the transaction in which it was noted, or that can't be committed.
+            is_the_actions = outcome is not None or isinstance(error, TransactionIsTheRuns)
+            if not is_the_actions or self.database.is_its_own(error):
+                raise
+            outcome = self._note_failed(connection, action, error)
+        if outcome is not None:
+            self._reached("after commit", action)
         return outcome
+
+    def _note_failed(self, connection: Connection, action: OnceAction, error: Exception) -> Outcome | None:
+        """Note that an action has failed that could not be noted in its transaction. What `on_exception` does is left
+        out if that can't be committed, either. Return None if another server has noted the action."""
+        try:
+            with self.database.transaction(connection, limit=self._commit_limit(action)):
+                return self._failed(connection, action, error, 0) if self._begin(connection, action) else None
+        except Exception as second:
+            if self.database.is_its_own(second):
+                raise
+            raised = Raised(text_of(error)).with_second(second)
+        with self.database.transaction(connection):
+            return self._end(connection, action, raised) if self._begin(connection, action) else None
 
     def _tried(self, connection: Connection, action: OnceAction) -> Outcome:
         began = time.monotonic()
@@ -190,7 +205,7 @@ class OnceRunner:
     ) -> bool:
         limits, settle = self.context.time_limits, partial(self._give_up, action, lease)
         limit = limits.over(connection, self.run_of(action), limits.of_hook(action.work.timeout), settle)
-        with self.database.transaction(connection):
+        with self.database.transaction(connection, limit=self._commit_limit(action)):
             if not leases.holds(connection, lease):
                 return False
             with self.database.unprepared(connection), limit:
@@ -201,6 +216,9 @@ class OnceRunner:
         return True
 
     # Shared by both kinds.
+
+    def _commit_limit(self, action: OnceAction) -> CommitLimit:
+        return partial(self.context.time_limits.of_calculation, action.work.timeout)
 
     def _begin(self, connection: Connection, action: OnceAction) -> bool:
         """Note an action in its lane. Return False if the lane is taken, or another server has noted the action."""

@@ -7,11 +7,12 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any, TypeVar
 
-from sqlalchemy import ColumnElement, Connection, Engine, StaticPool, Table, event, select
+from sqlalchemy import ColumnElement, Connection, Engine, ExceptionContext, StaticPool, Table, event, select
 from sqlalchemy.exc import DBAPIError, DisconnectionError, SQLAlchemyError
 from sqlalchemy.pool import SingletonThreadPool
 
 from afterwork.errors import AnotherDatabase, FileIsGone, StateHasChanged, TransactionIsTheRuns
+from afterwork.interruption import ends_the_program
 from afterwork.model.contract import Contract
 from afterwork.settings import Settings
 from afterwork.store.column_type import StoredColumns
@@ -25,6 +26,9 @@ RUNNING = "afterwork.running"
 
 WHO_ENDS_IT = "What jobs do and the mark that they are done commit together, when they have returned."
 
+
+CommitLimit = Callable[[], timedelta | None]
+"""Returns how long a commit may take, when it begins: deferred triggers run in it. None if for ever."""
 
 NOT_LONG = "SET LOCAL lock_timeout = '100ms'"
 """The limit on waiting for users' rows and tables on PostgreSQL while holding up others, as after writing rows. It
@@ -41,6 +45,16 @@ def note_in_a_run(connection: Connection) -> None:
     """After any rollback, record that the jobs' writes are gone and that nothing more may be written."""
     if not connection.invalidated and RUNNING in connection.info:
         connection.info[RUNNING] = False
+
+
+def keep_in_a_run(context: ExceptionContext) -> None:
+    """Keep the connection of a run whose code has raised something else than an `Exception` in a statement.
+
+    The type of a column may do so. SQLAlchemy would take the connection for lost, and the run for one that ends it."""
+    connection, error = context.connection, context.original_exception
+    raised_by_code = not isinstance(error, Exception) and not ends_the_program(error)
+    if raised_by_code and connection is not None and RUNNING in connection.info:
+        context.is_disconnect = False
 
 
 @dataclass(frozen=True)
@@ -76,6 +90,8 @@ class Database(ABC):
 
     def connect(self) -> Connection:
         """Return a connection that belongs to the server until it is closed, and never returns to the engine's pool."""
+        if not event.contains(self.engine, "handle_error", keep_in_a_run):
+            event.listen(self.engine, "handle_error", keep_in_a_run)
         with self.connecting():
             connection = self.engine.connect()
         self._own(connection)
@@ -117,17 +133,30 @@ class Database(ABC):
         return not (self.shares_one_connection or (in_transaction and self.has_one_writer))
 
     @contextmanager
-    def transaction(self, connection: Connection, first: Sequence[str] = ()) -> Iterator[None]:
+    def transaction(
+        self, connection: Connection, first: Sequence[str] = (), limit: CommitLimit | None = None
+    ) -> Iterator[None]:
         """Run the block in a transaction that may write. Commits at the end; rolls back when the block raises. `first`
-        are statements without a needed result, which are sent along with the beginning."""
-        try:
+        are statements without a needed result, which are sent along with the beginning. The commit may take as long as
+        `limit` says, or `inside_limit`; beyond that, it raises `CommitTimedOut`."""
+        with self.committed(connection, limit):
             # If several statements are sent together, the first begins the transaction even if a later one fails.
             self.execute_begin(connection, first)
             yield
-            connection.commit()
+
+    @contextmanager
+    def committed(self, connection: Connection, limit: CommitLimit | None) -> Iterator[None]:
+        """Commit the transaction that the block has begun, or roll it back when the block or the commit raises."""
+        try:
+            yield
+            self.commit(connection, self.settings.inside_limit if limit is None else limit())
         except BaseException:
             self.give_up(connection)
             raise
+
+    def commit(self, connection: Connection, limit: timedelta | None) -> None:
+        """Commit, and cancel that if it takes longer than `limit` and runs code of the application's."""
+        connection.commit()
 
     @abstractmethod
     def join(self, connection: Connection) -> Iterator[str]:
@@ -323,15 +352,19 @@ class Database(ABC):
         cut meanwhile, it has another driver connection at the end, unless the block has raised because of that."""
 
     @contextmanager
-    def light_transaction(self, connection: Connection, first: Sequence[str]) -> Iterator[None]:
+    def light_transaction(
+        self, connection: Connection, first: Sequence[str], limit: CommitLimit | None = None
+    ) -> Iterator[None]:
         """Run a transaction that need not wait for the disk, since losing it would do no harm. (On PostgreSQL, `first`
         says so itself.)"""
-        with self.transaction(connection, first):
+        with self.transaction(connection, first, limit):
             yield
 
     @abstractmethod
     @contextmanager
-    def light_watched_transaction(self, connection: Connection, first: Sequence[str]) -> Iterator[Any]:
+    def light_watched_transaction(
+        self, connection: Connection, first: Sequence[str], limit: CommitLimit | None = None
+    ) -> Iterator[Any]:
         """Run a light transaction that is also a watched one. Its snapshot is taken after `first`."""
 
     @abstractmethod
@@ -352,7 +385,7 @@ class Database(ABC):
 
     @abstractmethod
     @contextmanager
-    def watched_transaction(self, connection: Connection) -> Iterator[Any]:
+    def watched_transaction(self, connection: Connection, limit: CommitLimit | None = None) -> Iterator[Any]:
         """Run a transaction that sees a single state of the database, and may write. It fails if somebody else has
         changed the same meanwhile (see `is_contended`). Yields its snapshot, as `snapshot` does."""
 

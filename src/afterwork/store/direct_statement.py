@@ -77,7 +77,7 @@ def send_together(connection: Connection, *statements: str) -> Any:
             pass
         row = None if cursor.description is None else cursor.fetchone()
     except connection.dialect.loaded_dbapi.Error as error:
-        raise _as_sqlalchemy_does(connection, together, {}, error) from error
+        raise as_sqlalchemy_does(connection, together, {}, error) from error
     return None if row is None else row[0]
 
 
@@ -122,7 +122,7 @@ class _Compiled:
             cursor = driver.execute(self._text, parameters, **self._how)
             return cursor.fetchall() if cursor.description is not None else [], cursor
         except connection.dialect.loaded_dbapi.Error as error:
-            raise _as_sqlalchemy_does(connection, self._text, parameters, error) from error
+            raise as_sqlalchemy_does(connection, self._text, parameters, error) from error
 
     def _readers(self, dialect: Dialect, cursor: Any) -> list[tuple[int, Processor]]:
         readers = (
@@ -167,9 +167,7 @@ def _is_for_sqlalchemy(connection: Connection) -> bool:
     )
 
 
-def _as_sqlalchemy_does(
-    connection: Connection, text: str, parameters: Mapping[str, Any], error: Exception
-) -> Exception:
+def as_sqlalchemy_does(connection: Connection, text: str, parameters: Mapping[str, Any], error: Exception) -> Exception:
     """Return the driver's error as SQLAlchemy wraps it; if the connection is gone, tell SQLAlchemy."""
     lost = connection.dialect.is_disconnect(error, connection.connection.dbapi_connection, None)  # type: ignore[arg-type]
     if lost:

@@ -12,7 +12,7 @@ from typing import Any
 from sqlalchemy import Connection, Engine, StaticPool, event
 
 from afterwork.settings import Settings
-from afterwork.store.database import Database, note_in_a_run, refuse_in_a_run
+from afterwork.store.database import CommitLimit, Database, note_in_a_run, refuse_in_a_run
 from afterwork.store.server_rows import ServerRow
 
 SAVEPOINT = "afterwork_joined"
@@ -84,7 +84,9 @@ class Joined(Database):
         connection.commit()
 
     @contextmanager
-    def transaction(self, connection: Connection, first: Sequence[str] = ()) -> Iterator[None]:
+    def transaction(
+        self, connection: Connection, first: Sequence[str] = (), limit: CommitLimit | None = None
+    ) -> Iterator[None]:
         try:
             self.execute_begin(connection, first)
             yield
@@ -94,7 +96,9 @@ class Joined(Database):
             raise
 
     @contextmanager
-    def light_watched_transaction(self, connection: Connection, first: Sequence[str]) -> Iterator[Any]:
+    def light_watched_transaction(
+        self, connection: Connection, first: Sequence[str], limit: CommitLimit | None = None
+    ) -> Iterator[Any]:
         with self.transaction(connection, first):
             yield self.seen(connection)
 
@@ -106,7 +110,9 @@ class Joined(Database):
             self._parts.roll_back(connection.connection.dbapi_connection)
 
     @contextmanager
-    def light_transaction(self, connection: Connection, first: Sequence[str]) -> Iterator[None]:
+    def light_transaction(
+        self, connection: Connection, first: Sequence[str], limit: CommitLimit | None = None
+    ) -> Iterator[None]:
         with self.transaction(connection, first):
             yield
 
@@ -116,7 +122,7 @@ class Joined(Database):
         connection.commit()
 
     @contextmanager
-    def watched_transaction(self, connection: Connection) -> Iterator[Any]:
+    def watched_transaction(self, connection: Connection, limit: CommitLimit | None = None) -> Iterator[Any]:
         with self.light_watched_transaction(connection, ()) as snapshot:
             yield snapshot
 

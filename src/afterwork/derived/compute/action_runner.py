@@ -9,6 +9,7 @@ from collections.abc import Callable, Mapping
 from contextlib import AbstractContextManager
 from dataclasses import dataclass, field
 from datetime import datetime
+from functools import partial
 from typing import Any
 
 from sqlalchemy import Connection
@@ -39,6 +40,7 @@ from afterwork.model.work import ViewModelWork
 from afterwork.saving.machine.play import Play
 from afterwork.store import leases
 from afterwork.store.caches.manifests import digest
+from afterwork.store.database import CommitLimit
 
 
 @dataclass
@@ -144,7 +146,7 @@ class ActionRunner:
         connection, lane = attempt.connection, attempt.declared.lane
         if lane is not None:
             leases.ensure_lanes(connection, [lane])
-        with self.matcher.database.watched_transaction(connection) as attempt.snapshot:
+        with self.matcher.database.watched_transaction(connection, self._commit_limit(attempt)) as attempt.snapshot:
             if lane is not None and not leases.lock_lane(connection, lane):
                 raise LaneTaken(lane)
             if not self._perform(attempt) and self._drop_if_gone(attempt):
@@ -175,6 +177,9 @@ class ActionRunner:
         root_reads = self.root_reads_of(attempt.derivation)
         root_reads.add(attempt.root_reads, attempt.key, attempt.connection, visibility=visibility)
         return obj
+
+    def _commit_limit(self, attempt: ActionAttempt) -> CommitLimit:
+        return partial(self.time_limits.of_calculation, attempt.declared.timeout)
 
     def _limit(self, attempt: ActionAttempt) -> AbstractContextManager[object]:
         timeout = self.time_limits.of_calculation(attempt.declared.timeout)
@@ -224,7 +229,8 @@ class ActionRunner:
 
     def _store_failure(self, attempt: ActionAttempt, keys: set[int], raised: Raised, to_tell: Exception | None) -> None:
         connection, claimed = attempt.connection, attempt.claimed
-        with self.matcher.database.transaction(connection, self.matcher.entries.to_end):
+        limit = self._commit_limit(attempt)
+        with self.matcher.database.transaction(connection, self.matcher.entries.to_end, limit):
             if to_tell is not None:
                 self._tell(attempt, to_tell, raised.text)
             if not self.matcher.due_queue.end(connection, attempt.batch, [claimed.cache]):
@@ -240,7 +246,8 @@ class ActionRunner:
     def tell_abandoned(self, attempt: ActionAttempt, error: Exception) -> None:
         """Tell a view model, in a transaction of its own, that its run was abandoned."""
         if isinstance(attempt.declared, ViewModelDerivation) and attempt.declared.view_model.exception_handler:
-            with CONTAINED, self.matcher.database.transaction(attempt.connection):
+            limit = self._commit_limit(attempt)
+            with CONTAINED, self.matcher.database.transaction(attempt.connection, limit=limit):
                 self._tell(attempt, error, text_of(error))
 
     def _tell(self, attempt: ActionAttempt, error: Exception, text: str) -> None:

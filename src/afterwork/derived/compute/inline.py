@@ -40,7 +40,8 @@ NEVER_RUN_SECONDS = float("inf")
 """The expected duration of a calculation that has never run."""
 
 MAX_DURATION = timedelta(seconds=1)
-"""The time limit of a calculation that was quick before. The queue, which holds up nobody, gives it its full time."""
+"""The time limit of a calculation that was quick before, and of the commit of its value. The queue, which holds up
+nobody, gives both their full time."""
 
 AffectedEntries = Sequence[tuple[Affected, DueEntry]]
 """Affected caches, each with its entry in the queue."""
@@ -86,8 +87,9 @@ class InlineRecomputation:
     def _take(self, connection: Connection) -> InlineStep:
         matcher, now = self.matcher, self.clock.now()
         matched: Matched | None = None
+        first = matcher.entries.to_take
         try:
-            with matcher.database.light_watched_transaction(connection, matcher.entries.to_take) as snapshot:
+            with matcher.database.light_watched_transaction(connection, first, lambda: MAX_DURATION) as snapshot:
                 matched = matcher.take(connection, now)
                 if matched is None:
                     return InlineStep([], False)

@@ -8,6 +8,7 @@ import json
 import time
 import uuid
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import AbstractContextManager
 from dataclasses import dataclass, field
 
 from sqlalchemy import Connection, Integer, bindparam, select
@@ -18,6 +19,7 @@ from afterwork.derived.cause import Cause, cause_text
 from afterwork.derived.matching.matcher import Matcher
 from afterwork.derived.queue.due_cache import DueEntry
 from afterwork.derived.queue.registered_derivation import RegisteredDerivation
+from afterwork.errors import CommitTimedOut
 from afterwork.jobs.run import NO_LANE, Run, SucceededTogether
 from afterwork.jobs.source import EndedRuns
 from afterwork.model.external_id import root_id
@@ -156,15 +158,30 @@ class Refresher:
 
         `turn` counts the turns without a break: less urgent members may have to wait for theirs.
         """
-        database = self.matcher.database
         try:
-            with database.transaction(connection, self.matcher.entries.to_take):
+            with self._transaction(connection):
                 return self._together(connection, turn)
+        except CommitTimedOut:
+            return self.set_all_aside(connection)
         except DBAPIError as error:
-            if database.is_its_own(error) or database.is_outdated(error):
+            if self._is_of_no_value(error):
                 raise
-        with database.transaction(connection, self.matcher.entries.to_take):
-            return self._carefully(connection)
+        try:
+            with self._transaction(connection):
+                return self._carefully(connection)
+        except CommitTimedOut:
+            return self.set_all_aside(connection)
+        except DBAPIError as error:
+            if self._is_of_no_value(error):
+                raise
+        return self.set_all_aside(connection)  # deferred triggers or constraints refuse some of the values
+
+    def _transaction(self, connection: Connection) -> AbstractContextManager[None]:
+        return self.matcher.database.transaction(connection, self.matcher.entries.to_take)
+
+    def _is_of_no_value(self, error: DBAPIError) -> bool:
+        """Return whether an error says nothing of the values that are written."""
+        return self.matcher.database.is_its_own(error) or self.matcher.database.is_outdated(error)
 
     def touch(self, connection: Connection, derivation: RegisteredDerivation, position: str | None) -> BackfilledChunk:
         """Touch the next objects after a position instead of computing them, in the open transaction."""

@@ -52,7 +52,8 @@ class ResultStore:
         context.connection.commit()
         known_feeders = self.matcher.registry.order.direct[context.derivation.id]
         manifests = self.read_keys.of_results(context, results)
-        with self.matcher.database.transaction(context.connection, self.matcher.entries.to_end):
+        first, limit = self.matcher.entries.to_end, context.commit_limit
+        with self.matcher.database.transaction(context.connection, first, limit):
             locked = self.columns.locked(context, results)
             ready = without(results, locked)
             order = self._order(context, known_feeders, ready)

@@ -18,6 +18,7 @@ from afterwork.errors import NotInline
 from afterwork.jobs.run import Outcome, Raised, Run, Succeeded, text_of, trace_of
 from afterwork.jobs.source import EndedRuns
 from afterwork.model.external_id import ExternalId
+from afterwork.store.database import CommitLimit
 
 UNSENDABLE = ValueError, TypeError, OverflowError
 """Exceptions that drivers raise for a value that they can't send."""
@@ -39,7 +40,7 @@ class StoreContext:
     """The context in which results of one derivation are stored.
 
     All were calculated in the state of the database that is `snapshot`. `limited` ends what the types of columns, which
-    may be the application's own, do with them.
+    may be the application's own, do with them, and `commit_limit` the commit.
     """
 
     connection: Connection
@@ -47,6 +48,7 @@ class StoreContext:
     snapshot: Any
     now: datetime
     limited: Limited = unlimited
+    commit_limit: CommitLimit | None = None
 
 
 @dataclass(frozen=True)

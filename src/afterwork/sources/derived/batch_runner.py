@@ -221,7 +221,9 @@ class BatchRunner:
         Raises errors of the database that are not about a value.
         """
         limited = self._limits(connection, group.batch)
-        context = StoreContext(connection, group.batch.derivation, group.snapshot, self.clock.now(), limited)
+        derivation, now = group.batch.derivation, self.clock.now()
+        commit_limit = partial(self.time_limits.of_calculation, derivation.declaration.timeout)
+        context = StoreContext(connection, derivation, group.snapshot, now, limited, commit_limit)
         try:
             with CONTAINED:
                 return self.result_store.store(context, group.batch, group.results)

@@ -13,6 +13,7 @@ from datetime import datetime, timedelta
 from itertools import count
 
 from sqlalchemy import Connection
+from sqlalchemy.exc import DBAPIError
 
 from afterwork.clock import Clock
 from afterwork.derived.capture.requirements import ContinuityProof
@@ -27,6 +28,7 @@ from afterwork.derived.queue.cache_schedule import BackfillStep, CacheSchedule, 
 from afterwork.derived.queue.due_cache import CacheClaimRequest, ClaimedBatch, DueSummary
 from afterwork.derived.queue.failed_backfills import FailedBackfills
 from afterwork.derived.queue.registered_derivation import RegisteredDerivation
+from afterwork.errors import CommitTimedOut
 from afterwork.events import Broken
 from afterwork.jobs.quarantine import CACHES, Loss, Quarantine, given_up
 from afterwork.jobs.source import Due, EndedRuns, OwnWork, Peers, Source, WorkerHandle
@@ -300,10 +302,20 @@ class DerivedSource(Source):
     def _backfill_step(self, connection: Connection, derivation: RegisteredDerivation) -> BackfillResult:
         """Do the next chunk of a backfill. In quarantine, objects are only touched, since they must run alone."""
         database, now = self.matcher.database, self.clock.now()
-        in_sets = self.refresher.touch if self.quarantine.tries_alone(CACHES) else self.refresher.fill
+        touch, fill = self.refresher.touch, self.refresher.fill
+        in_sets = touch if self.quarantine.tries_alone(CACHES) else fill
+
+        def step() -> BackfillResult:
+            try:
+                return self.backfill.step(connection, derivation, now, in_sets)
+            except (DBAPIError, CommitTimedOut) as error:
+                if database.is_its_own(error):
+                    raise
+            return self.backfill.step(connection, derivation, now, touch)  # they can't be committed together
+
         try:
             with self._noticing_loss(connection):
-                return database.again_if_outdated(lambda: self.backfill.step(connection, derivation, now, in_sets))
+                return database.again_if_outdated(step)
         except Exception as error:
             if database.has_lost(connection, error) or database.is_contended(error):
                 raise

@@ -5,8 +5,9 @@ import os
 import select
 import socket
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import AbstractContextManager, contextmanager, suppress
+from contextlib import AbstractContextManager, closing, contextmanager, suppress
 from datetime import datetime, timedelta
+from functools import partial
 from typing import Any
 
 from psycopg import Error as PsycopgError
@@ -18,13 +19,14 @@ from afterwork.errors import StateHasChanged, UnsupportedDatabase
 from afterwork.model.contract import Contract
 from afterwork.model.utc_datetime import UtcDateTime
 from afterwork.settings import Settings
-from afterwork.store.database import NOT_LONG, SILENCE_FACTOR, Database, Holder
-from afterwork.store.direct_statement import DirectStatement, send_together
+from afterwork.store.database import NOT_LONG, SILENCE_FACTOR, CommitLimit, Database, Holder
+from afterwork.store.direct_statement import DirectStatement, as_sqlalchemy_does, send_together
 from afterwork.store.postgresql import role_limits, wake_trigger
 from afterwork.store.postgresql.any_bytes import allow_any_bytes
 from afterwork.store.postgresql.column import PostgreSQLColumns
 from afterwork.store.postgresql.connecting import answers_with_refusal, bound, is_outdated, mend, own_connection
 from afterwork.store.postgresql.connection_ends import ConnectionEnds
+from afterwork.store.postgresql.timed_commit import CANCEL_SECONDS, TimedCommit
 from afterwork.store.postgresql.waker import NotifyWaker
 from afterwork.store.process import machine, process_start
 from afterwork.store.server_rows import ServerRow
@@ -65,8 +67,10 @@ _SET = text(
 LOOK_PATIENCE = timedelta(milliseconds=250)
 """The time for which a look waits for a lock on a table, while all other looks wait for it."""
 
-CANCEL_SECONDS = 2.0
-"""The seconds within which PostgreSQL must take a cancellation."""
+COMMITS_WITHIN = "afterwork.commits_within"
+"""The key in a connection's `info` of the time limit of the commit that it is about to make."""
+
+AWAITS_STANDBY = text("SELECT wait_event = 'SyncRep' FROM pg_stat_activity WHERE pid = :process")
 
 SEEN = "SELECT CAST(pg_current_snapshot() AS text)"
 
@@ -105,6 +109,11 @@ class PostgreSQL(Database):
         self._path: str | None = None
         self._ends = ConnectionEnds()
 
+    def connect(self) -> Connection:
+        connection = super().connect()
+        event.listen(connection, "commit", self._commit_in_time)  # after the application's own listeners
+        return connection
+
     def connecting(self) -> AbstractContextManager[None]:
         if self._schema is not None and not self._has_session:
             raise UnsupportedDatabase(
@@ -129,6 +138,33 @@ class PostgreSQL(Database):
         if not connection.in_transaction():
             connection.begin()
         self._begin.execute(connection)
+
+    def commit(self, connection: Connection, limit: timedelta | None) -> None:
+        info = connection.info
+        info[COMMITS_WITHIN] = limit
+        try:
+            connection.commit()
+        finally:
+            info.pop(COMMITS_WITHIN, None)
+
+    def _commit_in_time(self, connection: Connection) -> None:
+        """Commit before the driver does, which has nothing left to do then."""
+        limit = connection.info.get(COMMITS_WITHIN)
+        driver: Any = connection.connection.dbapi_connection
+        if limit is None or driver.info.transaction_status not in IN_TRANSACTION:
+            return
+        is_through = partial(self._awaits_standby, driver.info.backend_pid)
+        try:
+            if TimedCommit(driver, limit, self.settings.abandon_after, is_through).run():
+                self.absorb(connection, driver)
+        except PsycopgError as error:
+            raise as_sqlalchemy_does(connection, "COMMIT", {}, error) from error
+
+    def _awaits_standby(self, process: int) -> bool:
+        """Return whether a commit is done, but still awaits a synchronous standby, which a cancellation would skip."""
+        with suppress(SQLAlchemyError), closing(self.connect()) as beside:
+            return beside.execute(AWAITS_STANDBY, {"process": process}).scalar() is True
+        return False
 
     def join(self, connection: Connection) -> Iterator[str]:
         if not connection.in_transaction():
@@ -312,18 +348,16 @@ class PostgreSQL(Database):
             self.give_up(connection)
 
     @contextmanager
-    def watched_transaction(self, connection: Connection) -> Iterator[Any]:
-        with self.light_watched_transaction(connection, (NOT_LONG,)) as snapshot:
+    def watched_transaction(self, connection: Connection, limit: CommitLimit | None = None) -> Iterator[Any]:
+        with self.light_watched_transaction(connection, (NOT_LONG,), limit) as snapshot:
             yield snapshot
 
     @contextmanager
-    def light_watched_transaction(self, connection: Connection, first: Sequence[str]) -> Iterator[Any]:
-        try:
+    def light_watched_transaction(
+        self, connection: Connection, first: Sequence[str], limit: CommitLimit | None = None
+    ) -> Iterator[Any]:
+        with self.committed(connection, limit):
             yield send_together(connection, "BEGIN ISOLATION LEVEL REPEATABLE READ READ WRITE", *first, SEEN)
-            connection.commit()
-        except BaseException:
-            self.give_up(connection)
-            raise
 
     @contextmanager
     def reading_part(self, connection: Connection) -> Iterator[None]:

@@ -14,7 +14,7 @@ from sqlalchemy.exc import DBAPIError
 from afterwork.errors import StateHasChanged
 from afterwork.model.utc_datetime import UtcDateTime
 from afterwork.settings import Settings
-from afterwork.store.database import SILENCE_FACTOR, Database
+from afterwork.store.database import SILENCE_FACTOR, CommitLimit, Database
 from afterwork.store.process import has_rebooted, machine, process_start
 from afterwork.store.server_rows import ServerRow
 from afterwork.store.sqlite.column import SQLiteColumns
@@ -97,8 +97,10 @@ class SQLite(Database):
         return (self._file is None or self._file.is_in_place) and super().answers(connection)
 
     @contextmanager
-    def transaction(self, connection: Connection, first: Sequence[str] = ()) -> Iterator[None]:
-        with self._fairness.taken(connection), super().transaction(connection, first):
+    def transaction(
+        self, connection: Connection, first: Sequence[str] = (), limit: CommitLimit | None = None
+    ) -> Iterator[None]:
+        with self._fairness.taken(connection), super().transaction(connection, first, limit):
             yield
 
     def join(self, connection: Connection) -> Iterator[str]:
@@ -198,18 +200,22 @@ class SQLite(Database):
             _pragma(connection, "PRAGMA query_only = OFF")
 
     @contextmanager
-    def light_transaction(self, connection: Connection, first: Sequence[str]) -> Iterator[None]:
+    def light_transaction(
+        self, connection: Connection, first: Sequence[str], limit: CommitLimit | None = None
+    ) -> Iterator[None]:
         before = _pragma(connection, "PRAGMA synchronous")
         _pragma(connection, "PRAGMA synchronous = NORMAL")
         try:
-            with self.transaction(connection, first):
+            with self.transaction(connection, first, limit):
                 yield
         finally:
             _pragma(connection, f"PRAGMA synchronous = {before}")
 
     @contextmanager
-    def light_watched_transaction(self, connection: Connection, first: Sequence[str]) -> Iterator[Any]:
-        with self.light_transaction(connection, first):
+    def light_watched_transaction(
+        self, connection: Connection, first: Sequence[str], limit: CommitLimit | None = None
+    ) -> Iterator[Any]:
+        with self.light_transaction(connection, first, limit):
             yield connection.exec_driver_sql(LAST_CHANGE).scalar_one()
 
     @contextmanager
@@ -234,8 +240,8 @@ class SQLite(Database):
             _pragma(connection, "PRAGMA query_only = OFF")
 
     @contextmanager
-    def watched_transaction(self, connection: Connection) -> Iterator[Any]:
-        with self.transaction(connection):
+    def watched_transaction(self, connection: Connection, limit: CommitLimit | None = None) -> Iterator[Any]:
+        with self.transaction(connection, limit=limit):
             yield connection.exec_driver_sql(LAST_CHANGE).scalar_one()
 
     def after(self, duration: timedelta) -> ColumnElement[datetime]:
