@@ -97,8 +97,9 @@ def test_a_value_at_commit_that_triggers_may_not_write_is_left_to_servers(roles:
     assert spent(roles) == 7
     (fault,) = faults(roles)
     assert fault == (
-        f"triggers run as role {roles.owner}, which lacks UPDATE (spent) on table app.customer: So servers compute what "
-        f"should be computed at commit, a little later. Run: GRANT UPDATE (spent) ON TABLE app.customer TO {roles.owner}"
+        f"triggers run as role {roles.owner}, which lacks UPDATE (spent) on table app.customer: So servers "
+        "compute what should be computed at commit, a little later. "
+        f"Run: GRANT UPDATE (spent) ON TABLE app.customer TO {roles.owner}"
     )
     app.run_until_idle(roles.engine(roles.server))
     assert spent(roles) == 9

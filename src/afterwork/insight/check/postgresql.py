@@ -96,7 +96,9 @@ def _of_triggers(connection: Connection, owner: str, needs: Sequence[Need], then
     for lack in rights.missing(connection, owner, needs):
         yield Finding(f"triggers run as role {lack.role}, which lacks {lack.what}", False, f"{then} Run: {lack.grant}")
     for hiding in hidings(connection, needs, owner):
-        yield Finding(f"{hiding.what}, as which triggers run", False, _let_all(hiding, then + " Let it see all rows: {}"))
+        yield Finding(
+            f"{hiding.what}, as which triggers run", False, _let_all(hiding, then + " Let it see all rows: {}")
+        )
 
 
 def _let_all(hiding: Hiding, advice: str) -> str:
