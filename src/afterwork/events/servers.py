@@ -251,7 +251,7 @@ class WrongToken(LoggedEvent):
 
 ServerEvent = (
     ServerStarted | ServerStopping | ServerStopped | ServerCrashed | FellAsleep | CantBeWoken
-    | DatabaseLost | DatabaseBack | LacksRight | BeginsAnew | HeldUp | Broken | WorkerLost | ListenerRaised | ListenerHangs
-    | Reloaded | Pruned | Acted | WrongToken
+    | DatabaseLost | DatabaseBack | LacksRight | BeginsAnew | HeldUp | Broken | WorkerLost | ListenerRaised
+    | ListenerHangs | Reloaded | Pruned | Acted | WrongToken
 )  # fmt: skip
 """All events of servers."""

@@ -1,5 +1,7 @@
-"""Looks that are kept from reading by locks on whole tables, as migrations take them, or for want of a right: all other
-looks go on."""
+"""Looks that locks on whole tables keep from reading, or the lack of a right: all other looks go on.
+
+Migrations take such locks.
+"""
 
 import time
 from collections.abc import Callable, Iterator
@@ -57,8 +59,7 @@ class BlockedLooks:
 
     @contextmanager
     def noting(self, name: str) -> Iterator[None]:
-        """Leave a look out for a while after the block if that raises because others are in the way, or for want of a
-        right."""
+        """Leave a look out for a while if others, or the lack of a right, make the block raise."""
         try:
             yield
         except DBAPIError as error:

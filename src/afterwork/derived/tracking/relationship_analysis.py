@@ -41,15 +41,19 @@ def relationship_of(prop: RelationshipProperty[Any], mapper: Mapper[Any], tables
 
 
 def _all_rows(prop: RelationshipProperty[Any], tables: MappedTables) -> TrackedRelationship:
-    """Depend on all rows of all tables involved, for a relationship that is too complicated, and on those of their
-    columns that decide what it leads to."""
+    """Depend on all rows of all tables involved, for a relationship that is too complicated.
+
+    Of their columns, those count that decide what it leads to.
+    """
     involved = tables_in(prop.entity.selectable, *clauses_of(prop))
     return TrackedRelationship(prop, lookups=_lookups_of_all(involved, tables, _name(prop), _deciding_columns(prop)))
 
 
 def _deciding_columns(prop: RelationshipProperty[Any]) -> Sequence[ColumnClause[Any]] | None:
-    """Return the columns that decide which objects a relationship leads to, in which order; None if its clauses don't
-    name them all. A value that is stored in another column must not seem to be made of itself."""
+    """Return the columns that decide which objects a relationship leads to; None if its clauses don't name them all.
+
+    A value that is stored in another column must not seem to be made of itself.
+    """
     is_plain = prop.entity.is_mapper and isinstance(prop.secondary, Table | None)
     if not is_plain or is_query(prop.mapper.selectable):
         return None
@@ -74,7 +78,9 @@ def _lookups_of_all(
     """Return the lookups of all rows of some tables, by these columns of theirs; without any, by every one."""
     tracked = [(table, mapped.table(table, what)) for table in tables]
     masks = {
-        part: part.mask(part.columns if columns is None else [one.name for one in columns if one.table is table])
+        part: part.mask(
+            part.columns if columns is None else [column.name for column in columns if column.table is table]
+        )
         for table, part in tracked
     }
     return [MemberLookup(QueryRead(part.id, (), mask)) for part, mask in masks.items()]

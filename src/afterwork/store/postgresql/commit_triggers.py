@@ -21,8 +21,10 @@ FIRST, LAST = "afterwork_commit_0", "afterwork_commit_z"
 """The names of the triggers that fire before and after those of all plans."""
 
 SEES_ALL = "SET row_security = off"
-"""Rows that are hidden from the owner make the function fail, which leaves the value to servers; otherwise it would
-compute without them."""
+"""The setting by which hidden rows make the function fail, which leaves the value to servers.
+
+Otherwise it would compute without them.
+"""
 
 DOES_NOTHING = dollar_quoted("BEGIN RETURN NULL; END")
 

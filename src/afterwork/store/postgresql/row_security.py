@@ -36,8 +36,10 @@ class Hiding:
 
 
 def hidings(connection: Connection, needs: Iterable[Need], role: str | None = None) -> list[Hiding]:
-    """Return where row-level security may get in the way of these needs of a role or, without one, of the current one,
-    or of the views that it reads."""
+    """Return where row-level security may get in the way of these needs of a role.
+
+    Without one, of the current one. What the owners of its views can't see counts, too.
+    """
     rows = connection.execute(_HIDINGS, {"role": role, **asked(needs)}).all()
     return [Hiding(row.name, row.role, tuple(row.privileges), row.for_jobs, row.view) for row in rows]
 
