@@ -7,6 +7,7 @@ from typing import Any
 
 import pytest
 from sqlalchemy import Engine, func, literal, select, text
+from sqlalchemy.exc import OperationalError
 from sqlalchemy.orm import DeclarativeBase, Mapped, Session, mapped_column
 
 import afterwork as aw
@@ -228,40 +229,46 @@ def test_leaving_it_out_leaves_the_values_to_servers(till: Till, monkeypatch: py
 @pytest.mark.parametrize("again", [False, True])
 def test_triggers_that_somebody_dropped_are_found_and_their_values_become_right(till: Till, again: bool) -> None:
     till.run()
-    if till.engine.dialect.name == "postgresql":
-        with till.engine.begin() as connection:
-            names = (
-                connection.execute(
-                    text(
-                        "SELECT tgname FROM pg_trigger"
-                        " WHERE tgrelid = 'afterwork_committing'::regclass AND NOT tgisinternal"
-                    )
-                )
-                .scalars()
-                .all()
-            )
-            for name in names:
-                connection.execute(text(f"DROP TRIGGER {name} ON afterwork_committing"))
-    else:
-        with till.engine.begin() as connection:
-            names = (
-                connection.execute(
-                    text("SELECT name FROM sqlite_master WHERE type = 'trigger' AND name LIKE 'afterwork_commit_%'")
-                )
-                .scalars()
-                .all()
-            )
-            for name in names:
-                connection.execute(text(f"DROP TRIGGER {name}"))
+    till.drop_triggers()
     till.sql("UPDATE line SET amount = 50 WHERE id = 1")
     assert till.totals == {1: 6, 2: 6}
 
     assert any("at commit" in finding.what for finding in till.app.insight(till.engine).check() if not finding.right)
     if again:
         till.app.install(till.engine)
-        assert all(finding.right for finding in till.app.insight(till.engine).check() if finding.topic == "changes")
+        assert all(finding.right for finding in till.app.insight(till.engine).check() if finding.topic == "capture")
     for _ in range(2):  # what the first writes touches others, and is found at the next look
         till.run()
+    assert till.wrong == []
+
+
+@pytest.mark.parametrize("first", [True, False])
+def test_who_copies_a_table_of_a_file_by_hand_must_drop_the_triggers_first(till: Till, first: bool) -> None:
+    """SQLite refuses whatever fires a trigger that names a table which is gone, or renames another one meanwhile."""
+    if till.engine.dialect.name == "postgresql":
+        pytest.skip("it looks for tables when a trigger fires, and a trigger that fails fails no writer")
+    till.run()
+    if first:
+        till.drop_triggers()
+    copying = (
+        "CREATE TABLE line_new (id INTEGER PRIMARY KEY, order_id INTEGER, amount INTEGER NOT NULL, note TEXT)",
+        "INSERT INTO line_new SELECT id, order_id, amount + 1, note FROM line",
+        "DROP TABLE line",
+        "UPDATE orders SET customer_id = 1 WHERE id = 4",
+        "ALTER TABLE line_new RENAME TO line",
+    )
+
+    if not first:
+        with pytest.raises(OperationalError, match=r"no such table: main\.line"):
+            till.sql(*copying)
+        assert till.wrong == []
+        return
+    till.sql(*copying)
+    till.app.install(till.engine)
+    for _ in range(2):  # what the first writes touches others
+        till.run()
+    assert till.wrong == []
+    till.sql("UPDATE line SET amount = 50 WHERE id = 1")
     assert till.wrong == []
 
 

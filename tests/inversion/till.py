@@ -83,6 +83,13 @@ class Line(Base):
     note: Mapped[str | None] = mapped_column()
 
 
+TRIGGERS = {
+    "postgresql": "SELECT tgname FROM pg_trigger WHERE tgrelid = 'afterwork_committing'::regclass AND NOT tgisinternal",
+    "sqlite": "SELECT name FROM sqlite_master WHERE type = 'trigger' AND name LIKE 'afterwork_commit_%'",
+}
+"""The queries for the names of the triggers that compute values at commit."""
+
+
 class Till:
     """A till with two customers of two orders with two lines of 1 and 2."""
 
@@ -106,6 +113,13 @@ class Till:
         with self.engine.begin() as connection:
             for statement in statements:
                 connection.execute(text(statement))
+
+    def drop_triggers(self) -> None:
+        """Drop the triggers that compute values at commit."""
+        with self.engine.begin() as connection:
+            on = " ON afterwork_committing" if self.engine.dialect.name == "postgresql" else ""
+            for name in connection.execute(text(TRIGGERS[self.engine.dialect.name])).scalars().all():
+                connection.execute(text(f"DROP TRIGGER {name}{on}"))
 
     @property
     def totals(self) -> dict[int, int]:

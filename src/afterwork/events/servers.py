@@ -108,6 +108,16 @@ class DatabaseBack(LoggedEvent):
 
 
 @dataclass(frozen=True)
+class LacksRight(LoggedEvent):
+    """A statement of the server that its role may not execute. It is tried again a few seconds later."""
+
+    level = logging.ERROR
+    message = "the server's role lacks a right, see what `afterwork check` says as this role: %(error)s"
+
+    error: str
+
+
+@dataclass(frozen=True)
 class BeginsAnew(LoggedEvent):
     """A server whose database was replaced or restored beneath it, and that begins anew on what is there now."""
 
@@ -241,7 +251,7 @@ class WrongToken(LoggedEvent):
 
 ServerEvent = (
     ServerStarted | ServerStopping | ServerStopped | ServerCrashed | FellAsleep | CantBeWoken
-    | DatabaseLost | DatabaseBack | BeginsAnew | HeldUp | Broken | WorkerLost | ListenerRaised | ListenerHangs
-    | Reloaded | Pruned | Acted | WrongToken
+    | DatabaseLost | DatabaseBack | LacksRight | BeginsAnew | HeldUp | Broken | WorkerLost | ListenerRaised
+    | ListenerHangs | Reloaded | Pruned | Acted | WrongToken
 )  # fmt: skip
 """All events of servers."""

@@ -11,7 +11,6 @@ from afterwork.derived.explain.in_sets import SetExplainer
 from afterwork.derived.queue.registered_derivation import RegisteredDerivation
 from afterwork.errors import BadRequest, MalformedExternalId, shown
 from afterwork.insight.page import MAX_ROWS_READ, PAGE_SIZE, ListPage, page
-from afterwork.model.external_id import root_id
 from afterwork.store.caches.tables import cache as caches
 from afterwork.store.caches.tables import due as dues
 from afterwork.store.journal.refresh import Key, RefreshPlan
@@ -41,8 +40,7 @@ class ObjectsInSets:
 
     def _lines(self, keys: Sequence[Key]) -> Iterator[CacheLine]:
         """Yield the states of objects. Those that were set aside have caches of their own."""
-        mapper = self.derivation.declaration.root
-        roots = {key: root_id(mapper, key) for key in keys}
+        roots = {key: self.derivation.name_with(self.connection, key) for key in keys}
         aside = self._aside(list(roots.values()))
         rest = [key for key in keys if roots[key] not in aside]
         lines = self.explainer.lines(self.connection, self.derivation, self.plan, rest)

@@ -1,4 +1,7 @@
-"""Looks that others keep from reading by locks on whole tables, as migrations take them: all other looks go on."""
+"""Looks that locks on whole tables keep from reading, or the lack of a right: all other looks go on.
+
+Migrations take such locks.
+"""
 
 import time
 from collections.abc import Callable, Iterator
@@ -9,7 +12,7 @@ from typing import TypeVar
 from sqlalchemy import Connection
 from sqlalchemy.exc import DBAPIError
 
-from afterwork.events import Events, InTheWay
+from afterwork.events import Events, InTheWay, LacksRight
 from afterwork.jobs.run import text_of
 from afterwork.store.database import Database
 
@@ -47,18 +50,22 @@ class BlockedLooks:
             with self.noting(name):
                 return look()
         except DBAPIError as error:
-            if self.pause is None or not self._database.is_contended(error):
+            if self.pause is None or not self._will_pass(error):
                 raise
             self._database.give_up(connection)
-            self._events.emit(InTheWay(text_of(error)))
+            event = LacksRight if self._database.lacks_right(error) else InTheWay
+            self._events.emit(event(text_of(error)))
             return otherwise
 
     @contextmanager
     def noting(self, name: str) -> Iterator[None]:
-        """Leave a look out for a while after the block if that raises because others are in the way."""
+        """Leave a look out for a while if others, or the lack of a right, make the block raise."""
         try:
             yield
         except DBAPIError as error:
-            if self.pause is not None and self._database.is_contended(error):
+            if self.pause is not None and self._will_pass(error):
                 self._until[name] = self._clock() + self.pause.total_seconds()
             raise
+
+    def _will_pass(self, error: DBAPIError) -> bool:
+        return self._database.is_contended(error) or self._database.lacks_right(error)

@@ -28,7 +28,7 @@ from afterwork.events import (
     WasCancelled,
     WasWithdrawn,
 )
-from afterwork.model.external_id import root_id
+from afterwork.model.external_id import name_of
 from afterwork.model.key import key_text
 from afterwork.saving.current_work import CURRENT_WORK, CurrentWork
 from afterwork.store.progress import CANCELLED
@@ -195,7 +195,7 @@ def apart(run: Run, outcome: Outcome | SucceededTogether) -> Iterator[tuple[Run,
     match outcome:
         case SucceededTogether(mapper, keys, seconds):
             namespace, name = run._source
-            for root in (root_id(mapper, key) for key in keys):
+            for root in (name_of(mapper, key) for key in keys):
                 yield replace(run, _source=(namespace, f"{name} {root}"), root_id=root), Succeeded(seconds)
         case _:
             yield run, outcome

@@ -100,10 +100,23 @@ def placeholder_id(mapper: Mapper[Any], key: object) -> str:
     return f"{mapper.class_.__name__}!{PLACEHOLDER}{digest}"
 
 
+def name_of(mapper: Mapper[Any], key: tuple[Any, ...]) -> str:
+    """Return the external id of an object with this primary key or, if it can have none, its placeholder."""
+    try:
+        return root_id(mapper, key)
+    except Exception:  # whatever the types of the model raise
+        return placeholder_id(mapper, key)
+
+
+def is_placeholder(text: str) -> bool:
+    """Return whether this replaces the external id of an object that can have none."""
+    return text.partition("!")[2].startswith(PLACEHOLDER)
+
+
 def class_of(text: str, classes: Mapping[str, Mapper[Any]]) -> Mapper[Any]:
     """Return the class that an external id, or its placeholder, begins with. Raises `MalformedExternalId`."""
-    name, _, rest = text.partition("!")
-    return classes[name] if rest.startswith(PLACEHOLDER) and name in classes else parse(text, classes).mapper
+    name = text.partition("!")[0]
+    return classes[name] if is_placeholder(text) and name in classes else parse(text, classes).mapper
 
 
 def parse(text: str | None, classes: Mapping[str, Mapper[Any]]) -> ExternalId:

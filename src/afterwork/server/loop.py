@@ -283,6 +283,10 @@ class Loop:
                     self._runner.report_runs(ran)
                     if not self.scheduler.goes_on(assignment) or self._stopping.is_set() or self.replaced is not None:
                         break
+        except Exception as error:
+            if self._runner.database.lacks_right(error):
+                self.lanes.note_elsewhere(source.own)  # it would fail again at once
+            raise
         finally:
             if ran_something:
                 self.lanes.obtained(source.own)

@@ -10,7 +10,7 @@ from sqlalchemy import Connection
 
 from afterwork.derived.tracking.hidden_state import untracked
 from afterwork.errors import AnotherDatabase, StaysSilent, ThreadEnded
-from afterwork.events import Broken, ConnectionLost, InTheWay, WorkerLost
+from afterwork.events import Broken, ConnectionLost, InTheWay, LacksRight, WorkerLost
 from afterwork.jobs.quarantine import CACHES, Loss
 from afterwork.jobs.run import text_of
 from afterwork.jobs.runner import Runner
@@ -44,7 +44,9 @@ class Losses:
             self._runner.events.emit(InTheWay(text_of(error)))
             return
         self._lost.append((error, generation))
-        if not self._runner.database.is_lost(error):
+        if self._runner.database.lacks_right(error):
+            self._runner.events.emit(LacksRight(text_of(error)))
+        elif not self._runner.database.is_lost(error):
             self._runner.events.emit(Broken("a worker", error))
 
     def database_crashed(self, generation: int) -> None:

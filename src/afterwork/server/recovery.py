@@ -13,7 +13,7 @@ from sqlalchemy.exc import DBAPIError
 
 from afterwork.boundary import failure_of
 from afterwork.errors import AnotherDatabase, DatabaseRefuses
-from afterwork.events import Broken, DatabaseBack, DatabaseLost, Events, InTheWay
+from afterwork.events import Broken, DatabaseBack, DatabaseLost, Events, InTheWay, LacksRight
 from afterwork.jobs.run import text_of
 from afterwork.jobs.runner import Runner
 from afterwork.server.health import ITERATION_SECONDS, Pulse
@@ -139,11 +139,18 @@ class Recovery:
         return False
 
     def recover(self, error: Exception, workers: Workers) -> None:
-        """Let the loop continue after an error: soon if others were in the way, else with a new connection."""
+        """Let the loop continue after an error: soon if others were in the way, after a while if it lacks a right, else
+        with a new connection."""
         if self._database.is_contended(error):
             self._database.give_up(self._link.connection)  # its transaction takes no more statements
             self._events.emit(InTheWay(text_of(error)))
             self._stopping.wait(FIRST_RETRY_SECONDS)
+            return
+        if self._database.lacks_right(error):
+            self._database.give_up(self._link.connection)
+            self._events.emit(LacksRight(text_of(error)))
+            self._pulse.promise(MAX_RETRY_SECONDS + ITERATION_SECONDS)
+            self._stopping.wait(MAX_RETRY_SECONDS)
             return
         if self._database.is_lost(error):
             self._events.emit(DatabaseLost(text_of(error)))

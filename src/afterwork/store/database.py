@@ -323,6 +323,10 @@ class Database(ABC):
     def is_contended(self, error: BaseException) -> bool:
         """Return whether an error only says that others were in the way, so that a retry may succeed."""
 
+    def lacks_right(self, error: BaseException) -> bool:
+        """Return whether an error only says that the current role may not do what a statement does."""
+        return False
+
     def is_outdated(self, error: BaseException) -> bool:
         """Return whether an error only says that a migration changed the result of a prepared statement. It is prepared
         anew in another transaction."""

@@ -61,7 +61,7 @@ def create_customers(layout: Layout) -> str:
     """The statement that makes the table of customers."""
     return (
         f"CREATE TABLE {layout.customers} (id integer PRIMARY KEY, name text NOT NULL DEFAULT 'c',"
-        " total text, label text, notes text)"
+        " total text, label text, notes text, count integer, sum numeric)"
     )
 
 

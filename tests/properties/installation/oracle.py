@@ -30,6 +30,8 @@ def _right(connection: Connection, layout: Layout) -> Iterator[tuple[Value, Any]
         total = " ".join(f"{row['id']}:{row[layout.amount]}" for row in mine)
         yield ("total", key), total
         yield ("label", key), f"{name} {total}"
+        yield ("count", key), len(mine)
+        yield ("sum", key), sum(row[layout.amount] for row in mine)
         if layout.has_note:
             yield ("notes", key), " ".join(f"{row['id']}:{row['note']}" for row in mine)
     for bill in connection.execute(text("SELECT id, customer_id FROM bill")).all():
@@ -39,7 +41,7 @@ def _right(connection: Connection, layout: Layout) -> Iterator[tuple[Value, Any]
 
 
 def _stored(connection: Connection, layout: Layout) -> Iterator[tuple[Value, Any]]:
-    for table, columns in ((layout.customers, ("total", "label", "notes")), ("bill", ("due", "who"))):
+    for table, columns in ((layout.customers, ("total", "label", "notes", "count", "sum")), ("bill", ("due", "who"))):
         for row in connection.execute(text(f"SELECT * FROM {table}")).mappings():
             for column in columns:
                 yield (column, row["id"]), row[column]

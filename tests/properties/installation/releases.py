@@ -1,6 +1,7 @@
 """The two applications, in all their releases: each is a model that fits a layout of the tables."""
 
 from dataclasses import dataclass
+from decimal import Decimal
 from functools import cache
 from typing import Any
 
@@ -14,7 +15,7 @@ from tests.properties.installation.layout import Layout
 TYPES: tuple[TypeEngine[Any], ...] = (Integer(), BigInteger(), Numeric(12, 2))
 
 CACHES = {
-    "shop": frozenset({"total", "label", "notes"}),
+    "shop": frozenset({"total", "label", "notes", "count", "sum"}),
     "billing": frozenset({"due", "who"}),
 }
 """The calculated columns of each application. A release may have fewer."""
@@ -75,7 +76,7 @@ def _order(release: Release, base: Any) -> Any:
 
 @cache
 def _shop(release: Release) -> Any:
-    """Customers, of whom is calculated what they have ordered, by a relationship and by a query."""
+    """Customers, of whom is calculated what they have ordered: by a relationship, by a query, in sets and at commit."""
     layout = release.layout
 
     class Base(DeclarativeBase): ...
@@ -90,6 +91,8 @@ def _shop(release: Release) -> Any:
         name: Mapped[str] = mapped_column(default="c")
         total: Mapped[str | None] = mapped_column()
         label: Mapped[str | None] = mapped_column()
+        count: Mapped[int | None] = mapped_column()
+        sum: Mapped[Decimal | None] = mapped_column(Numeric)
         orders: Mapped[list[Any]] = relationship(
             order, primaryjoin=lambda: foreign(order.customer_id) == Customer.id, order_by=order.id, viewonly=True
         )
@@ -105,6 +108,12 @@ def _shop(release: Release) -> Any:
             @aw.derived(label)
             def compute_label(self) -> str:
                 return f"{self.name} {self.total}"
+
+        if "count" in release.caches:
+            count_orders = aw.derived(count)(aw.ocl("self.orders->size"))
+
+        if "sum" in release.caches:
+            sum_orders = aw.derived(sum, at="commit")(aw.ocl("self.orders.amount->sum"))
 
         if layout.has_note:
             notes: Mapped[str | None] = mapped_column()

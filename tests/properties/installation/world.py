@@ -32,7 +32,7 @@ TOUCH: list[Writing] = [("raise amounts", n, 0, 0) for n in (1, 2, 3, 4)] + [
 ]
 """After these, each value that is made of orders is another one."""
 
-MADE_OF_ORDERS = frozenset({"total", "label", "notes", "due"})
+MADE_OF_ORDERS = frozenset({"total", "label", "notes", "count", "sum", "due"})
 MINUTE = 1 / 60
 SETTINGS = aw.Settings()
 ROUNDS = 8
@@ -148,6 +148,9 @@ class World:
     def migrate(self, name: str, year: int) -> None:
         """Alter the tables, as a migration that is run by itself."""
         with self.engine.begin() as connection:
+            if self.dialect == "sqlite":  # which refuses to rename a table while a trigger names one that is gone
+                for trigger in connection.execute(_AT_COMMIT).scalars().all():
+                    connection.exec_driver_sql(f"DROP TRIGGER {trigger}")
             self.layout = MIGRATIONS[name](connection, self.layout, year) or self.layout
 
     def install(self, application: str, caches: frozenset[str], watches: bool = True, maps_parts: bool = False) -> None:
@@ -156,6 +159,8 @@ class World:
         maps_parts = maps_parts and self.layout.kind == "partitioned"
         if "total" not in caches:
             caches = caches - {"label"}
+        if not watches:
+            caches = caches - {"sum"}
         if not self.layout.has_note:
             caches = caches - {"notes"}
         release = Release(application, self.layout, caches, watches, maps_parts)
@@ -344,8 +349,11 @@ class World:
         ]
 
 
+_AT_COMMIT = text("SELECT name FROM sqlite_master WHERE type = 'trigger' AND name LIKE 'afterwork_commit_%'")
+
 _LEFT = text(
     "SELECT (SELECT count(*) FROM afterwork_journal) AS journal, (SELECT count(*) FROM afterwork_recent) AS recent,"
+    " (SELECT count(*) FROM afterwork_touch) AS touches,"
     " (SELECT count(*) FROM afterwork_due u JOIN afterwork_derivation d ON d.id = u.derivation"
     " WHERE u.since IS NOT NULL AND d.name IN :caches) AS waiting"
 ).bindparams(bindparam("caches", expanding=True))

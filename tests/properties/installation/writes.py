@@ -57,7 +57,10 @@ _sql("move an order", "UPDATE {orders} SET customer_id = :b WHERE id = :a")
 _sql("delete an order", "DELETE FROM {orders} WHERE id = :a")
 _sql("delete orders", "DELETE FROM {orders} WHERE customer_id = :a")
 _sql("note orders", "UPDATE {orders} SET {note} = CASE WHEN :b > 2 THEN 'n' ELSE 'm' END WHERE customer_id = :a")
-_sql("overwrite what is calculated", "UPDATE {customers} SET total = 'x', label = 'y' WHERE id = :a")
+_sql(
+    "overwrite what is calculated",
+    "UPDATE {customers} SET total = 'x', label = 'y', count = 77, sum = -1 WHERE id = :a",
+)
 _sql("overwrite what is due", "UPDATE bill SET due = 'x', who = 'y' WHERE id = :a")
 
 

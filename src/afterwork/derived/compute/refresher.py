@@ -19,10 +19,9 @@ from afterwork.derived.cause import Cause, cause_text
 from afterwork.derived.matching.matcher import Matcher
 from afterwork.derived.queue.due_cache import DueEntry
 from afterwork.derived.queue.registered_derivation import RegisteredDerivation
-from afterwork.errors import CommitTimedOut
+from afterwork.errors import CommitTimedOut, UnnamedObject
 from afterwork.jobs.run import NO_LANE, Run, SucceededTogether
 from afterwork.jobs.source import EndedRuns
-from afterwork.model.external_id import root_id
 from afterwork.model.priority import LOWEST_PRIORITY
 from afterwork.store.caches.tables import cache as caches
 from afterwork.store.caches.tables import derivation as derivations
@@ -302,19 +301,35 @@ class Refresher:
     def _forget_aside(self, connection: Connection, derivation: RegisteredDerivation, keys: Sequence[Key]) -> None:
         """Drop the caches of objects that were set aside and are right now."""
         aside = {row[0] for row in _ASIDE.execute(connection, {"of": derivation.id})}
-        back = aside.intersection(root_id(derivation.declaration.root, key) for key in keys) if aside else ()
-        if back:
+        if not aside:
+            return
+        if back := aside.intersection(derivation.name_with(connection, key) for key in keys):
             rows = self.matcher.cache_rows
             rows.drop(connection, list(rows.numbers(connection, derivation, sorted(back)).values()))
 
     def _set_aside(self, connection: Connection, derivation: RegisteredDerivation, keys: Sequence[Key]) -> None:
-        """Give objects caches that run alone. They stay until a refresh succeeds."""
-        roots = [root_id(derivation.declaration.root, key) for key in keys]
+        """Give objects caches that run alone, or have failed if they can't. They stay until a refresh succeeds."""
+        roots, unnamed = _roots_of(connection, derivation, keys)
         rows, now, cause = self.matcher.cache_rows, self.clock.now(), cause_text(Cause("aside"))
+        rows.fail(connection, derivation, unnamed, now)
         rows.add(connection, derivation, roots, now)
         numbers = rows.numbers(connection, derivation, roots).values()
         entries = [DueEntry(number, derivation.id, now, now, cause) for number in numbers]
         self.matcher.due_queue.enqueue(connection, entries)
+
+
+def _roots_of(
+    connection: Connection, derivation: RegisteredDerivation, keys: Sequence[Key]
+) -> tuple[list[str], list[UnnamedObject]]:
+    """Return the external ids of the objects with these keys, and the objects that have none."""
+    named: list[str] = []
+    unnamed: list[UnnamedObject] = []
+    for key in keys:
+        try:
+            named.append(derivation.root_with(connection, key))
+        except UnnamedObject as error:
+            unnamed.append(error)
+    return named, unnamed
 
 
 def _key_at(position: str | None) -> Sequence[str] | None:

@@ -19,7 +19,7 @@ from afterwork.derived.queue.due_cache import ClaimedBatch, ClaimedCache
 from afterwork.derived.queue.registered_derivation import RegisteredDerivation
 from afterwork.jobs.run import text_of
 from afterwork.model.derivation import ViewModelDerivation
-from afterwork.model.external_id import root_id
+from afterwork.model.external_id import is_placeholder
 from afterwork.store.caches.tables import cache as caches
 from afterwork.store.caches.tables import derivation as derivations
 from afterwork.store.caches.tables import due as dues
@@ -135,12 +135,12 @@ class Verifier:
         keys = keys if sample is None else keys.order_by(func.random()).limit(sample)
         failed = select(caches.c.root).where(caches.c.derivation == derivation.id)
         left_out = set(connection.execute(failed).scalars())
-        mapper = derivation.declaration.root
         for way in plan.ways:
             query = way.roots(touches.c).where(touches.c.route == way.route)
-            left_out |= {root_id(mapper, tuple(key)) for key in connection.execute(query)}
-        roots = [root_id(mapper, tuple(key)) for key in connection.execute(keys)]
-        return [(number, root) for number, root in enumerate(roots, 1) if root not in left_out]
+            left_out |= {derivation.name_with(connection, tuple(key)) for key in connection.execute(query)}
+        roots = [derivation.name_with(connection, tuple(key)) for key in connection.execute(keys)]
+        named = [root for root in roots if not is_placeholder(root)]
+        return [(number, root) for number, root in enumerate(named, 1) if root not in left_out]
 
     def _verify(self, connection: Connection, batch: ClaimedBatch) -> list[StoredDifference]:
         number = batch.derivation.id

@@ -23,7 +23,7 @@ from afterwork.derived.manifest.reads import (
 )
 from afterwork.derived.matching.matcher import Matcher
 from afterwork.derived.queue.registered_derivation import RegisteredDerivation
-from afterwork.errors import BadRequest, NoCacheYet
+from afterwork.errors import BadRequest, MalformedExternalId, NoCacheYet
 from afterwork.model.external_id import external_id, placeholder_id
 from afterwork.store.caches.tables import cache as caches
 from afterwork.store.caches.tables import due as dues
@@ -100,11 +100,11 @@ class Explainer:
         """Return the same for an object, which may have a key that no external id can be made of."""
         try:
             return self.explain(connection, derivation, external_id(obj))
-        except BadRequest:
+        except (BadRequest, MalformedExternalId):
             identity = tuple(derivation.declaration.root.primary_key_from_instance(obj))
             keys = derivation.objects.row_keys(connection, derivation.table, [identity])
             if identity in keys:
-                with suppress(NoCacheYet):
+                with suppress(NoCacheYet, MalformedExternalId):
                     placeholder = placeholder_id(derivation.declaration.root, keys[identity])
                     return self.explain(connection, derivation, placeholder)
             raise

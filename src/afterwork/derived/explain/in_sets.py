@@ -15,7 +15,6 @@ from afterwork.derived.matching.matcher import Matcher
 from afterwork.derived.queue.registered_derivation import RegisteredDerivation
 from afterwork.derived.tracking.query import SetBasedExpression
 from afterwork.jobs.run import text_of
-from afterwork.model.external_id import root_id
 from afterwork.model.key import is_one_of
 from afterwork.store.caches.tables import derivation as derivations
 from afterwork.store.dialects import refresh_of
@@ -40,9 +39,10 @@ class SetExplainer:
         stale = [key for key, value in values.items() if isinstance(value, str) or value.differs]
         causes = self.causes(connection, derivation, plan, stale)
         changes = last_changes(connection, plan.own, plan.key, values if plan.keeps_last_change else ())
-        mapper = derivation.declaration.root
         return {
-            key: _line(root_id(mapper, key), value, causes.get(key), self._last(plan, changes.get(key)))
+            key: _line(
+                derivation.name_with(connection, key), value, causes.get(key), self._last(plan, changes.get(key))
+            )
             for key, value in values.items()
         }
 

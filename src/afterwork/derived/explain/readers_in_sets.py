@@ -13,7 +13,6 @@ from sqlalchemy.orm.exc import UnmappedColumnError
 from afterwork.derived.matching.matcher import Matcher
 from afterwork.derived.queue.registered_derivation import RegisteredDerivation
 from afterwork.model.derivation import MemberDerivation
-from afterwork.model.external_id import root_id
 from afterwork.model.key import is_one_of
 from afterwork.store.journal.refresh import Way
 
@@ -82,7 +81,7 @@ class SetReaders:
             if change.row.keys() >= set(way.spec.columns):
                 query = way.roots(self._touches(way, change).c).limit(limit)
                 for key in connection.execute(query):
-                    yield derivation.id, root_id(derivation.declaration.root, tuple(key))
+                    yield derivation.id, derivation.name_with(connection, tuple(key))
 
     def _ways(self, change: _PossibleChange) -> Iterator[tuple[RegisteredDerivation, Way]]:
         """Yield the ways for which a change counts."""

@@ -14,7 +14,7 @@ from afterwork.derived.manifest.reads import Reads
 from afterwork.derived.queue.cache_rows import BackfillReason, CacheRows
 from afterwork.derived.queue.registered_derivation import RegisteredDerivation
 from afterwork.errors import UnnamedObject
-from afterwork.model.external_id import root_id
+from afterwork.model.external_id import is_placeholder, name_of
 from afterwork.store.caches.tables import BLOCKED
 from afterwork.store.caches.tables import cache as caches
 from afterwork.store.caches.tables import derivation as derivations
@@ -102,7 +102,9 @@ class Feeders:
                 part = wanted[start : start + KEYS_PER_STATEMENT]
                 query = writer.objects.keys.add_columns(column).where(column.in_(part))
                 for *identity, value in connection.execute(query):
-                    yield (name, values[value]), root_id(writer.declaration.root, tuple(identity))
+                    root = name_of(writer.declaration.root, tuple(identity))
+                    if not is_placeholder(root):
+                        yield (name, values[value]), root
 
     def _caches_of(
         self, connection: Connection, writer: RegisteredDerivation, roots: Sequence[str], now: datetime

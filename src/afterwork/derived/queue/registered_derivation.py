@@ -1,6 +1,6 @@
 """A derivation as the database knows it, and its objects by their keys in the journal."""
 
-from collections.abc import Collection, Iterable
+from collections.abc import Collection, Iterable, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from functools import cached_property
@@ -69,6 +69,23 @@ class RegisteredDerivation:
         except Exception as error:  # whatever the types of the model raise
             why = f"A row of {self.table.table.fullname} has the key {shown(key)}: {error}"
             raise UnnamedObject(placeholder_id(mapper, key), why) from error
+
+    def root_with(self, connection: Connection, key: Sequence[Any]) -> str:
+        """Return the external id of the object with this primary key. Raises `UnnamedObject`."""
+        mapper, identity = self.declaration.root, tuple(key)
+        try:
+            return root_id(mapper, identity)
+        except Exception as error:  # whatever the types of the model raise
+            row_key = self.objects.row_keys(connection, self.table, [identity]).get(identity, identity)
+            why = f"A row of {self.table.table.fullname} has the key {shown(row_key)}: {error}"
+            raise UnnamedObject(placeholder_id(mapper, row_key), why) from error
+
+    def name_with(self, connection: Connection, key: Sequence[Any]) -> str:
+        """Return the external id of the object with this primary key or, if it can have none, its placeholder."""
+        try:
+            return self.root_with(connection, key)
+        except UnnamedObject as error:
+            return error.root
 
     def roots_of(
         self, keys: Iterable[int | str], dialect: Dialect, missed: Collection[int | str] = ()

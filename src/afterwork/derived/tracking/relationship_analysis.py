@@ -8,7 +8,7 @@ from sqlalchemy import FromClause, Table
 from sqlalchemy.orm import Mapper, RelationshipProperty
 from sqlalchemy.orm.exc import UnmappedColumnError
 from sqlalchemy.sql import visitors
-from sqlalchemy.sql.elements import ColumnClause, ColumnElement
+from sqlalchemy.sql.elements import ColumnClause, ColumnElement, TextClause
 from sqlalchemy.sql.selectable import SelectBase
 
 from afterwork.compat.sqlalchemy_statements import is_remote
@@ -41,14 +41,49 @@ def relationship_of(prop: RelationshipProperty[Any], mapper: Mapper[Any], tables
 
 
 def _all_rows(prop: RelationshipProperty[Any], tables: MappedTables) -> TrackedRelationship:
-    """Depend on all rows and columns of all tables involved, for a relationship that is too complicated."""
+    """Depend on all rows of all tables involved, for a relationship that is too complicated.
+
+    Of their columns, those count that decide what it leads to.
+    """
     involved = tables_in(prop.entity.selectable, *clauses_of(prop))
-    return TrackedRelationship(prop, lookups=_lookups_of_all(involved, tables, _name(prop)))
+    return TrackedRelationship(prop, lookups=_lookups_of_all(involved, tables, _name(prop), _deciding_columns(prop)))
 
 
-def _lookups_of_all(tables: Iterable[FromClause], mapped: MappedTables, what: str) -> list[MemberLookup]:
-    tracked = [mapped.table(table, what) for table in tables]
-    return [MemberLookup(QueryRead(table.id, (), table.mask(table.columns))) for table in tracked]
+def _deciding_columns(prop: RelationshipProperty[Any]) -> Sequence[ColumnClause[Any]] | None:
+    """Return the columns that decide which objects a relationship leads to; None if its clauses don't name them all.
+
+    A value that is stored in another column must not seem to be made of itself.
+    """
+    is_plain = prop.entity.is_mapper and isinstance(prop.secondary, Table | None)
+    if not is_plain or is_query(prop.mapper.selectable):
+        return None
+    clauses = [clause for clause in clauses_of(prop) if clause is not prop.secondary]
+    inherited = (mapper.inherit_condition for mapper in prop.mapper.iterate_to_root())
+    clauses += [condition for condition in inherited if condition is not None]
+    elements = [element for clause in clauses for element in visitors.iterate(clause)]
+    if any(isinstance(element, FromClause | SelectBase | TextClause) for element in elements):
+        return None
+    columns = [element for element in elements if isinstance(element, ColumnClause)]
+    if not all(isinstance(column.table, Table) for column in columns):
+        return None
+    return [*columns, *discriminator_columns(prop.mapper)]
+
+
+def _lookups_of_all(
+    tables: Iterable[FromClause],
+    mapped: MappedTables,
+    what: str,
+    columns: Sequence[ColumnClause[Any]] | None = None,
+) -> list[MemberLookup]:
+    """Return the lookups of all rows of some tables, by these columns of theirs; without any, by every one."""
+    tracked = [(table, mapped.table(table, what)) for table in tables]
+    masks = {
+        part: part.mask(
+            part.columns if columns is None else [column.name for column in columns if column.table is table]
+        )
+        for table, part in tracked
+    }
+    return [MemberLookup(QueryRead(part.id, (), mask)) for part, mask in masks.items()]
 
 
 def _name(prop: RelationshipProperty[Any]) -> str:

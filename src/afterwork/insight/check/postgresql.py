@@ -1,6 +1,6 @@
 """Checks of a PostgreSQL server: rights, settings, connections, long transactions of others, and vacuum."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 from sqlalchemy import Connection, text
@@ -8,7 +8,8 @@ from sqlalchemy import Connection, text
 from afterwork.insight.check.finding import CheckContext, Finding
 from afterwork.store import tables
 from afterwork.store.postgresql import rights
-from afterwork.store.postgresql.row_security import hidings
+from afterwork.store.postgresql.rights import Need
+from afterwork.store.postgresql.row_security import Hiding, hidings
 
 
 @dataclass(frozen=True)
@@ -66,6 +67,8 @@ def look_at_settings(scene: CheckContext) -> Iterator[Finding]:
 FOR_JOBS = "A job that writes there will fail. If one does: {}"
 SEE_ALL = "Hidden rows count as missing: values become wrong, and tickets stay. Let it see all rows: {}"
 CHANGE_ALL = "What it can't change stays as it is. Let it change all rows: {}"
+WRITES_FAIL = "All who write to the application's tables fail."
+NOT_AT_COMMIT = "So servers compute what should be computed at commit, a little later."
 LET_ALL = (
     "ALTER ROLE {role} BYPASSRLS; or: CREATE POLICY afterwork ON {table} TO {role} USING (true) WITH CHECK (true)."
 )
@@ -79,11 +82,27 @@ def look_at_rights(scene: CheckContext) -> Iterator[Finding]:
         advice = FOR_JOBS.format(lack.grant) if lack.for_jobs else advice
         yield Finding(f"role {lack.role} lacks {lack.what}", False, advice, is_note=lack.for_jobs)
     for hiding in hidings(scene.connection, rights.of_servers(scene.model)):
-        wanted = LET_ALL.format(role=hiding.role, table=hiding.table)
         advice = SEE_ALL if hiding.is_to_read else CHANGE_ALL
-        yield Finding(hiding.what, False, advice.format(wanted), is_note=hiding.for_jobs)
+        yield Finding(hiding.what, False, _let_all(hiding, advice), is_note=hiding.for_jobs)
     if not any(not lack.for_jobs for lack in missing):
         yield Finding("the current role has all rights of a server", True)
+    for owner in rights.owners_of_triggers(scene.connection):
+        yield from _of_triggers(scene.connection, owner, list(rights.of_triggers()), WRITES_FAIL)
+        yield from _of_triggers(scene.connection, owner, list(rights.of_values_at_commit(scene.model)), NOT_AT_COMMIT)
+
+
+def _of_triggers(connection: Connection, owner: str, needs: Sequence[Need], then: str) -> Iterator[Finding]:
+    """Yield what the role lacks that triggers run as."""
+    for lack in rights.missing(connection, owner, needs):
+        yield Finding(f"triggers run as role {lack.role}, which lacks {lack.what}", False, f"{then} Run: {lack.grant}")
+    for hiding in hidings(connection, needs, owner):
+        yield Finding(
+            f"{hiding.what}, as which triggers run", False, _let_all(hiding, then + " Let it see all rows: {}")
+        )
+
+
+def _let_all(hiding: Hiding, advice: str) -> str:
+    return advice.format(LET_ALL.format(role=hiding.role, table=hiding.table))
 
 
 def may_look(scene: CheckContext) -> bool:

@@ -35,6 +35,7 @@ from afterwork.store.waker import PollingWaker, Waker
 
 IN_TRANSACTION = {TransactionStatus.ACTIVE, TransactionStatus.INTRANS, TransactionStatus.INERROR}
 CANCELLED = "57014"
+NOT_PERMITTED = "42501"  # insufficient privilege, also by row-level security
 CONTENDED = {"40001", "40P01", "55P03"}  # serialization failure, deadlock, lock not available
 SHUTDOWN = ("57P", "08", "53300")  # operator intervention, connection exceptions, too many connections
 
@@ -288,6 +289,9 @@ class PostgreSQL(Database):
         if isinstance(error, DBAPIError):
             return _state(error) in CONTENDED or self.is_outdated(error)
         return isinstance(error, StateHasChanged)
+
+    def lacks_right(self, error: BaseException) -> bool:
+        return isinstance(error, DBAPIError) and _state(error) == NOT_PERMITTED
 
     def is_outdated(self, error: BaseException) -> bool:
         return isinstance(error, DBAPIError) and is_outdated(error.orig)

@@ -16,6 +16,7 @@ from afterwork.model.derivation import Derivation, MachineDerivation, MemberDeri
 from afterwork.model.inspection import ModelInfo
 from afterwork.model.machine.declaration import declared_machines
 from afterwork.store import tables as own
+from afterwork.store.journal import tables as journal
 from afterwork.store.literal_sql import execute_literally
 
 ALL = ("SELECT", "INSERT", "UPDATE", "DELETE")
@@ -76,6 +77,26 @@ def of_writers(model: ModelInfo) -> Iterator[Need]:
     yield Need(own.lease, ("SELECT",))
     if any(declared_machines(mapper.class_) for mapper in model.classes.values()):
         yield from (Need(table, ("INSERT",)) for table in (own.transition, own.conflict))
+
+
+def of_triggers() -> Iterator[Need]:
+    """Yield the needs of the role that triggers run as: those without which everybody's writes fail."""
+    noted = (journal.journal, journal.touch, journal.commit_touch, journal.committing)
+    yield from (Need(table, ALL) for table in noted)
+
+
+def of_values_at_commit(model: ModelInfo) -> Iterator[Need]:
+    """Yield what the role that triggers run as needs to compute values at commit."""
+    caches = [cache for cache in model.derivations.values() if isinstance(cache, MemberDerivation)]
+    at_commit = [cache.column for cache in caches if cache.derived.is_at_commit]
+    if at_commit:
+        yield from (Need(table, ("SELECT",)) for table in model.tables)
+    yield from (Need(column.table, ("UPDATE",), column.name) for column in at_commit)
+
+
+def owners_of_triggers(connection: Connection) -> Sequence[str]:
+    """Return the roles that triggers run as, which are those that have installed."""
+    return connection.execute(_OWNERS).scalars().all()
 
 
 def check_can_grant(dialect: str, roles: Sequence[str]) -> None:
@@ -153,6 +174,12 @@ def _schemas_of_types(needs: Iterable[Need]) -> list[str]:
 
 
 _ROLE = text("SELECT 1 FROM pg_roles WHERE rolname = :role")
+
+_OWNERS = text("""
+SELECT DISTINCT r.rolname FROM pg_class j JOIN pg_proc p ON p.pronamespace = j.relnamespace AND p.prosecdef
+JOIN pg_roles r ON r.oid = p.proowner
+WHERE j.oid = to_regclass('afterwork_journal') AND p.proname ~ '^afterwork_(capture|commit|wake)' ORDER BY r.rolname
+""")
 
 # A name without a schema is resolved by the search path, but regardless of the current role's rights: to_regclass
 # ignores schemas that it may not use.
