@@ -130,6 +130,7 @@ def _steps(database: Database, connection: Connection, contract: Contract, insta
             connection.execute(CreateIndex(index))
             yield f"index {index.name} created"
         yield from database.add_wake_trigger(connection, ticket_contract)
+    yield from database.add_end_trigger(connection, contract)
 
 
 def _drop_former_indexes(connection: Connection, contract: Contract) -> None:

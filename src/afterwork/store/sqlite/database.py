@@ -12,9 +12,11 @@ from sqlalchemy.engine.interfaces import DBAPICursor
 from sqlalchemy.exc import DBAPIError
 
 from afterwork.errors import StateHasChanged
+from afterwork.model.contract import Contract
 from afterwork.model.utc_datetime import UtcDateTime
 from afterwork.settings import Settings
 from afterwork.store.database import SILENCE_FACTOR, Database
+from afterwork.store.end_watch import EndWatch
 from afterwork.store.process import has_rebooted, machine, process_start
 from afterwork.store.server_rows import ServerRow
 from afterwork.store.sqlite.column import SQLiteColumns
@@ -252,6 +254,9 @@ class SQLite(Database):
         # SQLite finds logs by name, and would take them for those of the next file of this name.
         self._logs = [] if opened is None else [log for name in LOGS if (log := OpenFile.at(opened.name + name))]
         return FileWaker(connection, self.settings, self._file)
+
+    def end_watch(self, connection: Connection, contract: Contract) -> EndWatch:
+        return EndWatch(self.waker(connection))
 
     def wake_all(self, connection: Connection) -> None:
         """Do nothing: any write has changed the file."""
