@@ -58,7 +58,7 @@ class DirectStatement:
         """Send the statement once for each set of values, all in one go. Return the number of changed rows."""
         if not _is_for_sqlalchemy(connection) and (compiled := self._compiled_for(connection)).is_final:
             return compiled.change_each(connection, values)
-        return sum(connection.execute(self.statement, each).rowcount for each in values)
+        return connection.execute(self.statement, list(values)).rowcount
 
     def _compiled_for(self, connection: Connection) -> "_Compiled":
         dialect = connection.dialect

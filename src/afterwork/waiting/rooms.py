@@ -52,7 +52,7 @@ class WaitingRooms:
 
     def _database(self, engine: Engine) -> Database:
         apps = self._applications()
-        return database_of(engine, apps[0].settings if apps else Settings())
+        return database_of(engine, apps[-1].settings if apps else Settings())
 
     def result_of(self, work: str | None) -> WorkResult | None:
         """Return what a work may return; None if no model of this program knows it."""

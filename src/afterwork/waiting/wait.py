@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any, TypeVar, Union, overload
 
 from sqlalchemy import Connection, Engine, inspect
 from sqlalchemy.orm import InstanceState, Session
+from sqlalchemy.pool import SingletonThreadPool, StaticPool
 
 from afterwork.errors import (
     BadRequest,
@@ -156,6 +157,8 @@ class Awaited:
         if not isinstance(state, InstanceState) or not is_ticket_class(type(ticket)):
             raise BadRequest(f"{shown(ticket)} is no ticket. Wait for what aw.later has returned.")
         _check_outside_of_runs()
+        if state.was_deleted:
+            raise TicketIsGone(shown(state.identity))
         if state.identity is None:
             raise NeverEnds("the ticket is not saved yet, or was rolled back. Commit its session before: commit().")
         contract = contract_of(type(ticket))
@@ -292,6 +295,4 @@ def _room(
 
 def _is_single(engine: Engine) -> bool:
     """Return whether an engine has a single connection, as that of a SQLite database in memory has."""
-    from sqlalchemy.pool import SingletonThreadPool, StaticPool
-
     return isinstance(engine.pool, StaticPool | SingletonThreadPool)
