@@ -25,7 +25,7 @@ from afterwork.errors import (
 )
 from tests.support.awaited import Base, Order, Receipt, SysAsyncTicket
 from tests.support.waiting import eventually
-from tests.support.world import World
+from tests.support.world import World, statements
 
 LONG = timedelta(seconds=60)
 """Longer than anything here takes."""
@@ -258,7 +258,7 @@ def test_a_ticket_class_without_result_says_so_only_where_one_is_expected(engine
         pass
 
     class SysAsyncTicket(aw.AsyncTicket, Own):
-        result = None  # type: ignore[assignment]
+        result = None
 
     class Item(Own):
         __tablename__ = "item"
@@ -328,9 +328,41 @@ def test_who_gives_up_leaves_the_others_waiting(world: World, session: Session, 
     assert asyncio.run(one_gives_up()) == 10
 
 
-def test_the_end_of_a_ticket_costs_no_statement_more(world: World, session: Session, order: Order) -> None:
-    from tests.support.world import statements
+@pytest.mark.parametrize("url", ["postgresql"], indirect=True)
+@pytest.mark.parametrize("off", ["listen", "notify"])
+def test_where_servers_poll_waiting_polls_too(engine: Engine, off: str) -> None:
+    settings = aw.Settings(standby_poll=timedelta(seconds=0.01), **{off: False})  # type: ignore[arg-type]
+    world = World(engine, Base, settings=settings)
+    with Session(engine) as session, ThreadPoolExecutor() as threads:
+        order = Order()
+        session.add(order)
+        ticket = aw.later(order.assign_number)
+        session.commit()
+        waiting = threads.submit(aw.wait, ticket, timeout=LONG)
+        eventually(waiting_threads)
+        world.run()
+        assert waiting.result() == 10
+        assert session.execute(text("SELECT * FROM afterwork_awaited")).all() == []
 
+
+@pytest.mark.parametrize("url", ["postgresql"], indirect=True)
+def test_rows_of_programs_that_are_gone_are_deleted(world: World, session: Session, order: Order) -> None:
+    ticket = aw.later(order.assign_number)
+    session.execute(text("INSERT INTO afterwork_awaited VALUES ('1', 1), ('2', 1)"))
+    session.commit()
+    world.run()
+    assert aw.wait(ticket, timeout=LONG) == 10
+    session.commit()
+    eventually(lambda: is_empty(world.engine))
+
+
+def is_empty(engine: Engine) -> bool:
+    """Whether nobody waits, as PostgreSQL knows it."""
+    with engine.connect() as connection:
+        return connection.execute(text("SELECT * FROM afterwork_awaited")).first() is None
+
+
+def test_the_end_of_a_ticket_costs_no_statement_more(world: World, session: Session, order: Order) -> None:
     aw.later(order.nothing)
     session.commit()
     world.run()
@@ -338,5 +370,5 @@ def test_the_end_of_a_ticket_costs_no_statement_more(world: World, session: Sess
     session.commit()
     with statements(world.engine) as sent:
         world.run()
-    assert not [statement for statement in sent if "waiter" in statement or "notify" in statement.lower()]
+    assert not [statement for statement in sent if "awaited" in statement or "notify" in statement.lower()]
     assert SysAsyncTicket.__tablename__ in "".join(sent)

@@ -37,7 +37,7 @@ class Results:
             return None
 
     def text(self, work: str, tree: Tree) -> str | None:
-        """Return a result as its ticket's row has it, once the objects in it are saved; None if it can't be kept."""
+        """Return a result as its ticket's row has it; None if it can't be kept. The objects in it must be saved."""
         try:
             return self._fitting(text_of(tree))
         except Exception as error:

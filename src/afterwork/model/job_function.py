@@ -76,7 +76,7 @@ class JobFunction(Generic[Result, Ticket, P]):
 
     @cached_property
     def result(self) -> WorkResult:
-        """What it may return."""
+        """The values that it may return."""
         return WorkResult.of_function(self.name, self.function, None, self.model)
 
     def given(self, *args: P.args, **kwargs: P.kwargs) -> GivenWork[Ticket]:

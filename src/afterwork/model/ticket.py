@@ -161,7 +161,7 @@ class AsyncTicket:
     """The arguments of the method, or the variables of the view model, as JSON. `aw.later` writes them."""
 
     result: Mapped[str | None] = mapped_column(Text, server_default=FetchedValue(), deferred=True)
-    """What the work has returned, as JSON; None if it returned nothing. The server sets it. `aw.wait` reads it."""
+    """The value that its work has returned, as JSON; None if it returned nothing. `aw.wait` reads it."""
 
     root_object = RootObject()
 

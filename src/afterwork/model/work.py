@@ -33,7 +33,7 @@ class _Work:
 
     @property
     def result(self) -> WorkResult:
-        """What it may return: a method or function itself, a view model by the last of its actions."""
+        """The values that it may return: a method or function itself, a view model by the last of its actions."""
         raise NotImplementedError
 
     @property

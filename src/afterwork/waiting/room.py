@@ -154,7 +154,7 @@ class WaitingRoom:
             return safety if self._waiting else max(0.0, self._lingers_until - time.monotonic())
 
     def _look_once(self, tickets: EndsOfTickets, connection: Connection, watch: EndWatch, everybody: bool) -> None:
-        """Look at the tickets of those who have come, or of everybody, and let go of those that nobody waits for."""
+        """Look at the tickets of those who have come, or of everybody. Let go of those that nobody waits for."""
         with self._lock:
             new, self._new = self._new, set()
             wanted = list(self._waiting if everybody else new)

@@ -283,8 +283,7 @@ def _room(
 ) -> WaitingRoom | None:
     session = state.session
     if engine is not None:
-        plain: Engine = getattr(engine, "sync_engine", engine)
-        return rooms.room(plain)
+        return rooms.room(engine if isinstance(engine, Engine) else engine.sync_engine)
     if session is None:
         raise NoSession("The ticket is in no session, so its database is not known. Give it: engine=…")
     bind = session.get_bind(contract.mapper)

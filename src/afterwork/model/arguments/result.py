@@ -19,7 +19,8 @@ PLACE = "the result"
 
 @dataclass(frozen=True)
 class WorkResult:
-    """What a work may return. `name` is the work's in messages, `annotation` that of its function as it is written."""
+    """The values that a work may return. `name` is the work's in messages, `annotation` that of its function as it is
+    written."""
 
     name: str
     annotation: Any

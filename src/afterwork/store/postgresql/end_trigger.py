@@ -11,14 +11,14 @@ from afterwork.store.postgresql.wake_trigger import ABOUT, AS_OWNER
 
 # If nobody waits, a statement costs one look into an empty table, for however many tickets it ends. Columns are read by
 # name, as JSON values, so a migration may change their types or names without making writers fail. The arguments are
-# the columns of the key, Done and Error. The keys of waiters have no hyphens if they are UUIDs.
+# the columns of the key, Done and Error. Awaited keys have no hyphens if they are UUIDs.
 _FUNCTION = f"""
 CREATE OR REPLACE FUNCTION afterwork_ended() RETURNS trigger LANGUAGE plpgsql {AS_OWNER} AS $$
 BEGIN
-    IF EXISTS (SELECT FROM {{schema}}.afterwork_waiter) THEN
-        PERFORM pg_notify('afterwork_ended_' || '{{about}}'::regclass::oid, waiter.ticket)
+    IF EXISTS (SELECT FROM {{schema}}.afterwork_awaited) THEN
+        PERFORM pg_notify('afterwork_ended_' || '{{about}}'::regclass::oid, awaited.ticket)
         FROM (SELECT to_jsonb(changed) AS ticket FROM afterwork_changed AS changed) AS ended
-        JOIN {{schema}}.afterwork_waiter AS waiter ON waiter.ticket IN
+        JOIN {{schema}}.afterwork_awaited AS awaited ON awaited.ticket IN
             (ended.ticket ->> TG_ARGV[0], replace(ended.ticket ->> TG_ARGV[0], '-', ''))
         WHERE TG_OP = 'DELETE' OR ended.ticket ->> TG_ARGV[1] IS NOT NULL OR ended.ticket ->> TG_ARGV[2] IS NOT NULL;
     END IF;

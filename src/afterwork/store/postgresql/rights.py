@@ -58,7 +58,7 @@ class Missing:
         return f"GRANT {', '.join(self.privileges)} ON {self.on} TO {self.role}"
 
 
-WAITING = Need(own.waiter, ("SELECT", "INSERT", "DELETE"))
+WAITING = Need(own.awaited, ("SELECT", "INSERT", "DELETE"))
 """The need of a role that waits for tickets to end."""
 
 

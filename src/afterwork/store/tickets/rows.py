@@ -73,4 +73,4 @@ class EndedTicket:
     error: str | None
     form: EndForm = AS_ASKED
     result: str | None = None
-    """What its work has returned, as JSON; None to keep nothing."""
+    """The value that its work has returned, as JSON; None to keep nothing."""
