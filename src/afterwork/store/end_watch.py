@@ -8,8 +8,7 @@ from afterwork.store.waker import Waker
 class EndWatch:
     """Wakes one thread when tickets that it waits for may have ended.
 
-    On SQLite each commit may have ended one, so nobody needs to know who waits. Where PostgreSQL can't notify, servers
-    poll, and so does this.
+    Where PostgreSQL can't notify, servers poll, and so does this.
     """
 
     def __init__(self, waker: Waker) -> None:
