@@ -7,7 +7,7 @@ from afterwork.store.end_watch import EndWatch
 from afterwork.store.sqlite.waker import FileWaker
 
 FIRST_PAUSE, LAST_PAUSE = 0.004, 1.0
-"""The first and the last of the pauses, in seconds, after which the version is read again when a commit has come."""
+"""The first and the last pause, in seconds, between two looks at the version after a commit."""
 
 
 class FileEndWatch(EndWatch):
