@@ -113,8 +113,9 @@ async def wait_async(
 
         number = await aw.wait_async(ticket, of=Customer.assign_number, timeout=timedelta(seconds=5))
 
-    However many wait, they take one thread and one connection of this program. The ticket may be in an AsyncSession or
-    an ordinary one.
+    `of`, `timeout` and `engine`, which may be an AsyncEngine, are those of it, and it raises the same. However many
+    wait, they take one thread and one connection of this program. The ticket may be in an AsyncSession or an ordinary
+    one.
     """
     awaited = Awaited.of(ticket, of, engine)
     limit = _seconds(timeout)
