@@ -24,7 +24,7 @@ class EndWatch:
     def wait(self, seconds: float) -> bool:
         """Wait until tickets may have ended, `wake` is called by any thread, or the time is over. Return True to look
         at them."""
-        return self._waker.wait(seconds)
+        return self._waker.wait(seconds) == "new work"
 
     def close(self) -> None:
         """Release the resources of the watch."""
