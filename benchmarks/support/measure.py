@@ -47,9 +47,9 @@ def latency(contestant: Contestant, server: URL, count: int) -> Latency:
         with contestant.working(place, log) as worker:
             contestant.run(place, "send", 1, WARM_UP)
             worker.wait_for(place, WARM_UP)
-            sent = _moments(contestant.run(place, "send", WARM_UP + 1, count))
+            sent = moments(contestant.run(place, "send", WARM_UP + 1, count))
             worker.wait_for(place, total)
-        done = _moments(log.read_text())
+        done = moments(log.read_text())
         place.check(total)
     if sent.keys() - done.keys():
         raise Failed(f"{len(sent.keys() - done.keys())} of {count} jobs left no trace")
@@ -57,6 +57,7 @@ def latency(contestant: Contestant, server: URL, count: int) -> Latency:
     return Latency(median(times), times[min(count - 1, round(count * 0.99))])
 
 
-def _moments(text: str) -> dict[int, float]:
+def moments(text: str) -> dict[int, float]:
+    """Return the times that a log has, by customer."""
     lines = (line.split() for line in text.splitlines())
     return {int(customer): float(moment) for customer, moment in lines}

@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 
 from sqlalchemy import URL
 
-from benchmarks.rows import drain, ended, fair, idle, latency, many, memory, saving
+from benchmarks.rows import drain, ended, fair, idle, latency, many, memory, saving, waiting
 from benchmarks.support.bench import KINDS, Bench
 from benchmarks.support.postgres import admin
 from benchmarks.support.table import HEADINGS, PEER_HEADINGS, Row, printed, rate
@@ -36,6 +36,8 @@ def measure(bench: Bench, wanted: Sequence[str]) -> Result:
                 result.rows += many.rows(bench, kind)
             if "latency" in wanted:
                 result.rows += latency.rows(bench, kind, result.latencies.setdefault(kind, {}))
+            if "wait" in wanted:
+                result.rows += waiting.rows(bench, kind)
             if "saving" in wanted:
                 result.rows += saving.rows(bench, kind)
             if "ended" in wanted:

@@ -58,6 +58,7 @@ if TYPE_CHECKING:
     from afterwork.saving.unique import By, by
     from afterwork.settings import Settings
     from afterwork.store.journal.unwatched import UNWATCHED
+    from afterwork.waiting.wait import wait, wait_async
 else:
     __getattr__, __dir__ = names_on_demand(
         __name__,
@@ -94,6 +95,7 @@ else:
             "saving.unique": "By by",
             "settings": "Settings",
             "store.journal.unwatched": "UNWATCHED",
+            "waiting.wait": "wait wait_async",
         },
         modules=["aio"],
     )
@@ -164,6 +166,8 @@ __all__ = [
     "track_history",
     "untracked",
     "variable",
+    "wait",
+    "wait_async",
     "web",
     "while_in",
 ]

@@ -12,8 +12,6 @@ from collections.abc import Callable
 from functools import partial
 from typing import TYPE_CHECKING, Any, ParamSpec, TypeVar
 
-from sqlalchemy.orm import Session
-
 from afterwork.derived.compute import fresh as answers
 from afterwork.derived.explain.explanation import Explanation
 from afterwork.derived.explain.readers import Reader
@@ -21,7 +19,7 @@ from afterwork.model.job_function import JobFunction
 from afterwork.model.method import BoundMethod, GivenWork, Ticket
 from afterwork.model.viewmodel import ViewModel
 from afterwork.saving import later as requests
-from afterwork.saving.sessions import AnySession, plain_session
+from afterwork.saving.sessions import AnySession, call_in, plain_session
 from afterwork.saving.sessions import session as session_of
 
 if TYPE_CHECKING:
@@ -36,14 +34,7 @@ async def call(obj: object, function: Callable[P, T], *args: P.args, **kwargs: P
 
     Raises `NoSession` if the object is in no session, and what the function raises.
     """
-    return await _call_in(session_of(obj), partial(function, *args, **kwargs))
-
-
-async def _call_in(inner: Session, function: Callable[[], T]) -> T:
-    from sqlalchemy.ext.asyncio import async_session  # it needs greenlet, which is there where it is used
-
-    session = async_session(inner)
-    return function() if session is None else await session.run_sync(lambda _: function())
+    return await call_in(session_of(obj), partial(function, *args, **kwargs))
 
 
 async def fresh(obj: object, name: str) -> Any:
@@ -76,7 +67,7 @@ async def later(
     ask = partial(requests.later, work, session=session, **options)
     if session is None:
         return await call(_object_of(work), ask)
-    return await _call_in(plain_session(session), ask)
+    return await call_in(plain_session(session), ask)
 
 
 def _object_of(work: Any) -> Any:

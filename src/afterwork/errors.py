@@ -82,8 +82,34 @@ class Unfit(AfterworkError):
         super().__init__(f"{where} wants {wanted}, and got {got}.")
 
 
+class TicketFailed(AfterworkError):
+    """A ticket that was waited for has ended with an Error: its work failed, was refused, cancelled, or expired.
+
+    `work` is the name of what ran, `ticket` the key as text, and `error` the whole Error.
+    """
+
+    def __init__(self, work: str, ticket: str, error: str) -> None:
+        self.work, self.ticket, self.error = work, ticket, error
+        first = error.partition("\n")[0]
+        super().__init__(f"{work} (ticket {ticket}) ended with an Error: {first}")
+
+
+class NotEndedYet(AfterworkError, TimeoutError):
+    """A ticket that is waited for has not ended within the time-out. It goes on; wait again, if you like."""
+
+    def __init__(self, ticket: str, timeout: timedelta) -> None:
+        super().__init__(
+            f"The ticket {shown(ticket)} has not ended within {timeout.total_seconds():g} s. It still may. What it "
+            f"waits for: afterwork ticket MODULE:APP {ticket} --database URL"
+        )
+
+
+class ResultLost(AfterworkError):
+    """A work was done, but what it returned was not kept, or can't be read by its annotation any more."""
+
+
 class CantBeKept(AfterworkError):
-    """A parameter is annotated with a class whose values no ticket can keep."""
+    """A parameter or a result is annotated with a class whose values no ticket can keep."""
 
     def __init__(self, annotation: object, why: str = "whose values no ticket can keep") -> None:
         name = getattr(annotation, "__qualname__", None) or str(annotation)
@@ -95,6 +121,23 @@ class CantBeKept(AfterworkError):
 
 class NotThere(BadRequest):
     """Nothing has this name or key."""
+
+
+class TicketIsGone(NotThere):
+    """A ticket that is waited for is not there: it was deleted, or its receipt has gone."""
+
+    def __init__(self, ticket: str) -> None:
+        super().__init__(
+            f"The ticket {shown(ticket)} is gone: it was deleted, or its receipt was not kept for long enough. Ask "
+            "with keep= for a longer time, or wait sooner."
+        )
+
+
+class NeverEnds(BadRequest):
+    """A ticket is waited for where no server can end it meanwhile: it is not saved, or not committed, yet."""
+
+    def __init__(self, why: str) -> None:
+        super().__init__(f"aw.wait would wait forever: {why}")
 
 
 class UnknownLane(NotThere):

@@ -92,7 +92,7 @@ def test_a_name_that_a_docstring_mentions_leads_to_its_description(site: Path) -
     assert {name for link, name in names if not link} == PYTHONS_OWN
 
 
-PYTHONS_OWN = {"ImportError", "TypeError", "ValueError"}
+PYTHONS_OWN = {"ImportError", "TimeoutError", "TypeError", "ValueError"}
 """Names that errors derive from, and that Python's own reference describes."""
 
 

@@ -124,7 +124,7 @@ def test_a_file_whose_writes_are_not_noticed_is_not_ready(asleep: Shop, monkeypa
     if asleep.engine.dialect.name != "sqlite":
         pytest.skip("there is no file to watch")
     waker = asleep.app._servers[0][1]._link.waker
-    monkeypatch.setattr(waker, "_has_changed", lambda: False)
+    monkeypatch.setattr(waker, "has_changed", lambda: False)
 
     assert "wake-up" in reasons(asleep.app.health(asleep.engine))
 

@@ -22,6 +22,11 @@ STORIES = {
         "12.50 goes back to Ann, since it was broken",
         "the books of 2027-01-31 are closed: 27.50 in 1 order",
     ],
+    "phone": [
+        "The answer to the request: Ann's number is 4711",
+        "The answer to the request: Bob's number is 4712",
+        "Nobody gets no number: The precondition of Customer.assign_number is false.",
+    ],
     "caches": ["Ann's total is 84.20"],
 }
 

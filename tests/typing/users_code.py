@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
-from typing import Annotated, assert_type
+from typing import Annotated, Any, assert_type
 
 from sqlalchemy import Connection, Engine, ForeignKey
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine, AsyncSession
@@ -162,6 +162,19 @@ def use(session: Session, customer: Customer) -> None:
     assert_type(aw.external_id(customer), str)
     aw.from_external_id(session, "Customer!42", Base)
     assert_type(aw.session(customer), Session)
+
+
+def wait(customer: Customer) -> None:
+    ticket = aw.later(customer.total)
+    assert_type(aw.wait(ticket, of=Customer.total, timeout=timedelta(seconds=5)), Decimal)
+    assert_type(aw.wait(ticket, of=customer.total), Decimal)
+    assert_type(aw.wait(ticket), Any)
+
+
+async def wait_asynchronously(customer: Customer) -> None:
+    ticket = aw.later(customer.total)
+    assert_type(await aw.wait_async(ticket, of=Customer.total), Decimal)
+    assert_type(await aw.wait_async(ticket, timeout=timedelta(seconds=5)), Any)
 
 
 def move(order: Order) -> None:

@@ -60,6 +60,12 @@ def with_results(customers: list[Customer]) -> list[int]:
     return [customer.id for customer in customers]
 
 
+def wrong_wait(customer: Customer) -> None:
+    ticket = aw.later(customer.total)
+    aw.wait(ticket, timeout=5)  # type: ignore[call-overload] # pyright: ignore[reportCallIssue, reportArgumentType]
+    len(aw.wait(ticket, of=Customer.total))  # type: ignore[arg-type] # pyright: ignore[reportArgumentType]
+
+
 def wrong_ticket(invoice: Invoice) -> None:
     aw.later(invoice.send).tenent = 1  # type: ignore[attr-defined] # pyright: ignore[reportAttributeAccessIssue]
     aw.later(invoice.send).tenant = "x"  # type: ignore[assignment] # pyright: ignore[reportAttributeAccessIssue]

@@ -229,6 +229,17 @@ class ManyFailed(LoggedEvent):
 
 
 @dataclass(frozen=True)
+class ResultNotKept(LoggedEvent):
+    """A work that was done, but has returned what its ticket can't keep. Told once for each work by each server."""
+
+    level = logging.WARNING
+    message = "%(work)s was done, but what it returned can't be kept: %(error)s"
+
+    work: str
+    error: str
+
+
+@dataclass(frozen=True)
 class ConnectionLost(LoggedEvent):
     """A run that lost its connection or worker while the database is up. It is tried again, alone."""
 
@@ -240,6 +251,6 @@ class ConnectionLost(LoggedEvent):
 
 RunEvent = (
     Reached | Ran | RanTogether | Failed | WasCancelled | Expired | PutOff | BackOffFailed | WrittenInPart | Unwritable
-    | WasWithdrawn | Lost | Abandoned | TookOver | InTheWay | ManyFailed | ConnectionLost
+    | WasWithdrawn | Lost | Abandoned | TookOver | InTheWay | ManyFailed | ResultNotKept | ConnectionLost
 )  # fmt: skip
 """All events of runs."""

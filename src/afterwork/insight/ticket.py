@@ -12,6 +12,7 @@ from afterwork.insight.lanes import LaneView
 from afterwork.insight.running import RunningView
 from afterwork.insight.servers import ServerView
 from afterwork.insight.tickets import TicketView, views
+from afterwork.model.arguments.kind import HIDDEN
 from afterwork.model.arguments.parameters import Parameters
 from afterwork.model.external_id import parse
 from afterwork.model.inspection import ModelInfo
@@ -120,6 +121,8 @@ class TimelineStep:
 class TicketDetail:
     """One ticket. `call` is the call that it asks for, as code, and `arguments` are its arguments, without secrets.
 
+    `result` is what its work has returned, as JSON without secrets, None if it returned nothing.
+
     `refused` says why the model can't run it, `root_is_there` is None if it has no root of the model. `waits` are the
     reasons why it has not run yet, in sentences; `attempts` are the runs that failed, were put off, or were slow,
     newest first.
@@ -128,6 +131,7 @@ class TicketDetail:
     ticket: TicketView
     call: str
     arguments: Mapping[str, Any]
+    result: Any
     refused: str | None
     external: bool
     most_attempts: int
@@ -159,6 +163,7 @@ class TicketReader:
             ticket,
             call_of(ticket, None if isinstance(work, str) else work, arguments),
             arguments,
+            shown_result(walk.result(connection, ticket.key), None if isinstance(work, str) else work),
             work if isinstance(work, str) else None,
             not isinstance(work, str) and work.external,
             1 if isinstance(work, str) or work.retry is None else work.retry.attempts,
@@ -221,6 +226,13 @@ def shown_arguments(text: object, work: Work | None) -> dict[str, Any]:
     """Return a ticket's arguments as people may see them. Those of an unknown work may be secrets, all of them."""
     parameters = Parameters("", []) if work is None else work.parameters
     return parameters.shown(text)
+
+
+def shown_result(text: object, work: Work | None) -> Any:
+    """Return a ticket's result as people may see it. That of an unknown work may be a secret."""
+    if not isinstance(text, str):
+        return None
+    return HIDDEN if work is None else work.result.shown(text)
 
 
 def call_of(ticket: TicketView, work: Work | None, arguments: Mapping[str, Any]) -> str:

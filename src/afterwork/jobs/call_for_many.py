@@ -53,8 +53,8 @@ class CallForMany:
         self.execution.session.begin_next(*(claim.run for claim in self.claims))
         refused = dict(self._refused())
         ready = [claim for claim in self.claims if claim.key not in refused]
-        succeeded = self._call(ready) if ready else Succeeded()
-        return [(claim, refused.get(claim.key, succeeded)) for claim in self.claims]
+        succeeded = self._call(ready) if ready else {}
+        return [(claim, refused.get(claim.key) or succeeded[claim.key]) for claim in self.claims]
 
     def _refused(self) -> Iterator[tuple[Any, Rejected]]:
         """Yield the claims that may not begin, by key."""
@@ -63,8 +63,9 @@ class CallForMany:
             if refusal is not None:
                 yield claim.key, refusal
 
-    def _call(self, ready: Sequence[Claim]) -> Succeeded:
-        """Call the method's function for many. Return the outcome of each run, which has its share of the time."""
+    def _call(self, ready: Sequence[Claim]) -> dict[Any, Succeeded]:
+        """Call the method's function for many. Return the outcomes of the runs by key, each with its share of the
+        time."""
         runner, function = self.execution.runner, self.method.for_many
         assert function is not None  # or there was no call for many
         roots = [self.execution.roots[claim.key] for claim in ready]
@@ -75,10 +76,20 @@ class CallForMany:
             if runner.around is not nothing_around:
                 for claim in ready:
                     around.enter_context(runner.around(claim.run))
-            function(roots)
+            returned = function(roots)
         seconds = (perf_counter() - began) / len(ready)
         runner.together.took(self.work, seconds)
-        return Succeeded(seconds)
+        return {
+            claim.key: Succeeded(seconds, self.execution.kept(claim, result))
+            for claim, result in zip(ready, _one_for_each(returned, roots), strict=True)
+        }
+
+
+def _one_for_each(returned: object, roots: Sequence[object]) -> Sequence[object]:
+    """Return the results of runs that were taken together: those in a list of as many, or none."""
+    if isinstance(returned, list | tuple) and len(returned) == len(roots):
+        return returned
+    return [None] * len(roots)
 
 
 def _alike(execution: Execution, method: Method[Any, Any], claims: Sequence[Claim]) -> Iterator[Claim]:

@@ -13,8 +13,9 @@ from afterwork.clock import telling_time
 from afterwork.errors import Refused, TimedOut, WaitsForItself
 from afterwork.jobs.arguments import ObjectsOfArguments
 from afterwork.jobs.attempts import GiveUp, Settled
-from afterwork.jobs.perform import arguments_of, check, is_gone, perform
+from afterwork.jobs.perform import arguments_of, check, is_gone, perform, result_of
 from afterwork.jobs.progress import Reporter, reporting
+from afterwork.jobs.results import KeptResult
 from afterwork.jobs.run import Outcome, Rejected, Run, Succeeded
 from afterwork.jobs.runner import Runner
 from afterwork.jobs.session import RunSession
@@ -92,12 +93,19 @@ class Execution:
         began = time.perf_counter()
         with telling_time(self.runner.clock), reporting(reporter), stepping(steps), limit, self.runner.around(run):
             try:
-                perform(work, root, run, context)
+                returned = perform(work, root, run, context)
             except DBAPIError as error:
                 if self.runner.database.waits_for_itself(self.session.connection(), error):
                     raise WaitsForItself() from error
                 raise
-        return Succeeded(time.perf_counter() - began)
+        seconds = time.perf_counter() - began
+        return Succeeded(seconds, self.kept(claim, returned))
+
+    def kept(self, claim: Claim, returned: object) -> KeptResult | None:
+        """Return what is kept of the value that the work of a claim has returned."""
+        if returned is None or isinstance(claim.work, str):
+            return None
+        return self.runner.job_source.kept(claim, result_of(claim.work, self.roots[claim.key]), returned)
 
     def _steps(self, run: Run) -> Steps:
         return Steps(self.runner.database, self.session.outer, self.runner.clock, self.runner.events, run)

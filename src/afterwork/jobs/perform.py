@@ -12,6 +12,7 @@ from afterwork.errors import PreconditionFalse, StateLeft, WrongRoot
 from afterwork.jobs.run import Run, printable, running
 from afterwork.model.arguments.kind import Objects
 from afterwork.model.arguments.parameters import Parameters
+from afterwork.model.arguments.result import WorkResult
 from afterwork.model.method import BoundMethod
 from afterwork.model.viewmodel import Action, ViewModel
 from afterwork.model.work import FunctionWork, MethodWork, StateScopedWork, ViewModelWork, Work
@@ -56,28 +57,35 @@ def arguments_of(work: Work, root: object | None, text: object, objects: Objects
             return work.parameters.read(text, objects)
 
 
-def perform(work: Work, root: object | None, run: Run, context: RunContext) -> None:
-    """Run a work on a root that `check` has passed. Exceptions of its code pass through."""
+def result_of(work: Work, root: object | None) -> WorkResult:
+    """Return what a work may return on a root, whose class may override its method."""
+    return _bound(work, root).method.result(type(root)) if isinstance(work, MethodWork) else work.result
+
+
+def perform(work: Work, root: object | None, run: Run, context: RunContext) -> object:
+    """Run a work on a root that `check` has passed, and return its result. Exceptions of its code pass through.
+
+    The result of a view model is that of its last action, None if that was not enabled.
+    """
     with running(run), working_in(context.session):
         match work:
             case MethodWork():
                 bound = _bound(work, root)
-                _call(bound, bound.method.parameters(type(root)), context.arguments)
+                return _call(bound, bound.method.parameters(type(root)), context.arguments)
             case FunctionWork(function=function):
-                _call(function, function.parameters, context.arguments)
+                return _call(function, function.parameters, context.arguments)
             case ViewModelWork(view_model=view_model):
-                instance = _view_model(view_model, root, context)
+                instance, result = _view_model(view_model, root, context), None
                 for action in view_model.actions.values():
-                    if action.is_enabled(instance):
-                        action.function(instance)
+                    result = action.function(instance) if action.is_enabled(instance) else None
+                return result
 
 
-def _call(function: Callable[..., object], parameters: Parameters, arguments: Mapping[str, Any]) -> None:
-    if arguments:
-        given = parameters.bound(arguments)
-        function(*given.args, **given.kwargs)
-    else:
-        function()
+def _call(function: Callable[..., object], parameters: Parameters, arguments: Mapping[str, Any]) -> object:
+    if not arguments:
+        return function()
+    given = parameters.bound(arguments)
+    return function(*given.args, **given.kwargs)
 
 
 def perform_action(work: ViewModelWork, action: Action, run: Run, context: RunContext) -> str | None:

@@ -28,6 +28,7 @@ from afterwork.events import (
     WasCancelled,
     WasWithdrawn,
 )
+from afterwork.jobs.results import KeptResult
 from afterwork.model.external_id import name_of
 from afterwork.model.key import key_text
 from afterwork.saving.current_work import CURRENT_WORK, CurrentWork
@@ -126,9 +127,10 @@ MAX_TRACE_LENGTH = 8000
 @dataclass(frozen=True)
 class Succeeded:
     """The work was done; its effects and the mark that it is done are committed together. `seconds` is the time that
-    its own code took."""
+    its own code took, and `result` what of its result is kept."""
 
     seconds: float = field(default=0.0, compare=False, repr=False)
+    result: KeptResult | None = field(default=None, compare=False, repr=False)
 
 
 @dataclass(frozen=True)

@@ -16,9 +16,11 @@ from afterwork.events import Events
 from afterwork.jobs.arguments import ObjectsOfArguments
 from afterwork.jobs.blocked import BlockedLooks
 from afterwork.jobs.quarantine import Quarantine
+from afterwork.jobs.results import KeptResult
 from afterwork.jobs.run import Outcome, Run, SucceededTogether
 from afterwork.jobs.session import RunSession
 from afterwork.jobs.time_limits import TimeLimits
+from afterwork.model.arguments.result import WorkResult
 from afterwork.model.inspection import ModelInfo
 from afterwork.model.work import Work
 from afterwork.store.database import Database
@@ -172,6 +174,9 @@ class JobSource(Protocol):
 
     def objects(self, session: RunSession, claims: Sequence[Claim]) -> ObjectsOfArguments:
         """Load the objects that the arguments of claims name, with one query per class."""
+
+    def kept(self, claim: Claim, result: WorkResult, returned: object) -> KeptResult | None:
+        """Return what is kept of the value that a work has returned, which may be nothing."""
 
     def settle(self, connection: Connection, outcomes: Sequence[tuple[Claim, Outcome]], now: datetime) -> None:
         """Write how the runs ended, in the transaction of their effects. Raises `BatchDisturbed` if one of several has

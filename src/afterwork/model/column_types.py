@@ -3,13 +3,15 @@
 from collections.abc import Iterator
 from typing import Any
 
-from sqlalchemy import ColumnElement, Integer
+from sqlalchemy import JSON, ColumnElement, Integer
 from sqlalchemy.types import TypeDecorator, TypeEngine
 
 
 def python_type(column: ColumnElement[Any]) -> type | None:
     """Return the class of a column's values, or None if its type doesn't say. A decorated type is its inner one."""
     for candidate in kinds(column):
+        if isinstance(candidate, JSON):
+            return dict  # as SQLAlchemy 2.0 says, but not 2.1
         try:
             value_class = candidate.python_type
         except NotImplementedError:  # SQLAlchemy 2.0's way to say that it doesn't know; 2.1 says `object`

@@ -58,6 +58,7 @@ EXPECTED: Mapping[str, Expected] = {
     "not_after": Expected(datetime, nullable=True, required=False),
     "trace_parent": Expected(str, nullable=True, required=False),
     "arguments": Expected((str, dict), nullable=True, required=False),
+    "result": Expected((str, dict), nullable=True, required=False),
 }
 
 
@@ -82,6 +83,7 @@ class Contract:
     not_after: ContractAttribute | None
     trace_parent: ContractAttribute | None
     arguments: ContractAttribute | None
+    result: ContractAttribute | None
     lanes: Mapping[str, Sequence[str]] = field(default_factory=dict)
     """If the class has no Lane: the works of each lane but `main`, which tell its tickets apart."""
 

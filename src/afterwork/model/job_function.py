@@ -8,6 +8,7 @@ from typing import Any, Generic
 
 from afterwork.errors import BadDeclaration, shown
 from afterwork.model.arguments.parameters import Parameters
+from afterwork.model.arguments.result import WorkResult
 from afterwork.model.functions import check_is_done
 from afterwork.model.lane import checked_lane
 from afterwork.model.method import GivenWork, P, Result, RunOptions, Ticket, checked_external
@@ -72,6 +73,11 @@ class JobFunction(Generic[Result, Ticket, P]):
     def parameters(self) -> Parameters:
         """Its parameters, as those that ask for it give them."""
         return Parameters.of_function(self.name, self.function, None, self.model)
+
+    @cached_property
+    def result(self) -> WorkResult:
+        """The values that it may return."""
+        return WorkResult.of_function(self.name, self.function, None, self.model)
 
     def given(self, *args: P.args, **kwargs: P.kwargs) -> GivenWork[Ticket]:
         """Return the function with arguments: `aw.later(greet.given("Ann"), session=session)`.

@@ -12,6 +12,7 @@ from typing_extensions import ParamSpec, TypeVar
 from afterwork.errors import BadDeclaration, BadRequest, shown
 from afterwork.model.arguments.annotation import signature_of
 from afterwork.model.arguments.parameters import SEVERAL, Arguments, Parameters
+from afterwork.model.arguments.result import WorkResult
 from afterwork.model.awaiting import asking
 from afterwork.model.functions import check_callable, check_method
 from afterwork.model.lane import MAIN, Lane, checked_lane
@@ -112,6 +113,7 @@ class Method(Generic[Owner, Result, P]):
                 f"{where}: it needs {', '.join(self.required)}, but a timer passes only self. Give them defaults."
             )
         self._parameters: dict[type, Parameters] = {}
+        self._results: dict[type, WorkResult] = {}
         self.name = function.__name__
         self.precondition = precondition
         self.when = when
@@ -119,7 +121,7 @@ class Method(Generic[Owner, Result, P]):
         self.external = checked_external(where, options.external)
         self.retry = checked_retry(where, options.retry)
         self.timeout = checked_timeout(where, options.timeout)
-        self.for_many: Callable[[list[Owner]], None] | None = None
+        self.for_many: Callable[[list[Owner]], object] | None = None
         """Does for several objects at once what `function` does for one."""
         functools.update_wrapper(self, function)  # type: ignore[arg-type]
 
@@ -141,11 +143,21 @@ class Method(Generic[Owner, Result, P]):
             self._parameters[cls] = Parameters.of_function(f"{cls.__name__}.{self.name}", self.function, cls)
         return self._parameters[cls]
 
+    def result(self, cls: type) -> WorkResult:
+        """Return what it may return, as it is meant for the objects of a class."""
+        if cls not in self._results:
+            self._results[cls] = WorkResult.of_function(f"{cls.__name__}.{self.name}", self.function, cls)
+        return self._results[cls]
+
     def may_run(self, target: Owner) -> bool:
         """Return whether the precondition holds for `target` now. True without one."""
         return self.precondition is None or bool(self.precondition(target))
 
-    def many(self, function: Callable[[list[Owner]], None], /) -> Callable[[list[Owner]], None]:
+    @overload
+    def many(self, function: Callable[[list[Owner]], None], /) -> Callable[[list[Owner]], None]: ...
+    @overload
+    def many(self, function: Callable[[list[Owner]], list[Result]], /) -> Callable[[list[Owner]], list[Result]]: ...
+    def many(self, function: Callable[[list[Owner]], Any], /) -> Callable[[list[Owner]], Any]:
         """Register a function that does for several objects, in one call, what the method does for one.
 
             @assign_number.many
@@ -155,7 +167,7 @@ class Method(Generic[Owner, Result, P]):
         It is given the roots of tickets for the method that follow each other in a batch: each root once, in the order
         of the tickets, after the precondition has held for all of them. It must leave the same behind as the method
         called on one after the other. If it raises, or its changes can't be saved, they are undone, and the method
-        itself does these tickets, one by one.
+        itself does these tickets, one by one. If it returns a list, that has the result for each root, in their order.
 
         Returns the function. Raises `BadDeclaration` if it can't be called with one argument, is asynchronous or a
         generator; if the method is external; or if it has such a function already.
@@ -178,7 +190,7 @@ def checked_external(where: str, external: object) -> bool:
     return external
 
 
-def checked_for_many(method: Method[Any, Any], given: Callable[[list[Any]], None]) -> Callable[[list[Any]], None]:
+def checked_for_many(method: Method[Any, Any], given: Callable[[list[Any]], Any]) -> Callable[[list[Any]], Any]:
     """Return the function that does a method for many, free of `staticmethod`. Refuse one that could never do it."""
     mark, function = f"@{method.name}.many", given.__func__ if isinstance(given, staticmethod) else given
     if not python.isfunction(function):

@@ -160,6 +160,9 @@ class AsyncTicket:
     arguments: Mapped[str | None] = mapped_column(Text, server_default=FetchedValue(), deferred=True)
     """The arguments of the method, or the variables of the view model, as JSON. `aw.later` writes them."""
 
+    result: Mapped[str | None] = mapped_column(Text, server_default=FetchedValue(), deferred=True)
+    """The value that its work has returned, as JSON; None if it returned nothing. `aw.wait` reads it."""
+
     root_object = RootObject()
 
 

@@ -12,6 +12,7 @@ from typing_extensions import TypeVar
 
 from afterwork.errors import BadArguments, BadDeclaration, shown
 from afterwork.model.arguments.parameters import Arguments, Parameters
+from afterwork.model.arguments.result import WorkResult
 from afterwork.model.base import registry_of
 from afterwork.model.functions import check_arguments, check_callable, check_callable_alone
 from afterwork.model.lane import MAIN, Lane, checked_lane
@@ -157,6 +158,7 @@ class ViewModel(Generic[Root, Ticket]):
     """The event that starts it without a ticket, such as `aw.Every(minutes=10)`. None: tickets only."""
 
     _parameters: ClassVar[Parameters]
+    _result: ClassVar[WorkResult]
 
     root_class: ClassVar[type | None] = None
     model: ClassVar[object | None] = None
@@ -237,6 +239,19 @@ def parameters_of_variables(cls: type[ViewModel[Any, Any]]) -> Parameters:
         defaults = {name: variable.default for name, variable in cls.variables.items()}
         parameters = cls._parameters = Parameters.of_variables(cls.__name__, cls, cls.root_class, cls.model, defaults)
     return parameters
+
+
+def result_of_actions(cls: type[ViewModel[Any, Any]]) -> WorkResult:
+    """Return what a run of a view model may return: what the last of its actions does."""
+    result: WorkResult | None = vars(cls).get("_result")
+    if result is None:
+        *_, last = cls.actions.values() or [Action(_nothing, None)]
+        result = cls._result = WorkResult.of_function(cls.__name__, last.function, cls.root_class, cls.model)
+    return result
+
+
+def _nothing(view_model: ViewModel[Any, Any]) -> None:
+    """Stand for the last action of a view model that has none."""
 
 
 def variables_to_carry(view_model: ViewModel[Any, Any]) -> Arguments | None:

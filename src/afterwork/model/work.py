@@ -8,12 +8,13 @@ from typing import Any
 from sqlalchemy.orm import Mapper
 
 from afterwork.model.arguments.parameters import Parameters
+from afterwork.model.arguments.result import WorkResult
 from afterwork.model.job_function import JobFunction
 from afterwork.model.lane import Lane, lane_name
 from afterwork.model.machine.declaration import EventMethod, Machine, declared_machines
 from afterwork.model.method import Method
 from afterwork.model.retry import Retry
-from afterwork.model.viewmodel import ViewModel, parameters_of_variables
+from afterwork.model.viewmodel import ViewModel, parameters_of_variables, result_of_actions
 
 
 @dataclass(frozen=True)
@@ -28,6 +29,11 @@ class _Work:
     @property
     def parameters(self) -> Parameters:
         """The parameters of a method or function, or the variables of a view model: a ticket may give them."""
+        raise NotImplementedError
+
+    @property
+    def result(self) -> WorkResult:
+        """The values that it may return: a method or function itself, a view model by the last of its actions."""
         raise NotImplementedError
 
     @property
@@ -66,6 +72,10 @@ class MethodWork(_Work):
     def parameters(self) -> Parameters:
         return self.method.parameters(self.root or object)
 
+    @property
+    def result(self) -> WorkResult:
+        return self.method.result(self.root or object)
+
 
 @dataclass(frozen=True)
 class StateScopedWork(MethodWork):
@@ -88,6 +98,10 @@ class FunctionWork(_Work):
     def parameters(self) -> Parameters:
         return self.function.parameters
 
+    @property
+    def result(self) -> WorkResult:
+        return self.function.result
+
 
 @dataclass(frozen=True)
 class ViewModelWork(_Work):
@@ -101,6 +115,10 @@ class ViewModelWork(_Work):
     @property
     def parameters(self) -> Parameters:
         return parameters_of_variables(self.view_model)
+
+    @property
+    def result(self) -> WorkResult:
+        return result_of_actions(self.view_model)
 
 
 Work = MethodWork | ViewModelWork | FunctionWork

@@ -1,6 +1,7 @@
 """The sessions of objects and of runs."""
 
-from typing import TYPE_CHECKING, Any, Union
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Any, TypeVar, Union
 
 from sqlalchemy import Connection, inspect
 from sqlalchemy.orm import InstanceState, Session, object_session, scoped_session
@@ -11,6 +12,8 @@ from afterwork.saving.current_work import session_of_run
 
 if TYPE_CHECKING:
     from sqlalchemy.ext.asyncio import AsyncSession
+
+T = TypeVar("T")
 
 AnySession = Union[Session, "AsyncSession", scoped_session[Session]]
 """The sessions in which work may be asked for."""
@@ -38,6 +41,14 @@ def session(obj: object = THIS_RUN) -> Session:
 def connection_of(obj: object) -> Connection:
     """Return the connection by which the session of a mapped object reads it. Raises `NoSession` if it is in none."""
     return session(obj).connection(bind_arguments={"mapper": inspect(obj).mapper})
+
+
+async def call_in(inner: Session, function: Callable[[], T]) -> T:
+    """Call a function that may ask the database by a session, awaiting that if it belongs to an AsyncSession."""
+    from sqlalchemy.ext.asyncio import async_session  # it needs greenlet, which is there where it is used
+
+    session = async_session(inner)
+    return function() if session is None else await session.run_sync(lambda _: function())
 
 
 def plain_session(given: object) -> Session:

@@ -11,10 +11,12 @@ from sqlalchemy import ColumnElement, Connection
 from afterwork.errors import BatchDisturbed, MalformedExternalId, UnknownWork, shown
 from afterwork.events import SourceKind
 from afterwork.jobs.arguments import ObjectsOfArguments
+from afterwork.jobs.results import KeptResult, Results
 from afterwork.jobs.roots import Roots
 from afterwork.jobs.run import Hindered, Outcome, Raised, Rejected, Run, Succeeded, Superseded, Withdrawn, printable
 from afterwork.jobs.session import RunSession
 from afterwork.jobs.source import Claim, ClaimedWork, Due, SourceContext, Workload
+from afterwork.model.arguments.result import WorkResult
 from afterwork.model.contract import DEFAULT_KEEP_MINUTES, MAX_KEEP_MINUTES, Contract, receipt_minutes
 from afterwork.model.external_id import ExternalId, parse
 from afterwork.model.key import parse_key
@@ -49,7 +51,9 @@ class TicketSource:
         self._odd: dict[Any, str] = {}
         """The keys of tickets that the last look found in a lane that can't be served, with the reason."""
         self._roots = Roots()
-        kept = math.ceil(context.database.settings.keep_failures / timedelta(minutes=1))
+        settings = context.database.settings
+        self._results = Results(self.tickets.contract, context.events, settings.arguments_limit)
+        kept = math.ceil(settings.keep_failures / timedelta(minutes=1))
         self._failures_kept = min(kept, MAX_KEEP_MINUTES)
 
     def counts_attempts(self, claim: Claim) -> bool:
@@ -184,13 +188,17 @@ class TicketSource:
         objects.load(claim.row.arguments for claim in claims)
         return objects
 
+    def kept(self, claim: Claim, result: WorkResult, returned: object) -> KeptResult | None:
+        return self._results.kept(claim.run.work, result, returned)
+
     def settle(self, connection: Connection, outcomes: Sequence[tuple[Claim, Outcome]], now: datetime) -> None:
         ended = []
         for claim, outcome in outcomes:
             row: TicketRow = claim.row
             match outcome:
-                case Succeeded():
-                    ended.append(EndedTicket(row, self.kept_minutes(receipt_minutes(row.keep_minutes), None), None))
+                case Succeeded(result=result):
+                    keep = self.kept_minutes(receipt_minutes(row.keep_minutes), None)
+                    ended.append(EndedTicket(row, keep, None, result=None if result is None else result.text))
                 case Raised(again_after=again_after) if again_after is not None:
                     self.tickets.try_again(connection, row, now + again_after)
                 case Hindered(again_after=again_after):

@@ -16,6 +16,7 @@ from afterwork.interruption import ends_the_program
 from afterwork.model.contract import Contract
 from afterwork.settings import Settings
 from afterwork.store.column_type import StoredColumns
+from afterwork.store.end_watch import EndWatch
 from afterwork.store.server_rows import ServerRow
 from afterwork.store.waker import Waker
 
@@ -436,6 +437,12 @@ class Database(ABC):
     def waker(self, connection: Connection) -> Waker:
         """Return the waker of a server's loop. It keeps `connection` for itself."""
 
+    @abstractmethod
+    def end_watch(self, connection: Connection, contract: Contract) -> EndWatch:
+        """Return what wakes those who wait for tickets to end. It keeps `connection` for itself.
+
+        Raises `NotInstalled` or `NotGranted` where nobody can wait."""
+
     def notifying_would_fail(self, connection: Connection) -> bool:
         """Return whether a listening server could make a user's transaction fail, unless settings rule it out."""
         return False
@@ -450,6 +457,10 @@ class Database(ABC):
 
     def add_wake_trigger(self, connection: Connection, contract: Contract) -> Iterator[str]:
         """Have writers of a ticket table wake sleeping servers, if nothing else does. Yields a line if that is new."""
+        yield from ()
+
+    def add_end_trigger(self, connection: Connection, contract: Contract) -> Iterator[str]:
+        """Have whoever ends a ticket wake those who wait for it, if nothing else does. Yields a line if that is new."""
         yield from ()
 
     @abstractmethod

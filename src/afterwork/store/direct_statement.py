@@ -54,6 +54,12 @@ class DirectStatement:
             return compiled.change(connection, values)
         return connection.execute(self.statement, values).rowcount
 
+    def change_each(self, connection: Connection, values: Sequence[Mapping[str, Any]]) -> int:
+        """Send the statement once for each set of values, all in one go. Return the number of changed rows."""
+        if not _is_for_sqlalchemy(connection) and (compiled := self._compiled_for(connection)).is_final:
+            return compiled.change_each(connection, values)
+        return connection.execute(self.statement, list(values)).rowcount
+
     def _compiled_for(self, connection: Connection) -> "_Compiled":
         dialect = connection.dialect
         if dialect.name not in self._compiled:
@@ -113,10 +119,24 @@ class _Compiled:
         _, cursor = self._send(connection, values)
         return int(cursor.rowcount)
 
-    def _send(self, connection: Connection, values: Mapping[str, Any]) -> tuple[list[Any], Any]:
+    def change_each(self, connection: Connection, values: Sequence[Mapping[str, Any]]) -> int:
+        parameters = [self._parameters(each) for each in values]
+        driver: Any = connection.connection.dbapi_connection
+        try:
+            cursor = driver.cursor()
+            cursor.executemany(self._text, parameters)
+            return int(cursor.rowcount)
+        except connection.dialect.loaded_dbapi.Error as error:
+            raise _as_sqlalchemy_does(connection, self._text, parameters[0], error) from error
+
+    def _parameters(self, values: Mapping[str, Any]) -> dict[str, Any]:
         parameters = {**self._fixed, **values}
         for name, write in self._write.items():
             parameters[name] = write(parameters[name])
+        return parameters
+
+    def _send(self, connection: Connection, values: Mapping[str, Any]) -> tuple[list[Any], Any]:
+        parameters = self._parameters(values)
         driver: Any = connection.connection.dbapi_connection
         try:
             cursor = driver.execute(self._text, parameters, **self._how)

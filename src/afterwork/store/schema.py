@@ -130,6 +130,7 @@ def _steps(database: Database, connection: Connection, contract: Contract, insta
             connection.execute(CreateIndex(index))
             yield f"index {index.name} created"
         yield from database.add_wake_trigger(connection, ticket_contract)
+    yield from database.add_end_trigger(connection, contract)
 
 
 def _drop_former_indexes(connection: Connection, contract: Contract) -> None:
@@ -177,7 +178,11 @@ def _ticket_columns(connection: Connection, contract: Contract) -> Iterator[str]
 def missing_ticket_columns(connection: Connection, contract: Contract) -> list[Column[Any]]:
     """Return the columns that a ticket table of an earlier version lacks; they were the only additions since."""
     present = {str(row["name"]) for row in inspect(connection).get_columns(contract.table.name, contract.table.schema)}
-    added = [attribute.column for attribute in (contract.not_after, contract.arguments) if attribute is not None]
+    added = [
+        attribute.column
+        for attribute in (contract.not_after, contract.arguments, contract.result)
+        if attribute is not None
+    ]
     return [column for column in added if column.name not in present]
 
 

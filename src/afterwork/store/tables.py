@@ -6,7 +6,7 @@ from sqlalchemy import BigInteger, Boolean, Column, Float, Index, Integer, MetaD
 
 from afterwork.model.utc_datetime import UtcDateTime
 
-SCHEMA_VERSION = 16
+SCHEMA_VERSION = 17
 
 metadata = MetaData()
 
@@ -203,6 +203,16 @@ step = Table(
 )
 """The steps of external runs that were done, with their results as JSON. Another attempt does not repeat them. They go
 with the receipt of their ticket or match."""
+
+awaited = Table(
+    "afterwork_awaited",
+    metadata,
+    Column("ticket", Text, primary_key=True),
+    Column("process", Integer, primary_key=True, autoincrement=False),
+    info={"only": "postgresql"},
+)
+"""The tickets that somebody waits for, by their keys as texts. `process` is that of the connection in PostgreSQL that
+listens for their ends. Only if it has rows does the end of a ticket notify."""
 
 ended_session = Table(
     "afterwork_ended_session",

@@ -28,6 +28,7 @@ def upgrade() -> None:
         sa.Column("created", sa.DateTime(timezone=True), server_default=sa.func.now(), nullable=False),
         sa.Column("not_after", sa.DateTime(timezone=True), nullable=True),
         sa.Column("arguments", sa.Text(), nullable=True),
+        sa.Column("result", sa.Text(), nullable=True),
         sa.PrimaryKeyConstraint("id", name=op.f("pk_sys_async_ticket")),
         sqlite_autoincrement=True,
     )

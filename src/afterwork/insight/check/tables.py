@@ -9,6 +9,7 @@ from afterwork.model.column_types import has_zone
 from afterwork.model.contract import Contract
 from afterwork.model.utc_datetime import UtcDateTime
 from afterwork.store import schema, tables
+from afterwork.store.postgresql.end_trigger import has_end_trigger
 from afterwork.store.postgresql.wake_trigger import has_wake_trigger
 
 
@@ -39,6 +40,7 @@ def look(scene: CheckContext) -> Iterator[Finding]:
         yield Finding("indexes on Afterwork's tables", not own, f"Missing: {_names(own)}. {INSTALL}")
     if scene.database.dialect == "postgresql":
         yield Finding("trigger that wakes servers", has_wake_trigger(connection, contract), INSTALL)
+        yield Finding("trigger that wakes those who wait", has_end_trigger(connection, contract), INSTALL)
         yield from _zones(scene, contract)
 
 

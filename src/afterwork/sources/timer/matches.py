@@ -12,9 +12,11 @@ from sqlalchemy import ColumnElement, Connection
 from afterwork.events import SourceKind
 from afterwork.jobs.arguments import ObjectsOfArguments
 from afterwork.jobs.blocked import BlockedLooks
+from afterwork.jobs.results import KeptResult
 from afterwork.jobs.run import Outcome, Raised, Rejected, Succeeded
 from afterwork.jobs.session import RunSession
 from afterwork.jobs.source import Claim, ClaimedWork, Due, SourceContext
+from afterwork.model.arguments.result import WorkResult
 from afterwork.model.variable import DUE, load_variables
 from afterwork.sources.ticket import TicketSource
 from afterwork.store import progress
@@ -145,6 +147,9 @@ class TicketsAndMatches:
 
     def variables(self, connection: Connection, claims: Sequence[Claim]) -> dict[Any, Mapping[str, Any]]:
         return self.matches.variables(connection, [claim for claim in claims if self._of(claim.key) is self.matches])
+
+    def kept(self, claim: Claim, result: WorkResult, returned: object) -> KeptResult | None:
+        return self._of(claim.key).kept(claim, result, returned)
 
     def settle(self, connection: Connection, outcomes: Sequence[tuple[Claim, Outcome]], now: datetime) -> None:
         for source in (self.tickets, self.matches):

@@ -21,11 +21,14 @@ from afterwork.model.utc_datetime import UtcDateTime
 from afterwork.settings import Settings
 from afterwork.store.database import NOT_LONG, SILENCE_FACTOR, CommitLimit, Database, Holder
 from afterwork.store.direct_statement import DirectStatement, as_sqlalchemy_does, send_together
+from afterwork.store.end_watch import EndWatch
 from afterwork.store.postgresql import role_limits, wake_trigger
 from afterwork.store.postgresql.any_bytes import allow_any_bytes
 from afterwork.store.postgresql.column import PostgreSQLColumns
 from afterwork.store.postgresql.connecting import answers_with_refusal, bound, is_outdated, mend, own_connection
 from afterwork.store.postgresql.connection_ends import ConnectionEnds
+from afterwork.store.postgresql.end_trigger import add_end_trigger
+from afterwork.store.postgresql.end_watch import PostgreSQLEndWatch
 from afterwork.store.postgresql.timed_commit import CANCEL_SECONDS, TimedCommit
 from afterwork.store.postgresql.waker import NotifyWaker
 from afterwork.store.process import machine, process_start
@@ -423,9 +426,16 @@ class PostgreSQL(Database):
         return {lane: Holder(process, since) for lane, process, since in connection.execute(LANE_HOLDERS)}
 
     def waker(self, connection: Connection) -> Waker:
+        return NotifyWaker(connection, self.settings) if self._notifies(connection) else PollingWaker(self.settings)
+
+    def end_watch(self, connection: Connection, contract: Contract) -> EndWatch:
+        if self._notifies(connection):
+            return PostgreSQLEndWatch(self, connection, contract)
+        return EndWatch(PollingWaker(self.settings))
+
+    def _notifies(self, connection: Connection) -> bool:
         listens = self.settings.listen and self.settings.notify is not False
-        can_notify = listens and not self.notifying_would_fail(connection)
-        return NotifyWaker(connection, self.settings) if can_notify else PollingWaker(self.settings)
+        return listens and not self.notifying_would_fail(connection)
 
     def notifying_would_fail(self, connection: Connection) -> bool:
         if not self.settings.listen or self.settings.notify is not None:
@@ -436,6 +446,9 @@ class PostgreSQL(Database):
 
     def add_wake_trigger(self, connection: Connection, contract: Contract) -> Iterator[str]:
         return wake_trigger.add_wake_trigger(connection, contract)
+
+    def add_end_trigger(self, connection: Connection, contract: Contract) -> Iterator[str]:
+        return add_end_trigger(connection, contract)
 
     def wake_all(self, connection: Connection) -> None:
         connection.exec_driver_sql(f"NOTIFY {wake_trigger.channel(connection)}")

@@ -59,6 +59,10 @@ class Missing:
         return f"GRANT {', '.join(self.privileges)} ON {self.on} TO {self.role}"
 
 
+WAITING = Need(own.awaited, ("SELECT", "INSERT", "DELETE"))
+"""The need of a role that waits for tickets to end."""
+
+
 def of_servers(model: ModelInfo) -> Iterator[Need]:
     """Yield the needs of a role that serves a model. They are everything on Afterwork's tables and the tickets, reading
     what caches may read, writing what they calculate, and, for jobs, changing everything."""
@@ -75,6 +79,7 @@ def of_writers(model: ModelInfo) -> Iterator[Need]:
     """Yield what a role that asks for work and moves machines needs beside its rights on the application's tables. A
     role that only writes rows needs none of it: triggers write into the journal as their owner."""
     yield Need(own.lease, ("SELECT",))
+    yield WAITING
     if any(declared_machines(mapper.class_) for mapper in model.classes.values()):
         yield from (Need(table, ("INSERT",)) for table in (own.transition, own.conflict))
 

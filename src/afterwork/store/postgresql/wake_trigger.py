@@ -39,6 +39,8 @@ CAN_PREPARE = text("SELECT current_setting('max_prepared_transactions') <> '0'")
 
 CHANNEL = text("SELECT 'afterwork_' || to_regclass('afterwork_installation')::oid")
 
+CHANNEL_OF_ENDS = text("SELECT 'afterwork_ended_' || to_regclass('afterwork_installation')::oid")
+
 ABOUT = text(
     "SELECT format('%I.%I', nspname, relname) FROM pg_class JOIN pg_namespace ON pg_namespace.oid = relnamespace"
     " WHERE pg_class.oid = to_regclass('afterwork_installation')"
@@ -129,6 +131,11 @@ def wake_statement(connection: Connection) -> str:
     """Return the PL/pgSQL that wakes sleeping servers."""
     about = connection.execute(ABOUT).scalar_one()
     return _WAKE.format(about=about.replace("'", "''"))
+
+
+def channel_of_ends(connection: Connection) -> str:
+    """Return the channel on which those who wait for tickets of this installation listen."""
+    return str(connection.execute(CHANNEL_OF_ENDS).scalar_one())
 
 
 def channel(connection: Connection) -> str:

@@ -26,9 +26,11 @@ SECOND_SLEEPER_FACTOR = 5
 
 
 class NotifyWaker(Waker):
-    """Listens on a channel of PostgreSQL. A lock shows writers whether anybody needs to be notified."""
+    """Listens on a channel of PostgreSQL. A lock shows writers whether anybody needs to be notified.
 
-    def __init__(self, connection: Connection, settings: Settings) -> None:
+    Without `channel`, it is that of the installation's servers."""
+
+    def __init__(self, connection: Connection, settings: Settings, channel: str | None = None) -> None:
         super().__init__(settings)
         self._connection = connection
         self._pg = connection.connection.dbapi_connection.pgconn  # type: ignore[union-attr]
@@ -36,7 +38,7 @@ class NotifyWaker(Waker):
         self._retry = FIRST_TRY_SECONDS
         self._armed = False
         self._pending = False
-        self._channel = wake_trigger.channel(connection)
+        self._channel = channel or wake_trigger.channel(connection)
         connection.connection.dbapi_connection.add_notify_handler(self._noticed)  # type: ignore[union-attr]
         connection.exec_driver_sql(f"LISTEN {self._channel}")
         connection.commit()

@@ -12,16 +12,18 @@ from sqlalchemy.engine.interfaces import DBAPICursor
 from sqlalchemy.exc import DBAPIError
 
 from afterwork.errors import StateHasChanged
+from afterwork.model.contract import Contract
 from afterwork.model.utc_datetime import UtcDateTime
 from afterwork.settings import Settings
 from afterwork.store.database import SILENCE_FACTOR, CommitLimit, Database
+from afterwork.store.end_watch import EndWatch
 from afterwork.store.process import has_rebooted, machine, process_start
 from afterwork.store.server_rows import ServerRow
 from afterwork.store.sqlite.column import SQLiteColumns
+from afterwork.store.sqlite.end_watch import FileEndWatch
 from afterwork.store.sqlite.file_fairness import FileFairness
 from afterwork.store.sqlite.open_file import OpenFile, current_file, note_files, opened_file
 from afterwork.store.sqlite.waker import FileWaker
-from afterwork.store.waker import Waker
 
 BUSY = {"SQLITE_BUSY", "SQLITE_BUSY_SNAPSHOT", "SQLITE_BUSY_RECOVERY", "SQLITE_BUSY_TIMEOUT", "SQLITE_LOCKED"}
 UNREACHABLE = {"SQLITE_CANTOPEN", "SQLITE_IOERR", "SQLITE_NOTADB", "SQLITE_READONLY_DBMOVED"}
@@ -253,11 +255,14 @@ class SQLite(Database):
             return process_start(row.process) == row.process_started
         return False if has_rebooted(row.host, row.machine) else None
 
-    def waker(self, connection: Connection) -> Waker:
+    def waker(self, connection: Connection) -> FileWaker:
         opened = opened_file(connection)
         # SQLite finds logs by name, and would take them for those of the next file of this name.
         self._logs = [] if opened is None else [log for name in LOGS if (log := OpenFile.at(opened.name + name))]
         return FileWaker(connection, self.settings, self._file)
+
+    def end_watch(self, connection: Connection, contract: Contract) -> EndWatch:
+        return FileEndWatch(self.waker(connection))
 
     def wake_all(self, connection: Connection) -> None:
         """Do nothing: any write has changed the file."""

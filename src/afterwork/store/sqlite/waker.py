@@ -100,7 +100,7 @@ class FileWaker(Waker):
                     if ended != "time":
                         return ended
                 case "quiet":
-                    if self._has_changed():
+                    if self.has_changed():
                         return "new work"
         return "time"
 
@@ -120,7 +120,7 @@ class FileWaker(Waker):
         """Wait for the commit of a write, which brings new work."""
         until = time.monotonic() + seconds
         step = FIRST_LOOK_SECONDS
-        while not self._has_changed():
+        while not self.has_changed():
             if time.monotonic() >= until:
                 return "time"
             if self._watch.wait_for_loop(step):
@@ -131,7 +131,8 @@ class FileWaker(Waker):
     def _has_lost_name(self) -> bool:
         return self._file is not None and not self._file.is_in_place
 
-    def _has_changed(self) -> bool:
+    def has_changed(self) -> bool:
+        """Return whether others have committed something since the last call."""
         before, self._version = self._version, self._data_version()
         if self._version == before:
             return False

@@ -79,6 +79,7 @@ class TicketColumns:
         self.arguments: ColumnElement[Any] = (
             _json_text(of(contract.arguments), dialect) if contract.arguments else null()
         )
+        self.result: ColumnElement[Any] = _json_text(of(contract.result), dialect) if contract.result else null()
         self.created = _as_text(of(contract.created), dialect) if contract.created else null()
         self.not_after = readable_timestamp(of(contract.not_after), dialect) if contract.not_after else null()
         # The content, if it is no timestamp.

@@ -72,3 +72,5 @@ class EndedTicket:
     keep_minutes: int
     error: str | None
     form: EndForm = AS_ASKED
+    result: str | None = None
+    """The value that its work has returned, as JSON; None to keep nothing."""

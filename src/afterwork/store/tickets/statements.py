@@ -1,11 +1,12 @@
 """All statements on the ticket table. Each is built once; none costs more because many tickets have ended."""
 
+import json
 from collections.abc import Collection, Mapping, Sequence
 from datetime import datetime, timedelta
 from functools import cached_property, lru_cache
 from typing import Any, get_args
 
-from sqlalchemy import ColumnElement, Connection, Select, Update, bindparam, delete, select, update
+from sqlalchemy import JSON, ColumnElement, Connection, Select, Update, bindparam, delete, null, select, update
 
 from afterwork.errors import NotWritten
 from afterwork.model.contract import Contract
@@ -31,6 +32,14 @@ class EndingTickets(TicketTable):
             for error in (True, False)
             for many in (True, False)
             for still in get_args(Still)
+        }
+
+    @cached_property
+    def _end_with_result(self) -> dict[Still, DirectStatement]:
+        assert self.contract.result is not None  # otherwise no result is kept
+        result = {self.contract.result.column: bindparam("afterwork_result", type_=self.contract.result.column.type)}
+        return {
+            still: DirectStatement(self._end_statement(False, False, still).values(result)) for still in get_args(Still)
         }
 
     def end(self, connection: Connection, ended: Sequence[EndedTicket], now: datetime) -> None:
@@ -86,24 +95,63 @@ class EndingTickets(TicketTable):
     ) -> int:
         count = 0
         alike: dict[tuple[int, str | None], list[Any]] = {}
+        with_result: list[EndedTicket] = []
         for ticket in ended:
-            if ticket.form == AS_ASKED:
+            if ticket.result is not None:
+                with_result.append(ticket)
+            elif ticket.form == AS_ASKED:
                 error = None if ticket.error is None else fitted(connection, self.contract.error.column, ticket.error)
                 alike.setdefault((ticket.keep_minutes, error), []).append(ticket.row.key)
             else:
                 count += self._end_in_form(connection, ticket, self.moment(now))
+        place = place if still == "whatever" else {"afterwork_at": self.moment(now), **place}
         for (keep, error), keys in alike.items():
             many = len(keys) > 1
             values = {
-                "afterwork_ended": self.moment(now),
-                "afterwork_until": self.moment(now + timedelta(minutes=keep)),
+                **self._end_times(now, keep),
                 "afterwork_which": padded(keys) if many else keys[0],
                 **({} if error is None else {"afterwork_why": error}),
-                **({} if still == "whatever" else {"afterwork_at": self.moment(now)}),
                 **place,
             }
             count += self._end[error is not None, many, still].change(connection, values)
-        return count
+        return count + self._end_each(connection, with_result, now, still, place)
+
+    def _end_times(self, now: datetime, keep: int) -> dict[str, datetime]:
+        return {
+            "afterwork_ended": self.moment(now),
+            "afterwork_until": self.moment(now + timedelta(minutes=keep)),
+        }
+
+    def _end_each(
+        self,
+        connection: Connection,
+        ended: Sequence[EndedTicket],
+        now: datetime,
+        still: Still,
+        place: Mapping[str, object],
+    ) -> int:
+        """End tickets with a result each, by one statement that is sent for all of them in one go."""
+        values = [
+            {
+                **self._end_times(now, ticket.keep_minutes),
+                "afterwork_which": ticket.row.key,
+                "afterwork_result": self._stored_result(ticket.result),
+                **place,
+            }
+            for ticket in ended
+        ]
+        match values:
+            case []:
+                return 0
+            case [only]:
+                return self._end_with_result[still].change(connection, only)
+        return self._end_with_result[still].change_each(connection, values)
+
+    def _stored_result(self, text: str | None) -> object:
+        """Return a result as its column takes it: columns of JSON take what a text says."""
+        attribute = self.contract.result
+        is_json = attribute is not None and isinstance(attribute.column.type, JSON)
+        return json.loads(text) if is_json and text is not None else text
 
     def _end_in_form(self, connection: Connection, ticket: EndedTicket, ended: datetime) -> int:
         c, form, error = self.contract, ticket.form, ticket.error
@@ -123,6 +171,8 @@ class EndingTickets(TicketTable):
         }
         if error:
             values[c.error.column] = bindparam("afterwork_why")
+        if c.result is not None:
+            values[c.result.column] = null()  # an earlier end may have left one
         return self._attempted().where(self._is_among(many), *self._is_still(still)).values(values)
 
     def try_again(self, connection: Connection, row: TicketRow, until: datetime) -> None:

@@ -95,6 +95,11 @@ class TicketWalk:
         with reading_any_text(connection):
             return connection.execute(select(self.c.arguments).where(self.c.key == self.key(key))).scalar()
 
+    def result(self, connection: Connection, key: str) -> object:
+        """Return the result of a ticket's work, as its row has it; None without any."""
+        with reading_any_text(connection):
+            return connection.execute(select(self.c.result).where(self.c.key == self.key(key))).scalar()
+
     def said(self, connection: Connection, tickets: Collection[str]) -> dict[str, ReportedProgress]:
         """Return the reported progress of runs, by the keys of their tickets as texts."""
         return progress.of_tickets(connection, tickets)

@@ -1,0 +1,1 @@
+"""Waiting for tickets to end, in the program that asked for them."""
