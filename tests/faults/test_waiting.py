@@ -77,7 +77,7 @@ def test_who_loses_the_connection_goes_on_waiting(url: URL, engine: Engine, star
     waiting = wait("assign_number")
     eventually(lambda: is_registered(engine))
     with engine.begin() as connection:
-        connection.execute(text("SELECT pg_terminate_backend(process, 10000) FROM afterwork_awaited"))
+        connection.execute(text("SELECT pg_terminate_backend(process, 10000) FROM afterwork_waiter"))
     start(started, url)
     assert waiting.result() == 10
     eventually(lambda: not is_registered(engine))
@@ -106,4 +106,4 @@ def test_an_end_that_began_before_anybody_waited_is_not_missed(engine: Engine, w
 
 def is_registered(engine: Engine) -> bool:
     with engine.connect() as connection:
-        return connection.execute(text("SELECT 1 FROM afterwork_awaited")).first() is not None
+        return connection.execute(text("SELECT 1 FROM afterwork_waiter")).first() is not None

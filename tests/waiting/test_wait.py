@@ -342,13 +342,13 @@ def test_where_servers_poll_waiting_polls_too(engine: Engine, off: str) -> None:
         eventually(waiting_threads)
         world.run()
         assert waiting.result() == 10
-        assert session.execute(text("SELECT * FROM afterwork_awaited")).all() == []
+        assert session.execute(text("SELECT * FROM afterwork_waiter")).all() == []
 
 
 @pytest.mark.parametrize("url", ["postgresql"], indirect=True)
 def test_rows_of_programs_that_are_gone_are_deleted(world: World, session: Session, order: Order) -> None:
     ticket = aw.later(order.assign_number)
-    session.execute(text("INSERT INTO afterwork_awaited VALUES ('1', 1), ('2', 1)"))
+    session.execute(text("INSERT INTO afterwork_waiter VALUES ('1', 1), ('2', 1)"))
     session.commit()
     world.run()
     assert aw.wait(ticket, timeout=LONG) == 10
@@ -359,7 +359,7 @@ def test_rows_of_programs_that_are_gone_are_deleted(world: World, session: Sessi
 def is_empty(engine: Engine) -> bool:
     """Whether nobody waits, as PostgreSQL knows it."""
     with engine.connect() as connection:
-        return connection.execute(text("SELECT * FROM afterwork_awaited")).first() is None
+        return connection.execute(text("SELECT * FROM afterwork_waiter")).first() is None
 
 
 def test_the_end_of_a_ticket_costs_no_statement_more(world: World, session: Session, order: Order) -> None:

@@ -127,7 +127,7 @@ class _Compiled:
             cursor.executemany(self._text, parameters)
             return int(cursor.rowcount)
         except connection.dialect.loaded_dbapi.Error as error:
-            raise _as_sqlalchemy_does(connection, self._text, parameters[0], error) from error
+            raise as_sqlalchemy_does(connection, self._text, parameters[0], error) from error
 
     def _parameters(self, values: Mapping[str, Any]) -> dict[str, Any]:
         parameters = {**self._fixed, **values}

@@ -204,8 +204,8 @@ step = Table(
 """The steps of external runs that were done, with their results as JSON. Another attempt does not repeat them. They go
 with the receipt of their ticket or match."""
 
-awaited = Table(
-    "afterwork_awaited",
+waiter = Table(
+    "afterwork_waiter",
     metadata,
     Column("ticket", Text, primary_key=True),
     Column("process", Integer, primary_key=True, autoincrement=False),

@@ -18,16 +18,14 @@ from afterwork.store.postgresql import rights, wake_trigger
 from afterwork.store.postgresql.waker import FIRST_TRY_SECONDS, NotifyWaker
 
 _ADD = text(
-    "INSERT INTO afterwork_awaited (ticket, process) SELECT unnest(CAST(:keys AS text[])), pg_backend_pid()"
+    "INSERT INTO afterwork_waiter (ticket, process) SELECT unnest(CAST(:keys AS text[])), pg_backend_pid()"
     " ON CONFLICT DO NOTHING"
 )
 
-_REMOVE = text(
-    "DELETE FROM afterwork_awaited WHERE ticket = ANY (CAST(:keys AS text[])) AND process = pg_backend_pid()"
-)
+_REMOVE = text("DELETE FROM afterwork_waiter WHERE ticket = ANY (CAST(:keys AS text[])) AND process = pg_backend_pid()")
 
 _REMOVE_LOST = text(
-    "DELETE FROM afterwork_awaited WHERE process = pg_backend_pid()"
+    "DELETE FROM afterwork_waiter WHERE process = pg_backend_pid()"
     " OR NOT EXISTS (SELECT FROM pg_stat_activity WHERE pid = process)"
 )
 
@@ -80,7 +78,7 @@ class PostgreSQLEndWatch(EndWatch):
 
 
 def _check(database: Database, connection: Connection) -> None:
-    is_there = connection.execute(text("SELECT to_regclass('afterwork_awaited') IS NOT NULL")).scalar()
+    is_there = connection.execute(text("SELECT to_regclass('afterwork_waiter') IS NOT NULL")).scalar()
     lacking = rights.missing(connection, None, [rights.WAITING]) if is_there else []
     connection.commit()
     if not is_there:
