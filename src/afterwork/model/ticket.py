@@ -33,6 +33,9 @@ OWN = ("__init__", "__eq__", "__hash__")
 ARGUMENTS = "_afterwork_arguments"
 """The entry of a ticket's `__dict__` that holds its arguments until the keys of all objects among them are known."""
 
+FLOWS = "afterwork.flows"
+"""The entry in a session's `info` that lists tickets of the flush that goes on, which wait for others."""
+
 ROOT_OBJECT = "root_object"
 CONTRACT = "afterwork.contract"
 

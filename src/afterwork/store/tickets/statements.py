@@ -1,28 +1,37 @@
 """All statements on the ticket table. Each is built once; none costs more because many tickets have ended."""
 
 from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass
 from datetime import datetime, timedelta
 from functools import cached_property, lru_cache
 from typing import Any, get_args
 
 from sqlalchemy import ColumnElement, Connection, Select, Update, bindparam, delete, select, update
+from sqlalchemy.sql.dml import ReturningUpdate
 
 from afterwork.errors import NotWritten
 from afterwork.model.contract import Contract
+from afterwork.model.flow import End
 from afterwork.model.key import key_text
 from afterwork.store import steps
 from afterwork.store.direct_statement import DirectStatement
 from afterwork.store.key_lists import padded
+from afterwork.store.readable_values import UndecodableText
 from afterwork.store.texts import fitted
 from afterwork.store.tickets.claiming import ClaimableTickets
 from afterwork.store.tickets.columns import TicketColumns
 from afterwork.store.tickets.end_forms import AS_ASKED
+from afterwork.store.tickets.flows import Flows, is_awaited
 from afterwork.store.tickets.rows import EndedTicket, TicketRow
 from afterwork.store.tickets.ticket_table import Still, TicketTable
 
 
 class EndingTickets(TicketTable):
     """The statements that end tickets, put them off, and delete their receipts."""
+
+    @cached_property
+    def flows(self) -> Flows:
+        return Flows(self)
 
     @cached_property
     def _end(self) -> dict[tuple[bool, bool, Still], DirectStatement]:
@@ -35,8 +44,15 @@ class EndingTickets(TicketTable):
 
     def end(self, connection: Connection, ended: Sequence[EndedTicket], now: datetime) -> None:
         """Write Done, DeleteTime, Error and Attempts. Raise `NotWritten` if a trigger silently prevented it."""
-        if self._end_all(connection, ended, now, "whatever", {}) < len(ended):
+        written = self._end_all(connection, ended, now, "whatever", {})
+        if written.count < len(ended):
             self._check_ended(connection, ended)
+        if written.is_awaited:
+            self._decide_flows(connection, ended, now)
+
+    def _decide_flows(self, connection: Connection, ended: Sequence[EndedTicket], now: datetime) -> None:
+        ends: dict[str, End] = {key_text(each.row.key): "done" if each.error is None else "failed" for each in ended}
+        self.flows.decide(connection, ends, now)
 
     def _check_ended(self, connection: Connection, ended: Sequence[EndedTicket]) -> None:
         c = self.columns
@@ -54,27 +70,32 @@ class EndingTickets(TicketTable):
         }
         is_it = self._has_key(ticket.row.key), self.columns.pending
         connection.execute(update(c.table).where(*is_it).values(values))
+        if not isinstance(ticket.row.key, UndecodableText):
+            self._decide_flows(connection, [ticket], now)
 
     def end_batch(self, connection: Connection, ended: Sequence[EndedTicket], now: datetime, lane: str | None) -> int:
         """End those of several tickets that are still due, and return their number.
 
         If they were claimed in the order of one lane, they must also be at the same position of it.
         """
+        written = self._end_due(connection, ended, now, lane)
+        if written.is_awaited and written.count == len(ended):
+            self._decide_flows(connection, ended, now)
+        return written.count
+
+    def _end_due(
+        self, connection: Connection, ended: Sequence[EndedTicket], now: datetime, lane: str | None
+    ) -> "_Written":
         if lane is None:
             return self._end_all(connection, ended, now, "due", {})
         priorities: dict[int, list[EndedTicket]] = {}
         for ticket in ended:
             priorities.setdefault(ticket.row.priority, []).append(ticket)
-        return sum(
-            self._end_all(
-                connection,
-                same_priority,
-                now,
-                "in place",
-                {"afterwork_its_lane": lane, "afterwork_its_priority": priority},
-            )
-            for priority, same_priority in priorities.items()
-        )
+        written = _Written()
+        for priority, same_priority in priorities.items():
+            place = {"afterwork_its_lane": lane, "afterwork_its_priority": priority}
+            written += self._end_all(connection, same_priority, now, "in place", place)
+        return written
 
     def _end_all(
         self,
@@ -83,15 +104,15 @@ class EndingTickets(TicketTable):
         now: datetime,
         still: Still,
         place: Mapping[str, object],
-    ) -> int:
-        count = 0
+    ) -> "_Written":
+        written = _Written()
         alike: dict[tuple[int, str | None], list[Any]] = {}
         for ticket in ended:
             if ticket.form == AS_ASKED:
                 error = None if ticket.error is None else fitted(connection, self.contract.error.column, ticket.error)
                 alike.setdefault((ticket.keep_minutes, error), []).append(ticket.row.key)
             else:
-                count += self._end_in_form(connection, ticket, self.moment(now))
+                written += _Written(self._end_in_form(connection, ticket, self.moment(now)), is_awaited=True)
         for (keep, error), keys in alike.items():
             many = len(keys) > 1
             values = {
@@ -102,8 +123,9 @@ class EndingTickets(TicketTable):
                 **({} if still == "whatever" else {"afterwork_at": self.moment(now)}),
                 **place,
             }
-            count += self._end[error is not None, many, still].change(connection, values)
-        return count
+            rows = self._end[error is not None, many, still].execute(connection, values)
+            written += _Written(len(rows), any(row[0] for row in rows))
+        return written
 
     def _end_in_form(self, connection: Connection, ticket: EndedTicket, ended: datetime) -> int:
         c, form, error = self.contract, ticket.form, ticket.error
@@ -115,7 +137,7 @@ class EndingTickets(TicketTable):
         values = {getattr(c, name).column: value for name, value in asked.items() if name in form.attributes}
         return connection.execute(update(c.table).where(c.key.column == ticket.row.key).values(values)).rowcount
 
-    def _end_statement(self, error: bool, many: bool, still: Still) -> Update:
+    def _end_statement(self, error: bool, many: bool, still: Still) -> ReturningUpdate[Any]:
         c = self.contract
         values: dict[Any, Any] = {
             c.done.column: bindparam("afterwork_ended"),
@@ -123,7 +145,9 @@ class EndingTickets(TicketTable):
         }
         if error:
             values[c.error.column] = bindparam("afterwork_why")
-        return self._attempted().where(self._is_among(many), *self._is_still(still)).values(values)
+        # Flows are asked for here, so that tickets without any cost no statement more.
+        ending = self._attempted().where(self._is_among(many), *self._is_still(still)).values(values)
+        return ending.returning(is_awaited(c.key.column))
 
     def try_again(self, connection: Connection, row: TicketRow, until: datetime) -> None:
         """Let a ticket have another attempt, not before `until`."""
@@ -156,11 +180,25 @@ class EndingTickets(TicketTable):
         gone = delete(self.contract.table).where(self.columns.key.in_(expired)).returning(self.columns.key)
         keys = connection.execute(gone).scalars().all()
         if keys:
-            steps.forget(connection, list(map(key_text, keys)))
+            gone_keys = list(map(key_text, keys))
+            steps.forget(connection, gone_keys)
+            self.flows.forget(connection, gone_keys)
         return len(keys)
 
     def _expired(self, now: datetime) -> Select[Any]:
-        return select(self.columns.key).where(self.columns.delete_time < self.moment(now))
+        key = self.columns.key
+        return select(key).where(self.columns.delete_time < self.moment(now), ~is_awaited(key))
+
+
+@dataclass(frozen=True)
+class _Written:
+    """How many ends were written, and whether a ticket in a flow waits for one of those that ended."""
+
+    count: int = 0
+    is_awaited: bool = False
+
+    def __add__(self, other: "_Written") -> "_Written":
+        return _Written(self.count + other.count, self.is_awaited or other.is_awaited)
 
 
 class Tickets(ClaimableTickets, EndingTickets):
