@@ -110,7 +110,7 @@ class Real:
         self.world = world
         with world.session() as session, session.begin():
             for table in (tables.flow, tables.awaited, Mark, Piece, SysAsyncTicket):
-                session.execute(delete(table))  # type: ignore[arg-type]
+                session.execute(delete(table))
             self._ask(session, flow)
             session.flush()
             self.keys = [ticket.id for ticket in self.tickets]

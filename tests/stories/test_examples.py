@@ -22,6 +22,11 @@ STORIES = {
         "12.50 goes back to Ann, since it was broken",
         "the books of 2027-01-31 are closed: 27.50 in 1 order",
     ],
+    "flow": [
+        "order 1 is shipped to 1 Main Street\n  order 1: thank you",
+        "order 2 is not shipped. Cancelled: ticket 6, which it waited for, did not end well.",
+        "all 1,000 letters are written",
+    ],
     "caches": ["Ann's total is 84.20"],
 }
 

@@ -67,11 +67,11 @@ class Piece(Base):
 
 def piece(session: Session, name: str, **facts: Any) -> Piece:
     """Add a piece of work to a session, unless it is there."""
-    found = session.get(Piece, name)
-    if found is None:
-        found = Piece(name=name, **facts)
-        session.add(found)
-    return found
+    the_piece = session.get(Piece, name)
+    if the_piece is None:
+        the_piece = Piece(name=name, **facts)
+        session.add(the_piece)
+    return the_piece
 
 
 def marks(session: Session) -> list[str]:

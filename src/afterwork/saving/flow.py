@@ -38,8 +38,7 @@ Work = BoundMethod[Any, Ticket] | GivenWork[Ticket] | ViewModel[Any, Ticket] | J
 
 @dataclass(frozen=True)
 class Wait:
-    """The tickets that a new one waits for, objects and keys of many, what a failure means, and its own earliest
-    time."""
+    """The tickets that a new one waits for, what a failure means, and its own earliest time."""
 
     tickets: Sequence[Any]
     many: Sequence[ManyTickets]
@@ -202,9 +201,9 @@ class _Saving:
     def _forget_others(self, keys: Sequence[str]) -> None:
         """Delete the flows of tickets that had these keys before: a table may have been made anew."""
         for first in range(0, len(keys), AT_ONCE):
-            some = keys[first : first + AT_ONCE]
-            if self._execute(delete(tables.flow).where(tables.flow.c.ticket.in_(some))).rowcount:
-                self._execute(delete(tables.awaited).where(tables.awaited.c.ticket.in_(some)))
+            chunk = keys[first : first + AT_ONCE]
+            if self._execute(delete(tables.flow).where(tables.flow.c.ticket.in_(chunk))).rowcount:
+                self._execute(delete(tables.awaited).where(tables.awaited.c.ticket.in_(chunk)))
 
     def _ends(self, wait: Wait) -> dict[str, str | None]:
         """Return the tickets that are waited for, by the texts of their keys, each with its end if that counts."""

@@ -45,21 +45,21 @@ class FlowSource(Source):
     def check(self, connection: Connection) -> timedelta | None:
         """Decide flows that wait for tickets which have ended, or gone, without anybody's telling."""
         for _ in range(AT_A_LOOK):
-            some = self._flows.some_pairs(connection, self._after, AT_ONCE)
+            waits = self._flows.some_pairs(connection, self._after, AT_ONCE)
             connection.commit()
-            if some:
-                self._look_at(connection, some)
+            if waits:
+                self._look_at(connection, waits)
             elif self._after is None:
                 return self._database.settings.safety_poll
-            self._after = some[-1][:2] if len(some) == AT_ONCE else None
+            self._after = waits[-1][:2] if len(waits) == AT_ONCE else None
             if self._after is None:
                 break
         return LOOK_EVERY
 
-    def _look_at(self, connection: Connection, some: Sequence[AwaitedPair]) -> None:
+    def _look_at(self, connection: Connection, waits: Sequence[AwaitedPair]) -> None:
         with self._database.transaction(connection):
-            self._flows.clear_away(connection, some)
-            ends = self._flows.unnoticed(connection, some)
+            self._flows.clear_away(connection, waits)
+            ends = self._flows.unnoticed(connection, waits)
             if ends:
                 self._flows.decide(connection, ends, self._clock.now())
                 self._database.wake_all(connection)

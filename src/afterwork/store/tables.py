@@ -231,8 +231,8 @@ awaited = Table(
     Column("outcome", String(6)),
     Index("afterwork_awaited_by", "awaited"),
 )
-"""What the tickets of flows wait for: pairs of keys, and how the `awaited` one has ended. Null: not yet, or not in a
-way that counts."""
+"""The pairs of flows: a ticket, one that it waits for, and how that has ended. Null: not yet, or not in a way that
+counts."""
 
 ended_session = Table(
     "afterwork_ended_session",

@@ -74,6 +74,7 @@ def of_writers(model: ModelInfo) -> Iterator[Need]:
     """Yield what a role that asks for work and moves machines needs beside its rights on the application's tables. A
     role that only writes rows needs none of it: triggers write into the journal as their owner."""
     yield Need(own.lease, ("SELECT",))
+    yield from (Need(table, ("SELECT", "INSERT", "DELETE")) for table in (own.flow, own.awaited))
     if any(declared_machines(mapper.class_) for mapper in model.classes.values()):
         yield from (Need(table, ("INSERT",)) for table in (own.transition, own.conflict))
 

@@ -8,8 +8,6 @@ Rows of tickets are only locked if nobody else has them. What is left out for th
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from itertools import groupby
-from operator import itemgetter
 from typing import Any
 
 from sqlalchemy import (
@@ -83,40 +81,43 @@ class Flows:
         return decision
 
     def _waiting(self, connection: Connection, ended: Sequence[str], *, through_others: bool) -> list[str]:
-        """Return the tickets that wait for some, and those that wait for these, and so on."""
-        found: dict[str, None] = {}
-        for some in _chunks(ended):
-            waiting = select(pairs.c.ticket).where(pairs.c.awaited.in_(some), pairs.c.outcome.is_(None)).distinct()
+        """Return the tickets that wait for others, and those that wait for these, and so on."""
+        keys: dict[str, None] = {}
+        for chunk in _chunks(ended):
+            waiting = select(pairs.c.ticket).where(pairs.c.awaited.in_(chunk), pairs.c.outcome.is_(None)).distinct()
             if through_others:
                 first = waiting.cte("waiting", recursive=True)
                 of_those = select(pairs.c.ticket).where(pairs.c.awaited == first.c.ticket, pairs.c.outcome.is_(None))
                 waiting = select(first.union(of_those))
-            found |= dict.fromkeys(connection.execute(waiting).scalars())
-        return sorted(found)
+            keys |= dict.fromkeys(connection.execute(waiting).scalars())
+        return sorted(keys)
 
     def _lock(self, connection: Connection, waiting: Sequence[str]) -> list[OpenFlow]:
-        query = (
-            select(flows.c.ticket, flows.c.pending, flows.c.if_failed)
-            .where(flows.c.ticket.in_(waiting), ~flows.c.decided)
-            .order_by(flows.c.ticket)
-            .with_for_update()
-        )
-        return [OpenFlow(*row) for row in connection.execute(query)]
+        """Lock the flows of tickets, in an order that is everybody's: that of Python, and of the collation C."""
+        is_sqlite = self.tickets.dialect == "sqlite"
+        in_order = flows.c.ticket if is_sqlite else flows.c.ticket.collate("C")
+        open_flows: list[OpenFlow] = []
+        for chunk in _chunks(waiting):
+            query = select(flows.c.ticket, flows.c.pending, flows.c.if_failed).where(flows.c.ticket.in_(chunk))
+            locking = query.where(~flows.c.decided).order_by(in_order).with_for_update()
+            open_flows += [OpenFlow(*row) for row in connection.execute(locking)]
+        return open_flows
 
     def _pairs(self, connection: Connection, awaited: Sequence[str]) -> list[tuple[str, str]]:
-        found: list[tuple[str, str]] = []
-        for some in _chunks(awaited):
-            query = select(pairs.c.ticket, pairs.c.awaited).where(pairs.c.awaited.in_(some), pairs.c.outcome.is_(None))
-            found += [(ticket, key) for ticket, key in connection.execute(query)]
-        return found
+        open_pairs: list[tuple[str, str]] = []
+        for chunk in _chunks(awaited):
+            query = select(pairs.c.ticket, pairs.c.awaited).where(pairs.c.awaited.in_(chunk), pairs.c.outcome.is_(None))
+            open_pairs += [(ticket, key) for ticket, key in connection.execute(query)]
+        return open_pairs
 
     def _lock_tickets(self, connection: Connection, decided: Sequence[str]) -> set[str]:
         """Lock those of some tickets that still wait and that nobody else has locked. Return their keys."""
         held: set[str] = set()
         c = self.tickets.columns
-        for some in _chunks(decided):
-            query = select(c.key).where(c.key.in_(self._keys(some)), self._waits).with_for_update(skip_locked=True)
-            held.update(map(key_text, connection.execute(query).scalars()))
+        for chunk in _chunks(decided):
+            # Whether they wait is not among the conditions, or an index of all pending ones might serve that.
+            query = select(c.key, self._waits).where(c.key.in_(self._keys(chunk))).with_for_update(skip_locked=True)
+            held.update(key_text(key) for key, waits in connection.execute(query) if waits)
         return held
 
     @property
@@ -134,12 +135,21 @@ class Flows:
         self._cancel(connection, decision.cancelled, now)
 
     def _write_counted(self, connection: Connection, decision: Decision) -> None:
-        by_end = groupby(sorted(decision.counted.items(), key=itemgetter(1)), key=itemgetter(1))
-        for end, counted in by_end:
-            for ticket, same in groupby(sorted(pair for pair, _ in counted), key=itemgetter(0)):
-                for some in _chunks([awaited for _, awaited in same]):
-                    of_pairs = (pairs.c.ticket == ticket, pairs.c.awaited.in_(some))
-                    connection.execute(update(pairs).where(*of_pairs).values(outcome=end))
+        by_ticket: dict[tuple[str, End], list[str]] = {}
+        for (ticket, awaited), end in decision.counted.items():
+            by_ticket.setdefault((ticket, end), []).append(awaited)
+        alone = [
+            {"its_ticket": ticket, "ended": awaited[0], "its_end": end}
+            for (ticket, end), awaited in by_ticket.items()
+            if len(awaited) == 1
+        ]
+        if alone:
+            is_pair = (pairs.c.ticket == bindparam("its_ticket"), pairs.c.awaited == bindparam("ended"))
+            connection.execute(update(pairs).where(*is_pair).values(outcome=bindparam("its_end")), alone)
+        for (ticket, end), several in by_ticket.items():
+            for chunk in _chunks(several) if len(several) > 1 else ():
+                are_pairs = (pairs.c.ticket == ticket, pairs.c.awaited.in_(chunk))
+                connection.execute(update(pairs).where(*are_pairs).values(outcome=end))
 
     def _write_pending(self, connection: Connection, decision: Decision) -> None:
         rows = [
@@ -149,14 +159,14 @@ class Flows:
         if rows:
             values: dict[Any, object] = {"pending": bindparam("left"), "decided": bindparam("over")}
             connection.execute(update(flows).where(flows.c.ticket == bindparam("its_ticket")).values(values), rows)
-        for some in _chunks([ticket for ticket in decision.cancelled if ticket not in decision.pending]):
-            connection.execute(update(flows).where(flows.c.ticket.in_(some)).values(decided=True))
+        for chunk in _chunks([ticket for ticket in decision.cancelled if ticket not in decision.pending]):
+            connection.execute(update(flows).where(flows.c.ticket.in_(chunk)).values(decided=True))
 
     def _release(self, connection: Connection, released: Sequence[str]) -> None:
         """Make tickets due that wait no longer, or let them wait for their own time."""
         c, earliest = self.tickets.columns, self.tickets.contract.execute_earliest.column
-        for some in _chunks(released):
-            query = select(flows.c.ticket, flows.c.earliest).where(flows.c.ticket.in_(some))
+        for chunk in _chunks(released):
+            query = select(flows.c.ticket, flows.c.earliest).where(flows.c.ticket.in_(chunk))
             times: dict[datetime | None, list[str]] = {}
             for ticket, moment in connection.execute(query):
                 times.setdefault(aware(moment), []).append(ticket)
@@ -169,8 +179,8 @@ class Flows:
         """End tickets that have waited in vain. Their receipts stay for as long as each asks for."""
         c, contract = self.tickets.columns, self.tickets.contract
         alike: dict[tuple[tuple[str, bool], object], list[Any]] = {}
-        for some in _chunks(list(cancelled)):
-            rows = connection.execute(select(c.key, c.keep_minutes).where(c.key.in_(self._keys(some))))
+        for chunk in _chunks(list(cancelled)):
+            rows = connection.execute(select(c.key, c.keep_minutes).where(c.key.in_(self._keys(chunk))))
             for key, keep in rows:
                 alike.setdefault((cancelled[key_text(key)], keep), []).append(key)
         for ((awaited, is_gone), keep), keys in alike.items():
@@ -181,8 +191,8 @@ class Flows:
                 contract.delete_time.column: self.tickets.moment(until),
                 contract.error.column: error,
             }
-            for some in _chunks(keys):
-                connection.execute(update(contract.table).where(c.key.in_(some)).values(values))
+            for chunk in _chunks(keys):
+                connection.execute(update(contract.table).where(c.key.in_(chunk)).values(values))
 
     # By hand, and what nobody has told.
 
@@ -194,9 +204,9 @@ class Flows:
     def forget(self, connection: Connection, tickets: Sequence[str]) -> None:
         """Forget the flows of tickets that are gone, by the texts of their keys."""
         if connection.execute(select(flows.c.ticket).limit(1)).first() is not None:
-            for some in _chunks(tickets):
-                connection.execute(delete(pairs).where(pairs.c.ticket.in_(some)))
-                connection.execute(delete(flows).where(flows.c.ticket.in_(some)))
+            for chunk in _chunks(tickets):
+                connection.execute(delete(pairs).where(pairs.c.ticket.in_(chunk)))
+                connection.execute(delete(flows).where(flows.c.ticket.in_(chunk)))
 
     def some_pairs(self, connection: Connection, after: tuple[str, str] | None, most: int) -> Sequence[AwaitedPair]:
         """Return the next tickets that wait, with what each waits for and what a failure means."""
@@ -215,8 +225,8 @@ class Flows:
         """Return the tickets among the awaited ones whose end nobody has told, or that are gone."""
         c = self.tickets.columns
         ends: dict[str, End | None] = dict.fromkeys((awaited for _, awaited, _ in waits), "gone")
-        for some in _chunks(list(ends)):
-            rows = connection.execute(select(c.key, c.pending, c.failed).where(c.key.in_(self._keys(some))))
+        for chunk in _chunks(list(ends)):
+            rows = connection.execute(select(c.key, c.pending, c.failed).where(c.key.in_(self._keys(chunk))))
             for key, pending, failed in rows:
                 ends[key_text(key)] = None if pending else "failed" if failed else "done"
         may_retry = {awaited for _, awaited, policy in waits if policy == "wait"}

@@ -192,7 +192,7 @@ class EndingTickets(TicketTable):
 
 @dataclass(frozen=True)
 class _Written:
-    """How many ends were written, and whether a ticket in a flow waits for one of those that ended."""
+    """The number of ends that were written; `is_awaited` if a ticket in a flow waits for one of them."""
 
     count: int = 0
     is_awaited: bool = False
