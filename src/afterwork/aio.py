@@ -87,19 +87,19 @@ async def after(
     session: AnySession | None = None,
     **options: Any,
 ) -> Ticket:
-    """Ask for a work once tickets have ended well, as `aw.after` does. `options` are those of it."""
+    """Ask for a work once tickets have ended well, as `aw.after` does. `session` and `options` are those of it."""
     return await _asked(work, session, partial(flows.after, tickets, work, session=session, **options))
 
 
 async def chain(*works: Work[Ticket], session: AnySession | None = None, **options: Any) -> list[Ticket]:
-    """Ask for works that run one after the other, as `aw.chain` does. `options` are those of it."""
+    """Ask for works that run one after the other, as `aw.chain` does. `session` and `options` are those of it."""
     if not works:
         return []
     return await _asked(works[0], session, partial(flows.chain, *works, session=session, **options))
 
 
 async def later_many(works: Iterable[Any], *, session: AnySession | None = None, **options: Any) -> ManyTickets:
-    """Ask for many works at once, as `aw.later_many` does. `options` are those of it."""
+    """Ask for many works at once, as `aw.later_many` does. `session` and `options` are those of it."""
     every = list(works)
     if not every:
         return ManyTickets([])

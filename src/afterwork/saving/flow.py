@@ -68,7 +68,8 @@ def after(
     `aw.later_many`; all in the session of the work. With none, the work is due at once. `if_failed` says what it means
     if one of them ends with an Error, is cancelled or expires: "cancel" cancels this ticket, too; "run" lets it run
     when all have ended; "wait" waits until the failed one was retried and has ended well. One that is deleted before it
-    has ended counts as failed, for good. The other arguments are those of `aw.later`.
+    has ended counts as failed, for good. `session`, `at`, `keep`, `priority`, `lane` and `not_after` are those of
+    `aw.later`.
 
     Returns the ticket. Raises `BadRequest` for tickets that were never added, are of another session or have ended with
     an Error, and what `aw.later` raises.

@@ -47,7 +47,10 @@ AT_ONCE = 10_000
 
 @dataclass(frozen=True, eq=False)
 class ManyTickets:
-    """The tickets of one call of `aw.later_many`, by their keys, for `aw.after` to wait for."""
+    """The tickets of one call of `aw.later_many`, by their `keys`, for `aw.after` to wait for.
+
+    They were saved in a `transaction` of a `session`. Those that an external run asks for have no keys yet.
+    """
 
     keys: Sequence[Any]
     session: Session | None = None
@@ -94,8 +97,10 @@ def later_many(
     in the transaction of their session, after it has flushed new roots. The works may be different ones, all of one
     model and in one session.
 
-    Returns the tickets for `aw.after`; to have them as objects, query for them. Raises what `aw.later` raises, before
-    anything is saved.
+    `session`, `at`, `after`, `keep`, `priority`, `lane` and `not_after` are those of `aw.later`, for all of them.
+
+    Returns the tickets for `aw.after`; to have them as objects, query for them. Raises what `aw.later` raises, and
+    `BadRequest` for works of several sessions or models, before anything is saved.
     """
     check_options(after, keep, priority)
     earliest, latest = earliest_of(at, after, not_after), latest_of(not_after)
