@@ -40,6 +40,10 @@ class Order(Base):
     def ask_for_many(self) -> None:
         aw.later_many([self.remind, self.refund.given(Decimal(1))], after=timedelta(hours=1))
 
+    @aw.method(external=True)
+    def ask_too_early(self) -> None:
+        aw.after(aw.later_many([self.remind]), self.write)
+
 
 class Tidy(aw.ViewModel, model=Base):
     days: int = aw.variable()
@@ -166,6 +170,18 @@ def test_an_external_run_asks_for_many_when_it_returns(world: World) -> None:
 
     works = [ticket.view_model for ticket in everything(world.engine, SysAsyncTicket)]
     assert works == ["Order.ask_for_many", "Order.remind", "Order.refund"]
+
+
+def test_nothing_waits_for_many_that_an_external_run_asks_for(world: World) -> None:
+    with world.session() as session, session.begin():
+        order = Order()
+        session.add(order)
+        aw.later(order.ask_too_early)
+
+    world.run()
+
+    (ticket,) = everything(world.engine, SysAsyncTicket)
+    assert "nothing can wait for them before" in ticket.error
 
 
 def wrong(session: Session, order: Order) -> dict[type[Exception], tuple[list[Any], dict[str, Any]]]:

@@ -10,7 +10,7 @@ from sqlalchemy import Engine
 from sqlalchemy.orm import Session
 
 import afterwork as aw
-from afterwork.errors import BadRequest
+from afterwork.errors import BadRequest, NotInstalled
 from tests.support.effort import effort
 from tests.support.flows import Base, SysAsyncTicket, piece
 from tests.support.world import World, statements
@@ -92,6 +92,13 @@ def test_what_cannot_be_waited_for_is_refused_and_nothing_is_saved(
 def test_an_unknown_policy_is_refused(world: World) -> None:
     with world.session() as session, pytest.raises(BadRequest, match="if_failed='explode'"):
         aw.after([], piece(session, "a").do, if_failed="explode")  # type: ignore[arg-type]
+
+
+def test_a_database_without_the_tables_of_flows_is_told_so(engine: Engine) -> None:
+    Base.metadata.create_all(engine)
+    with Session(engine) as session, pytest.raises(NotInstalled):
+        aw.after([aw.later(piece(session, "a").do)], piece(session, "join").do)
+        session.flush()
 
 
 def test_tickets_without_a_flow_cost_no_statement_more(world: World) -> None:

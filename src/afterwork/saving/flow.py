@@ -6,10 +6,11 @@ from datetime import datetime, timedelta
 from typing import Any, get_args
 
 from sqlalchemy import Executable, delete, insert, inspect, select, update
+from sqlalchemy.exc import DBAPIError
 from sqlalchemy.orm import Mapper, Session, object_session
 from sqlalchemy.orm.attributes import set_committed_value
 
-from afterwork.errors import BadRequest, shown
+from afterwork.errors import BadRequest, NotInstalled, shown
 from afterwork.model.awaiting import asking
 from afterwork.model.contract import Contract
 from afterwork.model.flow import AWAITING, IfFailed
@@ -252,4 +253,9 @@ class _Saving:
 
     def _execute(self, statement: Executable, rows: Sequence[dict[str, Any]] | None = None) -> Any:
         where = {"mapper": self.contract.mapper}
-        return self.session.execute(statement, rows, bind_arguments=where, execution_options=OWN)
+        try:
+            return self.session.execute(statement, rows, bind_arguments=where, execution_options=OWN)
+        except DBAPIError as error:
+            if any(words in str(error.orig) for words in ("no such table", "does not exist")):
+                raise NotInstalled(self.session.get_bind(self.contract.mapper).engine.url.render_as_string()) from error
+            raise

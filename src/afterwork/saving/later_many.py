@@ -49,12 +49,14 @@ AT_ONCE = 10_000
 class ManyTickets:
     """The tickets of one call of `aw.later_many`, by their `keys`, for `aw.after` to wait for.
 
-    They were saved in a `transaction` of a `session`. Those that an external run asks for have no keys yet.
+    They were saved in a `transaction` of a `session`. If an external run asks for them, they are saved when it returns:
+    `come_later`, without keys as yet.
     """
 
     keys: Sequence[Any]
     session: Session | None = None
     transaction: object = None
+    come_later: bool = False
 
     def __len__(self) -> int:
         return len(self.keys)
@@ -65,6 +67,11 @@ class ManyTickets:
 
     def check(self, session: Session, contract: Contract) -> None:
         """Raise `BadRequest` if a ticket of a session can't wait for them."""
+        if self.come_later:
+            raise BadRequest(
+                "An external run saves many tickets when it returns, so nothing can wait for them before. Ask for an "
+                "ordinary method that asks for both, or for each by aw.later."
+            )
         if self.session is not None and self.session is not session:
             raise BadRequest("The tickets of this aw.later_many are in another session than what is to wait for them.")
 
@@ -189,7 +196,8 @@ class _Insertion:
         insert_some = self._insert_in_sets if self._can_insert_in_sets() else self._insert_each
         for first in range(0, len(rows), AT_ONCE):
             insert_some(values[first : first + AT_ONCE], names)
-        return ManyTickets(self.keys, self.session, self.session.get_transaction())
+        come_later = STATEMENTS_AT_END in self.session.info
+        return ManyTickets(self.keys, self.session, self.session.get_transaction(), come_later)
 
     def _check_arguments(self, rows: Sequence[_Row]) -> None:
         for row in rows:
