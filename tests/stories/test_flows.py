@@ -293,3 +293,19 @@ def test_a_table_that_was_made_anew_has_no_old_flows(world: World) -> None:
     world.run()
 
     assert done(world) == ["a", "b"]
+
+
+@pytest.mark.parametrize("is_saved", [True, False])
+def test_a_unique_request_does_not_join_what_waits_for_others(world: World, is_saved: bool) -> None:
+    with world.session() as session, session.begin():
+        join = piece(session, "join")
+        session.flush()
+        late = aw.later(piece(session, "late").do, after=timedelta(hours=1))
+        waiting = aw.after([late], join.do)
+        if is_saved:
+            session.flush()
+        assert aw.later(join.do, unique=True) is not waiting
+
+    world.run()
+
+    assert done(world) == ["join"]

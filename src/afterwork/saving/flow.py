@@ -18,7 +18,7 @@ from afterwork.model.job_function import JobFunction
 from afterwork.model.key import key_text
 from afterwork.model.lane import Lane
 from afterwork.model.method import BoundMethod, GivenWork, Ticket
-from afterwork.model.ticket import FLOWS, contract_of
+from afterwork.model.ticket import FLOWS, WAIT, contract_of
 from afterwork.model.viewmodel import ViewModel
 from afterwork.saving.later import Declared, later, stored_timestamp
 from afterwork.saving.later_many import ManyTickets
@@ -27,9 +27,6 @@ from afterwork.saving.wanted_work import wanted_of
 from afterwork.store import tables
 from afterwork.store.tickets.columns import aware as aware_or_utc
 from afterwork.store.untracked_statements import OWN
-
-WAIT = "_afterwork_wait"
-"""The entry of a ticket's `__dict__` that holds what it waits for, until both are saved."""
 
 AT_ONCE = 1000
 """The most awaited tickets that one statement looks at."""
