@@ -138,3 +138,15 @@ def test_lanes_and_servers_are_shown(afterwork: Afterwork) -> None:
     assert "paused" in main_lane
     (lane,) = [one for one in json.loads(afterwork("lanes", "--json").stdout)["lanes"] if one["name"] == "main"]
     assert (lane["paused"], lane["waiting"]["number"], lane["scheduled"]["number"]) == (True, 1, 1)
+
+
+def test_a_ticket_is_shown_with_its_flow(afterwork: Afterwork, engine: Engine) -> None:
+    with Session(engine) as session, session.begin():
+        waiting = session.get_one(SysAsyncTicket, 2)
+        aw.after([waiting], session.get_one(Customer, 1).assign_number)
+
+    said = afterwork("ticket", "4").stdout
+
+    assert "It waits for 1 of 1 tickets. If one of them does not end well, it is cancelled." in said
+    assert "flow:\n  2  Customer.assign_number Customer!1  waiting\n  └─ 4  Customer.assign_number" in said
+    assert keys(afterwork("tickets", "--state", "awaiting", "--json")) == ["4"]

@@ -30,6 +30,7 @@ class Sizes:
     drain: int = 10_000
     latencies: int = 150
     saves: int = 1500
+    asked: int = 100_000
     ended: int = 1_000_000
     ended_runs: int = 16
     memory: int = 100_000
@@ -38,7 +39,15 @@ class Sizes:
 
 
 QUICK = Sizes(
-    drain=3000, latencies=60, saves=500, ended=200_000, ended_runs=3, memory=20_000, idle_statements=65.0, idle_cpu=20.0
+    drain=3000,
+    latencies=60,
+    saves=500,
+    asked=20_000,
+    ended=200_000,
+    ended_runs=3,
+    memory=20_000,
+    idle_statements=65.0,
+    idle_cpu=20.0,
 )
 
 

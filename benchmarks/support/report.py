@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 
 from sqlalchemy import URL
 
-from benchmarks.rows import drain, ended, fair, idle, latency, many, memory, saving, waiting
+from benchmarks.rows import asking, drain, ended, fair, flow, idle, latency, many, memory, saving, waiting
 from benchmarks.support.bench import KINDS, Bench
 from benchmarks.support.postgres import admin
 from benchmarks.support.table import HEADINGS, PEER_HEADINGS, Row, printed, rate
@@ -34,6 +34,10 @@ def measure(bench: Bench, wanted: Sequence[str]) -> Result:
                 result.rows += drain.rows(bench, kind, result.rates.setdefault(kind, {}))
             if "many" in wanted:
                 result.rows += many.rows(bench, kind)
+            if "flow" in wanted:
+                result.rows.append(flow.row(bench, kind))
+            if "asking" in wanted:
+                result.rows.append(asking.row(bench, kind))
             if "latency" in wanted:
                 result.rows += latency.rows(bench, kind, result.latencies.setdefault(kind, {}))
             if "wait" in wanted:

@@ -51,7 +51,9 @@ if TYPE_CHECKING:
     from afterwork.model.variable import variable
     from afterwork.model.viewmodel import Model, ViewModel, action, column, on_exception
     from afterwork.model.when import Cron, Every, Once, WhenStale
+    from afterwork.saving.flow import after, chain
     from afterwork.saving.later import later
+    from afterwork.saving.later_many import ManyTickets, later_many
     from afterwork.saving.machine.player import machine
     from afterwork.saving.machine.state_scoped import while_in
     from afterwork.saving.sessions import session
@@ -88,7 +90,9 @@ else:
             "model.variable": "variable",
             "model.viewmodel": "Model ViewModel action column on_exception",
             "model.when": "Cron Every Once WhenStale",
+            "saving.flow": "after chain",
             "saving.later": "later",
+            "saving.later_many": "ManyTickets later_many",
             "saving.machine.player": "machine",
             "saving.machine.state_scoped": "while_in",
             "saving.sessions": "session",
@@ -123,6 +127,7 @@ __all__ = [
     "JobFunction",
     "Lane",
     "ManualClock",
+    "ManyTickets",
     "Model",
     "Once",
     "Outcome",
@@ -140,9 +145,11 @@ __all__ = [
     "WhenStale",
     "Withdrawn",
     "action",
+    "after",
     "aio",
     "by",
     "can",
+    "chain",
     "column",
     "current_run",
     "depends_on",
@@ -154,6 +161,7 @@ __all__ = [
     "give_up",
     "is_stale",
     "later",
+    "later_many",
     "machine",
     "method",
     "ocl",

@@ -8,7 +8,7 @@ Each does what the function of the same name does, in the transaction of the obj
 session are served as well, without waiting.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from functools import partial
 from typing import TYPE_CHECKING, Any, ParamSpec, TypeVar
 
@@ -18,7 +18,11 @@ from afterwork.derived.explain.readers import Reader
 from afterwork.model.job_function import JobFunction
 from afterwork.model.method import BoundMethod, GivenWork, Ticket
 from afterwork.model.viewmodel import ViewModel
+from afterwork.saving import flow as flows
 from afterwork.saving import later as requests
+from afterwork.saving import later_many as many_requests
+from afterwork.saving.flow import Work
+from afterwork.saving.later_many import ManyTickets
 from afterwork.saving.sessions import AnySession, call_in, plain_session
 from afterwork.saving.sessions import session as session_of
 
@@ -64,7 +68,37 @@ async def later(
     **options: Any,
 ) -> Ticket:
     """Ask for a work, as `aw.later` does. `options` are those of it."""
-    ask = partial(requests.later, work, session=session, **options)
+    return await _asked(work, session, partial(requests.later, work, session=session, **options))
+
+
+async def after(
+    tickets: "Iterable[object] | ManyTickets",
+    work: Work[Ticket],
+    *,
+    session: AnySession | None = None,
+    **options: Any,
+) -> Ticket:
+    """Ask for a work once tickets have ended well, as `aw.after` does. `session` and `options` are those of it."""
+    return await _asked(work, session, partial(flows.after, tickets, work, session=session, **options))
+
+
+async def chain(*works: Work[Ticket], session: AnySession | None = None, **options: Any) -> list[Ticket]:
+    """Ask for works that run one after the other, as `aw.chain` does. `session` and `options` are those of it."""
+    if not works:
+        return []
+    return await _asked(works[0], session, partial(flows.chain, *works, session=session, **options))
+
+
+async def later_many(works: Iterable[Any], *, session: AnySession | None = None, **options: Any) -> ManyTickets:
+    """Ask for many works at once, as `aw.later_many` does. `session` and `options` are those of it."""
+    every = list(works)
+    if not every:
+        return ManyTickets([])
+    return await _asked(every[0], session, partial(many_requests.later_many, every, session=session, **options))
+
+
+async def _asked(work: Any, session: AnySession | None, ask: Callable[[], T]) -> T:
+    """Ask in the transaction of a session, or else in that of a work's object."""
     if session is None:
         return await call(_object_of(work), ask)
     return await call_in(plain_session(session), ask)

@@ -743,6 +743,14 @@ class CancelledByHand(Refused):
         super().__init__(f"Cancelled by {who} before it began.")
 
 
+class AwaitedInVain(Refused):
+    """A ticket waited for another one, which did not end well."""
+
+    def __init__(self, awaited: str, is_gone: bool) -> None:
+        ended = "was deleted before it ended" if is_gone else "did not end well"
+        super().__init__(f"Cancelled: ticket {awaited}, which it waited for, {ended}.")
+
+
 class ServerDied(Refused):
     """The process that ran the work died, and the work must not begin again."""
 

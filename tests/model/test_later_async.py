@@ -12,6 +12,7 @@ from sqlalchemy.orm import Session
 
 import afterwork as aw
 from afterwork.errors import BadRequest, UnsupportedDatabase
+from afterwork.model.flow import AWAITING
 from tests.conftest import Shop
 from tests.support.garbage import collected
 from tests.support.shop import Customer, SysAsyncTicket, numbers
@@ -99,3 +100,24 @@ def test_a_server_says_that_it_needs_an_engine_that_is_not_asynchronous(the_shop
             )
 
     run(url, work)
+
+
+def test_flows_and_many_are_asked_for_from_an_asynchronous_session(the_shop: Shop, url: URL) -> None:
+    async def work(engine: AsyncEngine) -> None:
+        async with AsyncSession(engine) as session, session.begin():
+            ann, bob = Customer(name="Ann"), Customer(name="Bob")
+            session.add_all([ann, bob])
+            many = await aw.aio.later_many([ann.assign_number, bob.assign_number])
+            first = aw.after([many], ann.send_mail)  # what is new in the session asks for nothing
+            second = await aw.aio.after([first], bob.send_mail)
+            await aw.aio.chain(bob.send_mail, ann.send_mail)
+            await session.flush()
+            assert [first.execute_earliest, second.execute_earliest] == [AWAITING] * 2
+        async with AsyncSession(engine) as session, session.begin():
+            loaded = await session.get_one(SysAsyncTicket, 1)
+            await aw.aio.after([loaded], (await session.get_one(Customer, 1)).send_mail)
+
+    run(url, work)
+
+    assert len(the_shop.run()) == 7
+    assert numbers(the_shop.engine) == [1, 2]

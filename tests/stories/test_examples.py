@@ -27,6 +27,11 @@ STORIES = {
         "The answer to the request: Bob's number is 4712",
         "Nobody gets no number: The precondition of Customer.assign_number is false.",
     ],
+    "flow": [
+        "order 1 is shipped to 1 Main Street\n  order 1: thank you",
+        "order 2 is not shipped. Cancelled: ticket 6, which it waited for, did not end well.",
+        "all 1,000 letters are written",
+    ],
     "caches": ["Ann's total is 84.20"],
 }
 

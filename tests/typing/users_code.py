@@ -133,6 +133,9 @@ def ask(session: Session, customer: Customer, order: Order) -> None:
     aw.later(order.export, after=timedelta(hours=1), lane=None)
     assert_type(aw.later(order.refund.given(Decimal("12.50"), reason="broken"), lane="x"), aw.AsyncTicket)
     aw.later(TheCustomerNumberAssigner(customer))
+    assert_type(aw.after([ticket], order.export, if_failed="run"), aw.AsyncTicket)
+    assert_type(aw.chain(order.export, customer.assign_number), list[aw.AsyncTicket])
+    aw.after(aw.later_many(each.export for each in [order]), order.refund.given(Decimal(1), reason="broken"))
     session.add(
         SysAsyncTicket(view_model=Customer.ViewModels.TheCustomerNumberAssigner, root_object=customer, priority=1)
     )

@@ -216,3 +216,18 @@ def test_another_page_in_a_browser_can_not_act_by_the_api(busy: Shop, client: Te
     client.get("/")  # the browser has a session
     for header in ({"origin": "https://evil.example"}, {"sec-fetch-site": "cross-site"}):
         assert client.post("/api/tickets/cancel", json={"keys": ["2"]}, headers=header).status_code == 403
+
+
+def test_a_ticket_shows_its_flow_as_a_picture(the_shop: Shop, client: TestClient) -> None:
+    with the_shop.session() as session, session.begin():
+        ann = add_customer(session, "Ann")
+        aw.after([aw.later(ann.assign_number)], ann.send_mail)
+
+    page = client.get("/tickets/2").text
+
+    assert "It waits for 1 of 1 tickets." in page
+    assert re.search(r'<svg [^>]*aria-label="The flow of this ticket"', page)
+    assert '<a href="/tickets/1">' in page
+    assert keys(client.get("/tickets?state=awaiting").text) == ["2"]
+    flow = client.get("/api/tickets/2").json()["flow"]
+    assert (flow["pairs"], flow["pending"]) == ([["1", "2"]], 1)

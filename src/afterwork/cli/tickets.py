@@ -10,7 +10,7 @@ from afterwork.app import Afterwork
 from afterwork.cli.arguments import OpenedLate, Shown, command
 from afterwork.cli.printing import progress_text, table_lines, utc_text
 from afterwork.errors import NotThere, shown
-from afterwork.insight import Insight, TicketDetail, TicketFilter, TicketPage, TicketView
+from afterwork.insight import FlowView, Insight, TicketDetail, TicketFilter, TicketPage, TicketView
 from afterwork.model.known_names import instead_of
 from afterwork.model.lane import MAIN, PARALLEL
 from afterwork.store.tickets.filter import QUALIFIERS, STATES
@@ -103,6 +103,18 @@ def ticket(app: Afterwork, at: OpenedLate, key: str) -> Shown:
     return Shown(_ticket_lines(detail), detail)
 
 
+def _flow_lines(flow: FlowView) -> Iterator[str]:
+    """Yield a flow as a picture: each ticket below and to the right of those that it waits for."""
+    yield "flow:"
+    for place, level in enumerate(flow.levels):
+        indent = "  " + "   " * (place - 1) + ("└─ " if place else "")
+        for each in level.tickets:
+            this = "  ← this ticket" if not level.distance else ""
+            yield f"{indent}{each.key}  {each.work or ''} {each.root_id or ''}  {each.state}{this}"
+        if level.more.number:
+            yield f"{indent}and {level.more} more"
+
+
 def _ticket_lines(detail: TicketDetail) -> Iterator[str]:
     ticket = detail.ticket
     yield f"{detail.call}  {ticket.state}"
@@ -112,6 +124,8 @@ def _ticket_lines(detail: TicketDetail) -> Iterator[str]:
     yield from detail.waits
     for step in detail.timeline:
         yield f"  {utc_text(step.at)} UTC  {step.what}" + (f", {step.note}" if step.note else "")
+    if detail.flow is not None:
+        yield from _flow_lines(detail.flow)
     yield from filter(None, [ticket.error])
     for run in detail.attempts:
         yield f"attempt {run.attempt}: {run.outcome}, {utc_text(run.ended)} UTC, run {run.run}"

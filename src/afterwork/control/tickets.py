@@ -87,12 +87,14 @@ RETRY = TicketAct(
     {"failed", "expired", "done", "scheduled", "waiting"},
     "failed",
 )
-RUN_NOW = TicketAct("run", "made due", "Make tickets due that wait for a time.", {"scheduled"}, "scheduled")
+RUN_NOW = TicketAct(
+    "run", "made due", "Make tickets due that wait for a time, or for others.", {"scheduled", "awaiting"}, "scheduled"
+)
 CANCEL = TicketAct(
     "cancel",
     "cancelled",
     "End tickets that have not begun, and ask running ones to stop.",
-    {"waiting", "scheduled"},
+    {"waiting", "scheduled", "awaiting"},
     "pending",
     stops={"running"},
 )
@@ -101,6 +103,7 @@ TICKET_ACTS = (RETRY, RUN_NOW, CANCEL)
 WHY_LEFT_ALONE: Mapping[State, str] = {
     "waiting": "it is due already",
     "scheduled": "it waits for its time",
+    "awaiting": "it waits for other tickets",
     "running": "it is running",
     "failed": "it has failed",
     "expired": "it has expired",

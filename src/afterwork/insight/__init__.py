@@ -3,6 +3,7 @@
 from afterwork.derived.explain.explanation import CacheLine
 from afterwork.insight.caches import BackfillProgress, CacheSummary
 from afterwork.insight.check import CheckLimits, Finding
+from afterwork.insight.flows import FlowLevel, FlowView
 from afterwork.insight.gauges import Gauges, LaneGauge, OpenTransaction
 from afterwork.insight.history import Latency, RunMinute, RunTotal
 from afterwork.insight.lanes import Activity, LaneView
@@ -30,6 +31,8 @@ __all__ = [
     "CheckLimits",
     "Count",
     "Finding",
+    "FlowLevel",
+    "FlowView",
     "Gauges",
     "Insight",
     "LaneGauge",

@@ -8,6 +8,7 @@ from typing import Any, Literal
 from sqlalchemy import Connection, exists, select
 
 from afterwork.errors import MalformedExternalId, NotThere, UnknownWork, shown
+from afterwork.insight.flows import FlowView, flow_around
 from afterwork.insight.lanes import LaneView
 from afterwork.insight.running import RunningView
 from afterwork.insight.servers import ServerView
@@ -15,6 +16,7 @@ from afterwork.insight.tickets import TicketView, views
 from afterwork.model.arguments.kind import HIDDEN
 from afterwork.model.arguments.parameters import Parameters
 from afterwork.model.external_id import parse
+from afterwork.model.flow import IfFailed
 from afterwork.model.inspection import ModelInfo
 from afterwork.model.work import FunctionWork, MethodWork, ViewModelWork, Work
 from afterwork.store import history
@@ -35,7 +37,7 @@ class WaitReasons:
     def reasons(self, connection: Connection, ticket: TicketView, place: IndexPosition) -> Iterator[str]:
         """Yield why a ticket has not run yet, or what it is doing; nothing if it has ended."""
         match ticket.state:
-            case "failed" | "expired" | "done":
+            case "failed" | "expired" | "done" | "awaiting":
                 return
             case "running":
                 yield from self._runs(ticket)
@@ -90,6 +92,19 @@ class WaitReasons:
             yield f"No running server knows {shown(ticket.work)}."
 
 
+_IF_FAILED: dict[IfFailed, str] = {
+    "cancel": "If one of them does not end well, it is cancelled.",
+    "run": "It runs once all of them have ended, well or not.",
+    "wait": "If one of them does not end well, it goes on waiting until that one was retried.",
+}
+
+
+def _awaits(ticket: TicketView, flow: FlowView | None) -> Iterator[str]:
+    if ticket.state != "awaiting" or flow is None or flow.if_failed is None:
+        return
+    yield f"It waits for {flow.pending:,} of {flow.awaits:,} tickets. {_IF_FAILED[flow.if_failed]}"
+
+
 def _until(ticket: TicketView) -> Iterator[str]:
     assert ticket.execute_earliest is not None  # else it would not be scheduled
     again = f" It has been tried {ticket.attempts} times." if ticket.attempts else ""
@@ -125,7 +140,7 @@ class TicketDetail:
 
     `refused` says why the model can't run it, `root_is_there` is None if it has no root of the model. `waits` are the
     reasons why it has not run yet, in sentences; `attempts` are the runs that failed, were put off, or were slow,
-    newest first.
+    newest first. `flow` has the tickets that it waits for, and those that wait for it; None without any.
     """
 
     ticket: TicketView
@@ -139,6 +154,7 @@ class TicketDetail:
     timeline: Sequence[TimelineStep]
     waits: Sequence[str]
     attempts: Sequence[RunRecord]
+    flow: FlowView | None = None
 
 
 @dataclass(frozen=True)
@@ -158,7 +174,8 @@ class TicketReader:
         work = self._work(ticket)
         arguments = shown_arguments(walk.arguments(connection, ticket.key), None if isinstance(work, str) else work)
         records = history.records(connection, {"ticket": ticket.key}, None, None, MAX_ATTEMPTS)
-        waits = list(self.waiting.reasons(connection, ticket, IndexPosition.of(rows[0])))
+        flow = flow_around(connection, walk, ticket)
+        waits = [*_awaits(ticket, flow), *self.waiting.reasons(connection, ticket, IndexPosition.of(rows[0]))]
         return TicketDetail(
             ticket,
             call_of(ticket, None if isinstance(work, str) else work, arguments),
@@ -171,6 +188,7 @@ class TicketReader:
             list(self._timeline(connection, ticket, records)),
             waits,
             records,
+            flow,
         )
 
     def _work(self, ticket: TicketView) -> Work | str:

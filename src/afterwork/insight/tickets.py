@@ -7,6 +7,7 @@ from typing import Any
 
 from sqlalchemy import Connection, Row
 
+from afterwork.model.flow import AWAITING
 from afterwork.model.key import key_text
 from afterwork.store.bounded_count import Count
 from afterwork.store.progress import ReportedProgress
@@ -75,7 +76,7 @@ def view(row: Row[Any], now: datetime, said: Mapping[str, ReportedProgress]) -> 
         lane=row.lane,
         priority=row.priority,
         created=aware(row.created),
-        execute_earliest=earliest,
+        execute_earliest=None if earliest == AWAITING else earliest,
         done=aware(row.done),
         delete_time=aware(row.delete_time),
         attempts=row.attempts or 0,

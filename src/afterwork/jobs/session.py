@@ -13,8 +13,7 @@ from afterwork.derived.tracking.session_hooks import TrackedSession
 from afterwork.errors import CalculationWrites, TransactionIsTheRuns
 from afterwork.jobs.run import Run
 from afterwork.model.ticket import is_ticket_class, may_write_tickets
-from afterwork.saving.current_work import BEGUN_RUNS
-from afterwork.saving.machine.state_scoped import STATEMENTS_AT_END
+from afterwork.saving.current_work import BEGUN_RUNS, STATEMENTS_AT_END
 from afterwork.store.database import RUNNING, WHO_ENDS_IT
 from afterwork.store.direct_statement import own
 from afterwork.store.postgresql.role_limits import SettingsOfJobs

@@ -33,6 +33,12 @@ OWN = ("__init__", "__eq__", "__hash__")
 ARGUMENTS = "_afterwork_arguments"
 """The entry of a ticket's `__dict__` that holds its arguments until the keys of all objects among them are known."""
 
+WAIT = "_afterwork_wait"
+"""The entry of a ticket's `__dict__` that holds what it waits for, until both are saved."""
+
+FLOWS = "afterwork.flows"
+"""The entry in a session's `info` that lists tickets of the flush that goes on, which wait for others."""
+
 ROOT_OBJECT = "root_object"
 CONTRACT = "afterwork.contract"
 

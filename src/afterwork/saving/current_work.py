@@ -51,6 +51,9 @@ def running_work() -> str | None:
     return None if current is None else current.work
 
 
+STATEMENTS_AT_END = "afterwork.statements_at_end"
+"""The key in a session's `info` for the statements to execute when its run ends, if it writes only then."""
+
 BEGUN_RUNS = "afterwork.begun_runs"
 """The key of a session's `info` for the runs of tickets that have begun in its transaction, this one included."""
 

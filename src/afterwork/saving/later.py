@@ -89,13 +89,11 @@ def later(
     class.
     """
     wanted = wanted_of(work)
-    own_lane = _lane(lane, wanted.lane)
+    own_lane = lane_of(lane, wanted.lane)
     own_session, contract = wanted.session(session), wanted.contract()
-    _check(after, keep, priority, unique)
-    earliest, latest = _earliest(at, after), _latest(not_after)
-    if earliest is not None and latest is not None and latest < earliest:
-        raise BadRequest(f"It could never run: not_after={latest} is before {earliest}, from which on it may.")
-    minutes = None if keep is None else _minutes(keep)
+    check_options(after, keep, priority, unique)
+    earliest, latest = earliest_of(at, after, not_after), latest_of(not_after)
+    minutes = None if keep is None else minutes_of(keep)
     names_lane = not isinstance(lane, Declared)
     request = Request(
         wanted.name, wanted.root, wanted.arguments, own_lane, names_lane, earliest, latest, priority, minutes
@@ -114,7 +112,7 @@ def _pending(session: Session, contract: Contract, wanted: WantedWork, unique: b
     return UniqueRequest(session, contract, wanted.name, wanted.root, sameness).pending()
 
 
-def _check(after: object, keep: object, priority: object, unique: object) -> None:
+def check_options(after: object, keep: object, priority: object, unique: object = False) -> None:
     """Raise `BadRequest` for an argument of a wrong type, which the database would refuse later, or keep."""
     for name, value, kind, wanted in (
         ("after", after, timedelta, "a timedelta: timedelta(hours=1)"),
@@ -126,7 +124,8 @@ def _check(after: object, keep: object, priority: object, unique: object) -> Non
             raise BadRequest(f"{name}={shown(value)}: give {wanted}.")
 
 
-def _lane(lane: str | Lane | Declared | None, declared: str | Lane | None) -> str | None:
+def lane_of(lane: str | Lane | Declared | None, declared: str | Lane | None) -> str | None:
+    """Return the lane that a ticket's row says, by what was asked for and what its work declares."""
     if lane == "":
         raise BadRequest("A lane needs a name. lane=None means: in parallel, in no lane.")
     if lane is not None and not isinstance(lane, str | Lane | Declared):
@@ -141,9 +140,9 @@ def _new_ticket(session: Session, contract: Contract, request: Request) -> Any:
     ticket = contract.mapper.class_()
     earliest, latest = contract.execute_earliest, contract.not_after
     _set(ticket, contract.view_model, request.work)
-    _set(ticket, earliest, _stored(earliest, contract, session, request.earliest))
+    _set(ticket, earliest, stored_timestamp(earliest, contract, session, request.earliest))
     if request.latest is not None:
-        _set(ticket, latest, _stored(latest, contract, session, request.latest), "not_after")
+        _set(ticket, latest, stored_timestamp(latest, contract, session, request.latest), "not_after")
     _set(ticket, contract.priority, request.priority, "priority")
     if contract.lane is not None or request.names_lane:
         _set(ticket, contract.lane, request.lane, "lane")
@@ -162,25 +161,30 @@ def _join(ticket: Any, contract: Contract, request: Request) -> Any:
     return ticket
 
 
-def _earliest(at: datetime | None, after: timedelta | None) -> datetime | None:
+def earliest_of(at: datetime | None, after: timedelta | None, not_after: datetime | None) -> datetime | None:
+    """Return the time before which a ticket is not to run. Raises `BadRequest` if it expires before that."""
     if at is not None and after is not None:
         raise BadRequest("Give at= or after=, not both.")
-    if after is not None:
-        return now() + after
-    return None if at is None else aware(at, "at=")
+    earliest = now() + after if after is not None else None if at is None else aware(at, "at=")
+    latest = latest_of(not_after)
+    if earliest is not None and latest is not None and latest < earliest:
+        raise BadRequest(f"It could never run: not_after={latest} is before {earliest}, from which on it may.")
+    return earliest
 
 
-def _latest(not_after: datetime | None) -> datetime | None:
+def latest_of(not_after: datetime | None) -> datetime | None:
+    """Return the time after which a ticket is not to begin."""
     return None if not_after is None else aware(not_after, "not_after=")
 
 
-def _minutes(keep: timedelta) -> int:
+def minutes_of(keep: timedelta) -> int:
+    """Return the whole minutes for which a receipt is kept. Raises `BadRequest` for less than none."""
     if keep < timedelta(0):
         raise BadRequest(f"keep={keep}: a receipt can't be kept for less than no time.")
     return -(-keep // timedelta(minutes=1))
 
 
-def _stored(
+def stored_timestamp(
     attribute: ContractAttribute | None, contract: Contract, session: Session, timestamp: datetime | None
 ) -> datetime | None:
     """Return a timestamp as an attribute stores it. The session needs no database if no timestamp is given."""
@@ -202,7 +206,7 @@ def _bring_forward(ticket: Any, contract: Contract, request: Request) -> None:
     """Let a pending ticket run as early, and with as high a priority, as a request asks for."""
     present = getattr(ticket, contract.execute_earliest.name)
     if present is not None:
-        wanted = _stored(contract.execute_earliest, contract, session_of(ticket), request.earliest)
+        wanted = stored_timestamp(contract.execute_earliest, contract, session_of(ticket), request.earliest)
         if wanted is None or wanted < present:
             setattr(ticket, contract.execute_earliest.name, wanted)
     if contract.priority is not None and request.priority is not None:
@@ -216,6 +220,6 @@ def _give_longer(ticket: Any, contract: Contract, latest: datetime | None) -> No
     attribute = contract.not_after
     present = None if attribute is None else getattr(ticket, attribute.name)
     if attribute is not None and present is not None:
-        wanted = _stored(attribute, contract, session_of(ticket), latest)
+        wanted = stored_timestamp(attribute, contract, session_of(ticket), latest)
         if wanted is None or wanted > present:
             setattr(ticket, attribute.name, wanted)

@@ -13,7 +13,7 @@ from sqlalchemy.orm import Mapper, Session, object_session
 from afterwork.compat.sqlalchemy_mappers import after_merge, refuse_in_bulk
 from afterwork.errors import BadRequest
 from afterwork.model.contract import root_id_names
-from afterwork.model.ticket import ROOT, ROOT_OBJECT, RootObject, is_ticket_class
+from afterwork.model.ticket import FLOWS, ROOT, ROOT_OBJECT, RootObject, is_ticket_class
 
 
 def complete_class(mapper: Mapper[Any]) -> None:
@@ -43,10 +43,12 @@ def _merge_root(session: Session, given: dict[str, Any], merged: dict[str, Any],
 @event.listens_for(Mapper, "after_mapper_constructed")
 def _class_was_mapped(mapper: Mapper[Any], cls: type) -> None:
     if is_ticket_class(cls):
+        from afterwork.saving.flow import note
         from afterwork.saving.ticket_rows import resolve_changed_root, resolve_root
 
         complete_class(mapper)
         event.listen(mapper, "before_insert", resolve_root)
+        event.listen(mapper, "before_insert", note)
         event.listen(mapper, "before_update", resolve_changed_root)
 
 
@@ -64,3 +66,7 @@ def _after_flush(session: Session, flush: object) -> None:
     from afterwork.saving.ticket_rows import resolve_late_ids
 
     resolve_late_ids(session)
+    if FLOWS in session.info:
+        from afterwork.saving.flow import save_flows
+
+        save_flows(session)

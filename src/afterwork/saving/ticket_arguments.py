@@ -14,20 +14,22 @@ from afterwork.model.ticket import ARGUMENTS, bring_along, limit_of_arguments
 HOW_TO_KEEP_ARGUMENTS = f"Add it to {CLASS_NAME}: arguments: Mapped[str | None] = mapped_column(Text)"
 
 
-def check_size(arguments: Arguments, contract: Contract) -> None:
-    """Raise `BadArguments` for more bytes than the application's settings allow."""
+def check(arguments: Arguments, contract: Contract) -> ContractAttribute:
+    """Return the attribute that keeps arguments. Raises `BadRequest` if the ticket class has none, and `BadArguments`
+    for more bytes than the application's settings allow."""
+    attribute = _attribute(contract)
     limit, size = limit_of_arguments(contract), len(arguments.described())
     if size > limit:
         raise BadArguments(
             f"{arguments.parameters.name}: its arguments take {size:,} bytes, and a ticket keeps {limit:,} at most "
             "(Settings.arguments_limit). Save what is large in a row, and give that object."
         )
+    return attribute
 
 
 def give(ticket: Any, contract: Contract, arguments: Arguments) -> None:
     """Let a ticket that is not saved yet have arguments. Raises `BadRequest` if its class can't keep them."""
-    attribute = _attribute(contract)
-    check_size(arguments, contract)
+    attribute = check(arguments, contract)
     if arguments.is_complete:
         setattr(ticket, attribute.name, stored(attribute, arguments))
     else:

@@ -16,9 +16,10 @@ from afterwork.compat.sqlalchemy_session import new_objects
 from afterwork.errors import BadArguments, BadRequest, shown
 from afterwork.model.arguments.parameters import Arguments, Parameters
 from afterwork.model.awaiting import asking
-from afterwork.model.contract import Contract
+from afterwork.model.contract import Contract, timestamp_for
 from afterwork.model.external_id import external_id_or_none
-from afterwork.model.ticket import ARGUMENTS, ROOT
+from afterwork.model.flow import AWAITING
+from afterwork.model.ticket import ARGUMENTS, ROOT, WAIT
 from afterwork.saving.current_work import begun_tickets
 from afterwork.store.dialects import locks_of
 from afterwork.store.readable_values import in_calendar
@@ -95,7 +96,12 @@ class UniqueRequest:
         """Return the pending ticket that asks for the same, new or locked; None without one."""
         for other in new_objects(self.session):
             same_root = type(other) is self.contract.mapper.class_ and vars(other).get(ROOT) is self.root
-            if same_root and getattr(other, self.contract.view_model.name) == self.work and self._is_same(other):
+            if (
+                same_root
+                and WAIT not in vars(other)
+                and getattr(other, self.contract.view_model.name) == self.work
+                and self._is_same(other)
+            ):
                 return other
         root_id = None if self.root is None else external_id_or_none(self.root)
         if root_id is None and self.root is not None:
@@ -121,7 +127,10 @@ class UniqueRequest:
         dialect = session.get_bind(contract.mapper).dialect.name
         lock = locks_of(dialect).lock_name(f"{root_id or ''} {self.work}", contract.root_id.column, same)
         session.execute(lock, execution_options=OWN)
-        conditions = [same, *self._has_not_begun(root_id), *_is_readable(contract, dialect)]
+        # One that waits for others, in a flow, is no answer to whoever asks for a time.
+        earliest = contract.execute_earliest.column
+        is_in_no_flow = or_(earliest.is_(None), earliest != timestamp_for(earliest, dialect, AWAITING))
+        conditions = [same, is_in_no_flow, *self._has_not_begun(root_id), *_is_readable(contract, dialect)]
         if contract.arguments is not None and self.sameness.names:
             texts = TicketColumns(contract, contract.table, dialect).arguments
             rows = session.execute(select(contract.key.column, texts).where(*conditions), execution_options=OWN)

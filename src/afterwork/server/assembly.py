@@ -17,6 +17,7 @@ from afterwork.jobs.source import JobSource, Source, SourceContext
 from afterwork.jobs.time_limits import TimeLimits
 from afterwork.model.inspection import ModelInfo
 from afterwork.sources.derived.assembly import derived_source
+from afterwork.sources.flows import FlowSource
 from afterwork.sources.once import once_source
 from afterwork.sources.ticket import TicketSource
 from afterwork.sources.timer.matches import MatchSource, TicketsAndMatches
@@ -69,7 +70,7 @@ def _sources(context: SourceContext, connection: Connection, installation: uuid.
     if context.model.timers:
         rounds = Rounds(context)
         rounds.register(connection)
-    sources: Sequence[Source | None] = (once, derived, rounds)
+    sources: Sequence[Source | None] = (once, derived, rounds, FlowSource(context))
     return [source for source in sources if source is not None]
 
 

@@ -19,6 +19,7 @@ from afterwork.jobs.source import Claim, ClaimedWork, Due, SourceContext, Worklo
 from afterwork.model.arguments.result import WorkResult
 from afterwork.model.contract import DEFAULT_KEEP_MINUTES, MAX_KEEP_MINUTES, Contract, receipt_minutes
 from afterwork.model.external_id import ExternalId, parse
+from afterwork.model.flow import AWAITING
 from afterwork.model.key import parse_key
 from afterwork.model.lane import MAIN
 from afterwork.model.machine.state_scope import base_of
@@ -74,7 +75,7 @@ class TicketSource:
                 continue
             if group.earliest is None or group.earliest <= now:
                 lanes.setdefault(lane, []).append(group.priority)
-            else:
+            elif group.earliest != AWAITING:
                 coming.append(group.earliest)
         return Due(lanes, min(coming, default=None))
 

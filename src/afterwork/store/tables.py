@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from sqlalchemy import BigInteger, Boolean, Column, Float, Index, Integer, MetaData, String, Table, Text, false
+from sqlalchemy import BigInteger, Boolean, Column, Float, Index, Integer, MetaData, String, Table, Text, false, text
 
 from afterwork.model.utc_datetime import UtcDateTime
 
@@ -213,6 +213,35 @@ waiter = Table(
 )
 """The tickets that somebody waits for, by their keys as texts. `process` is that of the connection in PostgreSQL that
 listens for their ends. Only if it has rows does the end of a ticket notify."""
+flow = Table(
+    "afterwork_flow",
+    metadata,
+    Column("ticket", Text, primary_key=True),
+    Column("awaits", Integer, nullable=False),
+    Column("pending", Integer, nullable=False),
+    Column("if_failed", String(6), nullable=False),
+    Column("earliest", UtcDateTime),
+    Column("decided", Boolean, nullable=False, server_default=false()),
+    Index(
+        "afterwork_flow_undecided",
+        "ticket",
+        postgresql_where=text("NOT decided"),
+        sqlite_where=text("NOT decided"),
+    ),
+)
+"""Tickets that wait for others, by their keys: for how many, how many of these are `pending`, and what a failure means.
+Once it is `decided`, the ticket may run, not before `earliest`, or has ended. A row goes with its ticket's receipt."""
+
+awaited = Table(
+    "afterwork_awaited",
+    metadata,
+    Column("ticket", Text, primary_key=True),
+    Column("awaited", Text, primary_key=True),
+    Column("outcome", String(6)),
+    Index("afterwork_awaited_by", "awaited"),
+)
+"""The pairs of flows: a ticket, one that it waits for, and how that has ended. Null: not yet, or not in a way that
+counts."""
 
 ended_session = Table(
     "afterwork_ended_session",

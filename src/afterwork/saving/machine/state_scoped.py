@@ -20,13 +20,10 @@ from afterwork.model.machine.declaration import Machine
 from afterwork.model.machine.state_scope import StateScope
 from afterwork.model.method import BoundMethod, GivenWork, Ticket
 from afterwork.model.ticket import ROOT, ticket_contract
-from afterwork.saving.current_work import CURRENT_WORK
+from afterwork.saving.current_work import CURRENT_WORK, STATEMENTS_AT_END
 from afterwork.saving.later import later
 from afterwork.store.tickets.columns import has_begun, is_pending
 from afterwork.store.untracked_statements import OWN
-
-STATEMENTS_AT_END = "afterwork.statements_at_end"
-"""The key in a session's `info` for the statements to execute when its run ends, if it writes only then."""
 
 
 @dataclass(frozen=True)

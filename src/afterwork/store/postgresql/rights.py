@@ -59,7 +59,7 @@ class Missing:
         return f"GRANT {', '.join(self.privileges)} ON {self.on} TO {self.role}"
 
 
-WAITING = Need(own.awaited, ("SELECT", "INSERT", "DELETE"))
+WAITING = Need(own.waiter, ("SELECT", "INSERT", "DELETE"))
 """The need of a role that waits for tickets to end."""
 
 
@@ -80,6 +80,7 @@ def of_writers(model: ModelInfo) -> Iterator[Need]:
     role that only writes rows needs none of it: triggers write into the journal as their owner."""
     yield Need(own.lease, ("SELECT",))
     yield WAITING
+    yield from (Need(table, ("SELECT", "INSERT", "DELETE")) for table in (own.flow, own.awaited))
     if any(declared_machines(mapper.class_) for mapper in model.classes.values()):
         yield from (Need(table, ("INSERT",)) for table in (own.transition, own.conflict))
 

@@ -38,16 +38,20 @@ def retry(connection: Connection, tickets: Tickets, keys: Collection[Any]) -> No
     if contract.attempts is not None:
         values[contract.attempts.column] = 0
     connection.execute(_of(tickets, keys).values(values))
+    tickets.flows.let_run(connection, keys)
     progress.let_go_on(connection, [key_text(key) for key in keys])
 
 
 def run_now(connection: Connection, tickets: Tickets, keys: Collection[Any]) -> None:
-    """Let scheduled tickets run as soon as possible."""
+    """Let scheduled tickets, and those that wait for others, run as soon as possible."""
     connection.execute(_of(tickets, keys).values({tickets.contract.execute_earliest.column: None}))
+    tickets.flows.let_run(connection, keys)
 
 
 def cancel(connection: Connection, tickets: Tickets, keys: Collection[Any], error: str, now: datetime) -> None:
-    """End tickets that have not begun, with an error. Their receipts stay for as long as each requests."""
+    """End tickets that have not begun, with an error. Their receipts stay for as long as each requests.
+
+    Those that wait for them are cancelled, too, unless they were told otherwise."""
     c, contract = tickets.columns, tickets.contract
     keep_durations = select(c.keep_minutes).where(c.key.in_(keys)).distinct()
     for keep in connection.execute(keep_durations).scalars().all():
@@ -56,6 +60,7 @@ def cancel(connection: Connection, tickets: Tickets, keys: Collection[Any], erro
         values: dict[Any, Any] = {attribute.column: tickets.moment(timestamp) for attribute, timestamp in ended.items()}
         alike = _of(tickets, keys).where(c.keep_minutes.is_not_distinct_from(keep))
         connection.execute(alike.values({**values, contract.error.column: error}))
+    tickets.flows.decide(connection, {key_text(key): "failed" for key in keys}, now)
 
 
 def ask_to_stop(connection: Connection, keys: Collection[Any], now: datetime) -> None:

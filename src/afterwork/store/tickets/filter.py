@@ -10,19 +10,20 @@ from sqlalchemy import ColumnElement, and_, or_, true
 from sqlalchemy.sql.base import ReadOnlyColumnCollection
 
 from afterwork.errors import BadRequest, shown
+from afterwork.model.flow import AWAITING
 from afterwork.model.key import key_as_text
 from afterwork.store.tickets.end_forms import EXPIRED_PREFIX
 
-State = Literal["waiting", "scheduled", "running", "failed", "expired", "done"]
-"""The state of a ticket: due, waiting for a time, in an external run, failed, too late, or done. Others can't see a run
-inside a transaction: its ticket is waiting until the run has ended."""
+State = Literal["waiting", "scheduled", "awaiting", "running", "failed", "expired", "done"]
+"""The state of a ticket: due, waiting for a time, awaiting other tickets, in an external run, failed, too late, or
+done. Others can't see a run inside a transaction: its ticket is waiting until the run has ended."""
 
-STATES: tuple[State, ...] = ("waiting", "scheduled", "running", "failed", "expired", "done")
+STATES: tuple[State, ...] = ("waiting", "scheduled", "awaiting", "running", "failed", "expired", "done")
 
-PENDING: tuple[State, ...] = ("waiting", "scheduled", "running")
+PENDING: tuple[State, ...] = ("waiting", "scheduled", "awaiting", "running")
 
 Wanted = State | Literal["pending"]
-"""A state to filter by. `pending` is each of the first three: the ticket has not ended."""
+"""A state to filter by. `pending` is each of the first four: the ticket has not ended."""
 
 WANTED: tuple[Wanted, ...] = (*STATES, "pending")
 
@@ -124,7 +125,9 @@ def state_of(done: object, error: object, earliest: datetime | None, has_begun: 
         return "done"
     if has_begun:
         return "running"
-    return "waiting" if earliest is None or earliest <= now else "scheduled"
+    if earliest is None or earliest <= now:
+        return "waiting"
+    return "awaiting" if earliest == AWAITING else "scheduled"
 
 
 ALL = TicketFilter()
@@ -157,17 +160,22 @@ def _conditions(c: Shown, wanted: TicketFilter, now: Any) -> Iterator[ColumnElem
 
 
 def _is_in(c: Shown, state: Wanted, now: Any) -> ColumnElement[bool]:
-    pending = and_(c.done.is_(None), c.error.is_(None))
+    pending, awaits = and_(c.done.is_(None), c.error.is_(None)), c.earliest == _like(AWAITING, now)
     match state:
-        case "pending" | "running":
-            return pending
         case "waiting":
             return and_(pending, or_(c.earliest.is_(None), c.earliest <= now))
-        case "scheduled":
-            return and_(pending, c.earliest > now)
+        case "scheduled" | "awaiting":
+            return and_(pending, c.earliest > now, awaits if state == "awaiting" else ~awaits)
         case "failed":
             return and_(c.error.is_not(None), ~c.error.startswith(EXPIRED_PREFIX))
         case "expired":
             return and_(c.error.is_not(None), c.error.startswith(EXPIRED_PREFIX))
         case "done":
             return and_(c.done.is_not(None), c.error.is_(None))
+        case _:
+            return pending
+
+
+def _like(moment: datetime, now: datetime) -> datetime:
+    """Return a timestamp in the form of another one, which a column of naive ones may need."""
+    return moment if now.tzinfo is not None else moment.replace(tzinfo=None)

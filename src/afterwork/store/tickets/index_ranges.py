@@ -9,6 +9,7 @@ from typing import Any
 from sqlalchemy import ColumnElement, Connection, Row, and_, or_, select, true
 
 from afterwork.clock import MAX_CLOCK_SKEW
+from afterwork.model.flow import AWAITING
 from afterwork.model.key import parse_key
 from afterwork.store.tables import lease as leases
 from afterwork.store.tickets.columns import TicketColumns, has_begun
@@ -51,6 +52,7 @@ class IndexRanges:
         self.tickets = tickets
         self.c: TicketColumns = tickets.columns
         self._now, self._bound = tickets.moment(now), tickets.moment(now + MAX_CLOCK_SKEW)
+        self._awaiting = tickets.moment(AWAITING)
         self._groups: Sequence[DueGroup] | None = None
 
     def of(self, connection: Connection, wanted: TicketFilter, after: IndexPosition | None) -> Iterator[IndexRange]:
@@ -102,7 +104,9 @@ class IndexRanges:
             case "waiting":
                 return and_(own, moment <= self._bound, c.is_due_at(self._now))
             case "scheduled":
-                return and_(own, c.earliest > self._now, moment > self._now)
+                return and_(own, c.earliest > self._now, moment > self._now, c.earliest != self._awaiting)
+            case "awaiting":
+                return and_(own, c.earliest == self._awaiting, moment == self._awaiting)
             case _:
                 return own
 

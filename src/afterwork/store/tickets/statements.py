@@ -2,28 +2,37 @@
 
 import json
 from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass
 from datetime import datetime, timedelta
 from functools import cached_property, lru_cache
 from typing import Any, get_args
 
 from sqlalchemy import JSON, ColumnElement, Connection, Select, Update, bindparam, delete, null, select, update
+from sqlalchemy.sql.dml import ReturningUpdate
 
 from afterwork.errors import NotWritten
 from afterwork.model.contract import Contract
+from afterwork.model.flow import End
 from afterwork.model.key import key_text
 from afterwork.store import steps
 from afterwork.store.direct_statement import DirectStatement
 from afterwork.store.key_lists import padded
+from afterwork.store.readable_values import UndecodableText
 from afterwork.store.texts import fitted
 from afterwork.store.tickets.claiming import ClaimableTickets
 from afterwork.store.tickets.columns import TicketColumns
 from afterwork.store.tickets.end_forms import AS_ASKED
+from afterwork.store.tickets.flows import Flows, is_awaited
 from afterwork.store.tickets.rows import EndedTicket, TicketRow
 from afterwork.store.tickets.ticket_table import Still, TicketTable
 
 
 class EndingTickets(TicketTable):
     """The statements that end tickets, put them off, and delete their receipts."""
+
+    @cached_property
+    def flows(self) -> Flows:
+        return Flows(self)
 
     @cached_property
     def _end(self) -> dict[tuple[bool, bool, Still], DirectStatement]:
@@ -38,14 +47,19 @@ class EndingTickets(TicketTable):
     def _end_with_result(self) -> dict[Still, DirectStatement]:
         assert self.contract.result is not None  # otherwise no result is kept
         result = {self.contract.result.column: bindparam("afterwork_result", type_=self.contract.result.column.type)}
-        return {
-            still: DirectStatement(self._end_statement(False, False, still).values(result)) for still in get_args(Still)
-        }
+        return {still: DirectStatement(self._ending(False, False, still).values(result)) for still in get_args(Still)}
 
     def end(self, connection: Connection, ended: Sequence[EndedTicket], now: datetime) -> None:
         """Write Done, DeleteTime, Error and Attempts. Raise `NotWritten` if a trigger silently prevented it."""
-        if self._end_all(connection, ended, now, "whatever", {}) < len(ended):
+        written = self._end_all(connection, ended, now, "whatever", {})
+        if written.count < len(ended):
             self._check_ended(connection, ended)
+        if written.is_awaited:
+            self._decide_flows(connection, ended, now)
+
+    def _decide_flows(self, connection: Connection, ended: Sequence[EndedTicket], now: datetime) -> None:
+        ends: dict[str, End] = {key_text(each.row.key): "done" if each.error is None else "failed" for each in ended}
+        self.flows.decide(connection, ends, now)
 
     def _check_ended(self, connection: Connection, ended: Sequence[EndedTicket]) -> None:
         c = self.columns
@@ -63,27 +77,32 @@ class EndingTickets(TicketTable):
         }
         is_it = self._has_key(ticket.row.key), self.columns.pending
         connection.execute(update(c.table).where(*is_it).values(values))
+        if not isinstance(ticket.row.key, UndecodableText):
+            self._decide_flows(connection, [ticket], now)
 
     def end_batch(self, connection: Connection, ended: Sequence[EndedTicket], now: datetime, lane: str | None) -> int:
         """End those of several tickets that are still due, and return their number.
 
         If they were claimed in the order of one lane, they must also be at the same position of it.
         """
+        written = self._end_due(connection, ended, now, lane)
+        if written.is_awaited and written.count == len(ended):
+            self._decide_flows(connection, ended, now)
+        return written.count
+
+    def _end_due(
+        self, connection: Connection, ended: Sequence[EndedTicket], now: datetime, lane: str | None
+    ) -> "_Written":
         if lane is None:
             return self._end_all(connection, ended, now, "due", {})
         priorities: dict[int, list[EndedTicket]] = {}
         for ticket in ended:
             priorities.setdefault(ticket.row.priority, []).append(ticket)
-        return sum(
-            self._end_all(
-                connection,
-                same_priority,
-                now,
-                "in place",
-                {"afterwork_its_lane": lane, "afterwork_its_priority": priority},
-            )
-            for priority, same_priority in priorities.items()
-        )
+        written = _Written()
+        for priority, same_priority in priorities.items():
+            place = {"afterwork_its_lane": lane, "afterwork_its_priority": priority}
+            written += self._end_all(connection, same_priority, now, "in place", place)
+        return written
 
     def _end_all(
         self,
@@ -92,8 +111,8 @@ class EndingTickets(TicketTable):
         now: datetime,
         still: Still,
         place: Mapping[str, object],
-    ) -> int:
-        count = 0
+    ) -> "_Written":
+        written = _Written()
         alike: dict[tuple[int, str | None], list[Any]] = {}
         with_result: list[EndedTicket] = []
         for ticket in ended:
@@ -103,7 +122,7 @@ class EndingTickets(TicketTable):
                 error = None if ticket.error is None else fitted(connection, self.contract.error.column, ticket.error)
                 alike.setdefault((ticket.keep_minutes, error), []).append(ticket.row.key)
             else:
-                count += self._end_in_form(connection, ticket, self.moment(now))
+                written += _Written(self._end_in_form(connection, ticket, self.moment(now)), is_awaited=True)
         place = place if still == "whatever" else {"afterwork_at": self.moment(now), **place}
         for (keep, error), keys in alike.items():
             many = len(keys) > 1
@@ -113,8 +132,9 @@ class EndingTickets(TicketTable):
                 **({} if error is None else {"afterwork_why": error}),
                 **place,
             }
-            count += self._end[error is not None, many, still].change(connection, values)
-        return count + self._end_each(connection, with_result, now, still, place)
+            rows = self._end[error is not None, many, still].execute(connection, values)
+            written += _Written(len(rows), any(row[0] for row in rows))
+        return written + self._end_each(connection, with_result, now, still, place)
 
     def _end_times(self, now: datetime, keep: int) -> dict[str, datetime]:
         return {
@@ -129,7 +149,7 @@ class EndingTickets(TicketTable):
         now: datetime,
         still: Still,
         place: Mapping[str, object],
-    ) -> int:
+    ) -> "_Written":
         """End tickets with a result each, by one statement that is sent for all of them in one go."""
         values = [
             {
@@ -142,10 +162,12 @@ class EndingTickets(TicketTable):
         ]
         match values:
             case []:
-                return 0
+                return _Written()
             case [only]:
-                return self._end_with_result[still].change(connection, only)
-        return self._end_with_result[still].change_each(connection, values)
+                count = self._end_with_result[still].change(connection, only)
+            case _:
+                count = self._end_with_result[still].change_each(connection, values)
+        return _Written(count, is_awaited=True)  # perhaps: what is sent in one go returns no rows
 
     def _stored_result(self, text: str | None) -> object:
         """Return a result as its column takes it: columns of JSON take what a text says."""
@@ -163,7 +185,11 @@ class EndingTickets(TicketTable):
         values = {getattr(c, name).column: value for name, value in asked.items() if name in form.attributes}
         return connection.execute(update(c.table).where(c.key.column == ticket.row.key).values(values)).rowcount
 
-    def _end_statement(self, error: bool, many: bool, still: Still) -> Update:
+    def _end_statement(self, error: bool, many: bool, still: Still) -> ReturningUpdate[Any]:
+        # Flows are asked for here, so that tickets without any cost no statement more.
+        return self._ending(error, many, still).returning(is_awaited(self.contract.key.column))
+
+    def _ending(self, error: bool, many: bool, still: Still) -> Update:
         c = self.contract
         values: dict[Any, Any] = {
             c.done.column: bindparam("afterwork_ended"),
@@ -206,11 +232,25 @@ class EndingTickets(TicketTable):
         gone = delete(self.contract.table).where(self.columns.key.in_(expired)).returning(self.columns.key)
         keys = connection.execute(gone).scalars().all()
         if keys:
-            steps.forget(connection, list(map(key_text, keys)))
+            gone_keys = list(map(key_text, keys))
+            steps.forget(connection, gone_keys)
+            self.flows.forget(connection, gone_keys)
         return len(keys)
 
     def _expired(self, now: datetime) -> Select[Any]:
-        return select(self.columns.key).where(self.columns.delete_time < self.moment(now))
+        key = self.columns.key
+        return select(key).where(self.columns.delete_time < self.moment(now), ~is_awaited(key))
+
+
+@dataclass(frozen=True)
+class _Written:
+    """The number of ends that were written; `is_awaited` if a ticket in a flow waits for one of them."""
+
+    count: int = 0
+    is_awaited: bool = False
+
+    def __add__(self, other: "_Written") -> "_Written":
+        return _Written(self.count + other.count, self.is_awaited or other.is_awaited)
 
 
 class Tickets(ClaimableTickets, EndingTickets):

@@ -4,14 +4,17 @@ from collections.abc import Mapping
 from functools import partial
 from shlex import quote
 
+from markupsafe import Markup
 from starlette.requests import Request
 
 from afterwork.control import TICKET_ACTS, TicketAct, result_lines
 from afterwork.errors import BadRequest, shown
 from afterwork.insight import TicketFilter
+from afterwork.pictures.flow_diagram import flow_diagram
 from afterwork.store.bounded_count import NONE, Count
 from afterwork.store.tickets.filter import PENDING, QUALIFIERS, WANTED, State, Wanted
 from afterwork.web.page import ActRequest, Page, PageAct, PageContent, Site
+from afterwork.web.render import href
 
 PAGE_SIZE = 50
 
@@ -62,7 +65,11 @@ def options_of(wanted: TicketFilter) -> str:
 
 
 def show_one(site: Site, request: Request) -> PageContent:
-    return PageContent("ticket.html", {"detail": site.insight.ticket(request.path_params["key"])})
+    detail = site.insight.ticket(request.path_params["key"])
+    diagram = None
+    if detail.flow is not None:
+        diagram = Markup(flow_diagram(detail.flow, lambda key: href(request, "tickets", key)))
+    return PageContent("ticket.html", {"detail": detail, "diagram": diagram})
 
 
 def _act(act: TicketAct, site: Site, request: ActRequest) -> str:
