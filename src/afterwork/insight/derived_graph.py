@@ -39,6 +39,12 @@ class DerivedGraph:
         written = {node.writes for node in self.nodes.values()}
         return sorted({member for node in self.nodes.values() for member in node.reads} - written)
 
+    @cached_property
+    def members(self) -> Sequence[str]:
+        """All members that are read or written, by name."""
+        written = {node.writes for node in self.nodes.values() if node.writes is not None}
+        return sorted({member for node in self.nodes.values() for member in node.reads} | written)
+
     def readers(self, name: str) -> Sequence[str]:
         """Return the derivations that read the value of one."""
         return [node.name for node in self.nodes.values() if name in node.fed_by]
