@@ -74,7 +74,7 @@ def _class_frame(cls: str, sources: Sequence[str], member: str | None, hrefs: Gr
     own = [source for source in sources if _class_of(source) == cls]
     lines = [
         Line(
-            source.partition(".")[2] or "which there are",
+            source.partition(".")[2] or "which exist",
             "",
             hrefs.member(source),
             "stale" if source == member else None,

@@ -45,7 +45,7 @@ COLOURS = """
 
 HEADS = (
     '<defs><marker id="head" viewBox="0 0 8 8" refX="8" refY="4" markerWidth="8" markerHeight="8" '
-    'orient="auto-start-reverse"><path class="head" d="M0 0 8 4 0 8z"/></marker>'
+    'markerUnits="userSpaceOnUse" orient="auto-start-reverse"><path class="head" d="M0 0 8 4 0 8z"/></marker>'
     '<marker id="base" viewBox="0 0 12 12" refX="0" refY="6" markerWidth="12" markerHeight="12" orient="auto">'
     '<path class="base" d="M0 6 11 1 11 11z"/></marker></defs>'
 )

@@ -118,12 +118,12 @@ def seconds(number: float | None) -> str:
     return f"{number / 86400:,.0f} d"
 
 
-def rate(per_hour: float) -> str:
-    """Format a rate in the unit that suits it: by the second, minute or hour."""
+def rate(per_hour: float) -> tuple[str, str]:
+    """Return a rate and its unit, that which suits it: `25.7` and `per minute`."""
     for unit, number in (("second", per_hour / 3600), ("minute", per_hour / 60)):
         if number >= 1:
-            return f"{number:,.1f} per {unit}"
-    return f"{per_hour:,.1f} per hour" if per_hour else "none"
+            return f"{number:,.1f}", f"per {unit}"
+    return f"{per_hour:,.1f}", "per hour"
 
 
 def json_text(value: Any) -> str:
