@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from datetime import timedelta
+from typing import Any
 
 import pytest
 from sqlalchemy import Engine, select
@@ -66,7 +67,7 @@ def test_runs_are_summed_up_by_work_kind_lane_and_server(the_shop: Shop, databas
     ],
 )
 def test_one_kind_lane_or_server_can_be_chosen(
-    the_shop: Shop, database: Database, chosen: dict[str, str], works: set[str]
+    the_shop: Shop, database: Database, chosen: dict[str, Any], works: set[str]
 ) -> None:
     note(the_shop, database, "Customer.send_mail", "Customer.fail")
     note(the_shop, database, "Customer.send_mail", "Gone.away", server=2)

@@ -92,9 +92,9 @@ def _work_lines(detail: WorkDetail) -> Iterator[str]:
         yield f"failed {utc_text(run.ended)} UTC  {run.root_id or ''}  {(run.error or '').partition(chr(10))[0]}"
 
 
-def _duration_lines(what: str, found: Distribution) -> Iterator[str]:
-    if found.p50 is not None and found.p90 is not None and found.p99 is not None:
-        yield f"{what}: median {found.p50:,.3f} s, 90 % {found.p90:,.3f} s, 99 % {found.p99:,.3f} s"
+def _duration_lines(what: str, took: Distribution) -> Iterator[str]:
+    if took.p50 is not None and took.p90 is not None and took.p99 is not None:
+        yield f"{what}: median {took.p50:,.3f} s, 90 % {took.p90:,.3f} s, 99 % {took.p99:,.3f} s"
 
 
 def _dependency_lines(detail: WorkDetail) -> Iterator[str]:

@@ -65,9 +65,9 @@ class DerivedGraph:
 
 @dataclass(frozen=True)
 class GraphView:
-    """The graph of everything derived, with the numbers of each derivation, and the sums of its runs of the last hour.
+    """The graph of everything derived, with the numbers of each derivation.
 
-    `runs` are by name; those that have not run within the hour are missing.
+    `runs` are the sums of the last hour, by name; those that have not run within it are missing.
     """
 
     graph: DerivedGraph

@@ -29,7 +29,7 @@ NO_LANE = "(no lane)"
 
 
 @dataclass(frozen=True)
-class RunFilter:
+class WantedRuns:
     """The runs that are wanted: those that meet all given parts. A work's lane is the one that it declares."""
 
     work: str | None = None
@@ -133,7 +133,7 @@ class RunReader:
     model: ModelInfo
     now: datetime
 
-    def over(self, connection: Connection, span: Span, wanted: RunFilter) -> RunsOverTime:
+    def over(self, connection: Connection, span: Span, wanted: WantedRuns) -> RunsOverTime:
         """Return the runs of a span that are wanted."""
         table, since = _table(span), self._since(span)
         where = list(self._conditions(table, wanted))
@@ -163,7 +163,7 @@ class RunReader:
     def distributions(self, connection: Connection, span: Span, work: str) -> tuple[Distribution, Distribution]:
         """Return how long a work's code took, and how long it was from due to done, within a span."""
         table = _table(span)
-        both = table.histograms(connection, self._since(span), list(self._conditions(table, RunFilter(work))))
+        both = table.histograms(connection, self._since(span), list(self._conditions(table, WantedRuns(work))))
         return Distribution.of(both[0]), Distribution.of(both[1])
 
     def lane_of(self, work: str) -> str:
@@ -189,7 +189,7 @@ class RunReader:
             moments.append(moments[-1] + table.length)
         return [_period(at, by_time.get(at, ())) for at in moments]
 
-    def _conditions(self, table: Periods, wanted: RunFilter) -> Iterator[ColumnElement[bool]]:
+    def _conditions(self, table: Periods, wanted: WantedRuns) -> Iterator[ColumnElement[bool]]:
         c = table.table.c
         if wanted.work is not None:
             yield c.work == wanted.work

@@ -8,7 +8,7 @@ from afterwork.insight import caches
 from afterwork.insight.derived_graph import DerivedGraph, GraphReader, GraphView
 from afterwork.insight.member_names import MemberNames
 from afterwork.insight.reading import InsightBase
-from afterwork.insight.runs_over_time import RunFilter, RunReader, RunsOverTime, Span
+from afterwork.insight.runs_over_time import RunReader, RunsOverTime, Span, WantedRuns
 from afterwork.insight.works import WorkDetail, WorkReader
 from afterwork.store.tickets.statements import tickets_of
 from afterwork.store.tickets.walk import TicketWalk
@@ -27,7 +27,7 @@ class WorkInsight(InsightBase):
         """Return the runs of a span by time, work, kind, lane and server: all, or those of one kind, lane or server."""
         with self._reading() as connection:
             reader = RunReader(self._model, self._clock.now())
-            return reader.over(connection, span, RunFilter(None, kind, lane, server))
+            return reader.over(connection, span, WantedRuns(None, kind, lane, server))
 
     def work(self, name: str, span: Span = "hour") -> WorkDetail:
         """Return one work: what starts it, its runs of a span, what failed, what waits, and who depends on it.

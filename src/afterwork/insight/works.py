@@ -12,7 +12,7 @@ from afterwork.insight import model, timers
 from afterwork.insight.caches import CacheSummary, summary
 from afterwork.insight.derived_graph import DerivedGraph
 from afterwork.insight.model import WorkView
-from afterwork.insight.runs_over_time import Distribution, RunFilter, RunReader, RunsOverTime, Span
+from afterwork.insight.runs_over_time import Distribution, RunReader, RunsOverTime, Span, WantedRuns
 from afterwork.insight.timers import TimerView
 from afterwork.model.derivation import Derivation, MachineDerivation, MemberDerivation
 from afterwork.model.inspection import ModelInfo
@@ -81,7 +81,7 @@ class WorkReader:
             _doc(work, derivation),
             _root(work, derivation),
             None if work is None else model.work_view(self.model, work),
-            runs.over(connection, span, RunFilter(name)),
+            runs.over(connection, span, WantedRuns(name)),
             took,
             latency,
             records(connection, {"work": name, "outcome": "failed"}, None, None, MAX_FAILURES),

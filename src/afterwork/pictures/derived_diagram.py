@@ -98,7 +98,7 @@ def _frame(node: DerivedNode, view: GraphView, affected: Collection[str], hrefs:
 
 
 def _heat(name: str, view: GraphView) -> int:
-    """Return how much of the last hour's time a derivation took, from 0, none, to 3, as much as the busiest."""
+    """Return the heat of a derivation: from 0, it took no time of the last hour, to 3, as much as the busiest."""
     busiest = max((runs.seconds for runs in view.runs.values()), default=0.0)
     seconds = view.runs[name].seconds if name in view.runs else 0.0
     return next((3 - place for place, share in enumerate(HEATS) if seconds > share * busiest), 0)

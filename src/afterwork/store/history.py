@@ -71,8 +71,8 @@ class Histogram:
         return sum(self.counts)
 
     def buckets(self) -> Iterator[tuple[float, float | None, int]]:
-        """Yield the bounds of each bucket, the upper one None at the end, and its count, from the first duration to the
-        last."""
+        """Yield the bounds and the count of each bucket, from the first duration to the last. The uppermost has no
+        upper bound."""
         filled = [place for place, count in enumerate(self.counts) if count]
         for place in range(filled[0], filled[-1] + 1) if filled else ():
             high = BOUNDS[place] if place < len(BOUNDS) else None

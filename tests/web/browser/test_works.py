@@ -1,5 +1,6 @@
 """The pages of works, and the graph of everything derived, in a real browser."""
 
+import pytest
 from playwright.sync_api import expect
 from sqlalchemy import Engine
 from sqlalchemy.orm import Session
@@ -7,7 +8,6 @@ from sqlalchemy.orm import Session
 import afterwork as aw
 from examples.shop import Customer, app
 from tests.web.browser.conftest import NARROW, Visitors
-from tests.web.browser.test_frame import BUSY, WIDTH, troubles
 
 PATHS = (
     "/works?span=week",
@@ -17,11 +17,9 @@ PATHS = (
     "/graph?member=OrderLine.quantity",
 )
 
+BUSY = pytest.mark.parametrize("scene", ["busy"], indirect=True)
 
-@BUSY
-def test_each_page_of_a_work_is_shown_without_trouble(looking: Visitors) -> None:
-    visit = looking.visit()
-    assert {path: found for path in PATHS if (found := troubles(visit, path))} == {}
+WIDTH = "document.documentElement.scrollWidth"
 
 
 @BUSY
@@ -30,6 +28,7 @@ def test_all_is_read_without_scripts_and_in_the_dark_on_a_narrow_screen(looking:
     for path in PATHS:
         expect(visit.to(path).locator("h1")).to_be_visible()
         assert visit.told() == []
+        assert visit.page.evaluate(WIDTH) == NARROW
     page = visit.to("/works")
     page.get_by_role("link", name="week").click()
     expect(page.get_by_role("heading", name="The last week")).to_be_visible()
