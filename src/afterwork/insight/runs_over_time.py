@@ -18,8 +18,11 @@ Span = Literal["hour", "day", "week"]
 
 LENGTHS: Mapping[Span, timedelta] = {"hour": timedelta(hours=1), "day": timedelta(days=1), "week": timedelta(days=7)}
 
-MAX_GROUPS = 500
-"""The most works, and the most servers, that are told apart."""
+MAX_GROUPS = 5_000
+"""The most works, on each server, that are told apart. The sums by time and kind are of all."""
+
+MAX_WORKS = 500
+"""The most works that are shown."""
 
 MAX_PERIODS = 2_000
 """The most sums by time and kind: more than a week has hours of kinds."""
@@ -141,16 +144,16 @@ class RunReader:
         def sums(by: Sequence[str], most: int) -> Sequence[Row[Any]]:
             return table.totals(connection, since, where, by, most)
 
-        works = [_group(row.work, row) for row in sums(["work"], MAX_GROUPS)]
-        kinds = [_group(row.source, row) for row in sums(["source"], MAX_GROUPS)]
+        by_time, by_work = sums(["at", "source"], MAX_PERIODS), sums(["work", "server"], MAX_GROUPS)
+        kinds = _grouped(by_time, lambda row: str(row.source))
         return RunsOverTime(
             span,
             _added("all", kinds),
-            self._periods(table, since, sums(["at", "source"], MAX_PERIODS)),
-            works,
+            self._periods(table, since, by_time),
+            _grouped(by_work, lambda row: str(row.work))[:MAX_WORKS],
             kinds,
-            _grouped(works, self.lane_of),
-            [_group(str(row.server), row) for row in sums(["server"], MAX_GROUPS)],
+            _grouped(by_work, lambda row: self.lane_of(row.work)),
+            _grouped(by_work, lambda row: str(row.server)),
         )
 
     def of_derivations(self, connection: Connection) -> Mapping[str, RunGroup]:
@@ -216,10 +219,12 @@ def _group(name: str, row: Row[Any]) -> RunGroup:
     return RunGroup(name, int(row.done), int(row.failed), int(row.put_off), float(row.seconds), float(row.wait))
 
 
-def _grouped(works: Iterable[RunGroup], name_of: Callable[[str], str]) -> list[RunGroup]:
+def _grouped(rows: Iterable[Row[Any]], name_of: Callable[[Row[Any]], str]) -> list[RunGroup]:
+    """Return the sums by a name, those with most runs first."""
     by_name: dict[str, list[RunGroup]] = {}
-    for work in works:
-        by_name.setdefault(name_of(work.name), []).append(work)
+    for row in rows:
+        name = name_of(row)
+        by_name.setdefault(name, []).append(_group(name, row))
     added = [_added(name, groups) for name, groups in by_name.items()]
     return sorted(added, key=lambda group: (-group.ended, group.name))
 
