@@ -3,6 +3,7 @@
 from sqlalchemy import Connection
 
 from afterwork.derived.compute.assembly import matcher_of
+from afterwork.errors import BadRequest
 from afterwork.events import SourceKind
 from afterwork.insight import caches
 from afterwork.insight.derived_graph import DerivedGraph, GraphReader, GraphView
@@ -12,6 +13,9 @@ from afterwork.insight.runs_over_time import RunReader, RunsOverTime, Span, Want
 from afterwork.insight.works import WorkDetail, WorkReader
 from afterwork.store.tickets.statements import tickets_of
 from afterwork.store.tickets.walk import TicketWalk
+
+MAX_NUMBER = 2**63 - 1
+"""The highest number of a server that a database can hold."""
 
 
 class WorkInsight(InsightBase):
@@ -24,7 +28,12 @@ class WorkInsight(InsightBase):
         lane: str | None = None,
         server: int | None = None,
     ) -> RunsOverTime:
-        """Return the runs of a span by time, work, kind, lane and server: all, or those of one kind, lane or server."""
+        """Return the runs of a span by time, work, kind, lane and server: all, or those of one kind, lane or server.
+
+        Raises `BadRequest` for a number that no server can have.
+        """
+        if server is not None and not 0 < server <= MAX_NUMBER:
+            raise BadRequest(f"There is no server {server}.")
         with self._reading() as connection:
             reader = RunReader(self._model, self._clock.now())
             return reader.over(connection, span, WantedRuns(None, kind, lane, server))
