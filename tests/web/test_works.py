@@ -65,7 +65,7 @@ def test_what_is_chosen_stays_chosen_and_can_be_taken_back(client: TestClient) -
     assert 'href="/works?span=week&amp;lane=%28no+lane%29">of any kind' in page
 
 
-@pytest.mark.parametrize("query", ["span=year", "kind=magic", "server=one", "server=²", "server=0", f"server={2**63}"])
+@pytest.mark.parametrize("query", ["span=year", "kind=magic", "server=one", "server=²", f"server={2**63}"])
 def test_what_can_not_be_chosen_is_not_found(client: TestClient, query: str) -> None:
     assert client.get(f"/works?{query}").status_code == 404
 

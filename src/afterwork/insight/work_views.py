@@ -32,7 +32,7 @@ class WorkInsight(InsightBase):
 
         Raises `BadRequest` for a number that no server can have.
         """
-        if server is not None and not 0 < server <= MAX_NUMBER:
+        if server is not None and not 0 <= server <= MAX_NUMBER:
             raise BadRequest(f"There is no server {server}.")
         with self._reading() as connection:
             reader = RunReader(self._model, self._clock.now())
