@@ -27,6 +27,7 @@ PAGES = (
     "/", "/tickets", "/tickets?state=waiting", "/tickets?state=failed", "/tickets?state=done",
     "/tickets?q=root:Customer!7", "/tickets?q=nowhere", "/tickets/1", "/timers", "/caches", "/caches/Customer.total",
     "/caches/Customer.total?state=stale", f"/caches/Customer.total/{ONE}", f"/impact?root={ONE}&member=name",
+    "/works", "/works?span=week", "/works/Customer.total?span=week", "/graph",
     "/machines", "/lanes", "/model", "/metrics", "/api/status", "/api/overview", "/api/tickets", "/api/ticket-counts",
     "/api/timers", "/api/caches", "/api/caches/Customer.total", f"/api/explain?root={ONE}&cache=total", "/api/lanes",
     "/api/machines",

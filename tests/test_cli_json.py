@@ -27,6 +27,9 @@ PRINTED: dict[str, list[str]] = {
     "check": [],
     "status": [],
     "history": [],
+    "works": [],
+    "work": ["Customer.assign_number"],
+    "graph": [],
     "tickets": [],
     "ticket": ["1"],
     "retry": ["1"],
@@ -93,6 +96,9 @@ SAME = {
     "model": ([], "/api/model"),
     "caches": ([], "/api/caches"),
     "explain": (["Customer!2", "total"], "/api/explain?root=Customer!2&cache=total"),
+    "works": (["--span", "day"], "/api/works?span=day"),
+    "work": (["Order.total"], "/api/works/Order.total"),
+    "graph": ([], "/api/graph"),
     "impact": (["OrderLine!1", "quantity"], "/api/impact?root=OrderLine!1&member=quantity"),
 }
 

@@ -26,6 +26,8 @@ PAGES = {
     "tickets": ("/tickets", 560),
     "value": ("/caches/Customer.total/Customer!1", 720),
     "machine": ("/machines/Order.flow", 760),
+    "work": ("/works/Order.total", 900),
+    "graph": ("/graph?member=OrderLine.quantity", 860),
 }
 """The pages that are shown, each with its path and with how much of it is shown, in pixels from the top."""
 

@@ -88,7 +88,7 @@ class Settings:
     """The interval at which receipts whose DeleteTime has passed are deleted."""
 
     history: timedelta = timedelta(days=7)
-    """The time for which sums by minute, and records of failed or slow runs, are kept."""
+    """The time for which sums by minute and by hour, and records of failed or slow runs, are kept."""
 
     slow_run: timedelta = timedelta(seconds=1)
     """A run that takes longer is recorded even if it succeeded."""

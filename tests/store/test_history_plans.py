@@ -5,9 +5,9 @@ from datetime import timedelta
 
 from sqlalchemy import Connection, Engine, insert, text
 
-from afterwork.store import history
+from afterwork.store import history, periods
 from afterwork.store.history import Cell, Key, Sums
-from afterwork.store.tables import minute, run
+from afterwork.store.tables import hour, minute, run
 from tests.conftest import Shop
 from tests.store.plan_scene import effort
 
@@ -15,6 +15,15 @@ HOUR = timedelta(hours=1)
 
 LOOKS: dict[str, Callable[[Connection, Shop], object]] = {
     "minutes": lambda connection, shop: history.since_minute(connection, shop.clock.now() - HOUR, None),
+    "of an hour": lambda connection, shop: periods.MINUTES.totals(
+        connection, shop.clock.now() - HOUR, [], ["work"], 100
+    ),
+    "of a work's hour": lambda connection, shop: periods.HOURS.histograms(
+        connection, shop.clock.now() - HOUR, [hour.c.work == "Work.1"]
+    ),
+    "of hours": lambda connection, shop: periods.HOURS.totals(
+        connection, shop.clock.now() - HOUR, [], ["at", "source"], 100
+    ),
     "failures": lambda connection, shop: history.records(
         connection, {"outcome": "failed"}, shop.clock.now() - HOUR, None, 20
     ),
@@ -40,6 +49,14 @@ def fill(the_shop: Shop, hours: range) -> None:
         for moment in moments
         for work in range(10)
     ]
+    hours_of_works = [
+        {"hour": now.replace(minute=0, second=0, microsecond=0) - timedelta(hours=number), "server": server}
+        | {"work": f"Work.{work}", "source": "ticket"}
+        | sums
+        for number in hours
+        for work in range(10)
+        for server in range(3)
+    ]
     runs = [
         {"run": str(number), "ticket": str(number), "work": f"Work.{number % 10}", "source": "ticket"}
         | {"root_id": f"Customer!{number}", "server": 1, "ended": moment, "seconds": 1, "attempt": 1}
@@ -48,6 +65,7 @@ def fill(the_shop: Shop, hours: range) -> None:
     ]
     with the_shop.engine.begin() as connection:
         connection.execute(insert(minute), minutes)
+        connection.execute(insert(hour), hours_of_works)
         connection.execute(insert(run), runs)
     analyze(the_shop.engine)
 

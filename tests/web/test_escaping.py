@@ -47,9 +47,8 @@ def test_no_text_of_others_becomes_part_of_a_page(pages: dict[str, tuple[int, Se
 def test_every_page_that_another_leads_to_is_there(pages: dict[str, tuple[int, Seen]]) -> None:
     """All but those of names with a stroke, which no work and no timer can have."""
     missing = [address for address, (status, _) in pages.items() if status != 200]
-    assert [
-        address[:200] for address in missing if not any(quote(text) in address for text in EVIL if "/" in text)
-    ] == []
+    with_strokes = [quote(text, safe=safe) for text in EVIL if "/" in text for safe in ("/", "")]
+    assert [address[:200] for address in missing if not any(text in address for text in with_strokes)] == []
 
 
 @pytest.mark.parametrize("path", ["/", "/tickets?state=failed", "/timers", "/lanes"])

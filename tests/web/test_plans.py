@@ -29,7 +29,9 @@ PAGES = (
     "/tickets?state=done", "/tickets?state=running", "/tickets?q=root:Customer!7", "/tickets?q=nowhere", "/tickets/1",
     "/timers", "/timers/ExportOrder", "/caches", "/caches/Order.total", "/caches/Order.total?state=stale",
     "/caches/Order.total?state=failed", "/caches/Order.total/Order!1", "/impact?root=Customer!1&member=name",
-    "/machines", "/machines/Order.flow", "/machines/Order.flow/Order!1", "/lanes", "/model", "/metrics", "/readyz",
+    "/machines", "/machines/Order.flow", "/machines/Order.flow/Order!1", "/lanes", "/model", "/metrics",
+    "/works", "/works?span=week", "/works/Customer.remind", "/works/Order.total?span=week", "/works/ExportOrder",
+    "/graph", "/readyz",
     "/api/status", "/api/overview",
 )  # fmt: skip
 

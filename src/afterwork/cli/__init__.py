@@ -11,6 +11,7 @@ from afterwork.cli import (
     acts,
     caches,
     check,
+    graph,
     history,
     lanes,
     machines,
@@ -19,6 +20,7 @@ from afterwork.cli import (
     status,
     tickets,
     timers,
+    works,
 )
 from afterwork.cli.printing import error_text
 from afterwork.errors import AfterworkError
@@ -30,6 +32,8 @@ COMMANDS = (
     check.check,
     status.status,
     history.history,
+    works.works,
+    works.work,
     tickets.tickets,
     tickets.ticket,
     acts.retry,
@@ -46,6 +50,7 @@ COMMANDS = (
     caches.caches,
     caches.explain,
     caches.impact,
+    graph.graph,
     caches.verify,
     caches.recompute,
     model.evaluate,

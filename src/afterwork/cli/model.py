@@ -86,6 +86,8 @@ def declared_lines(model: ModelView) -> Iterator[str]:
         yield from _class_lines(cls, model)
     for view_model in model.view_models:
         yield from _view_model_lines(view_model)
+    for function in model.functions:
+        yield from work_lines(function, "", "()")
 
 
 def _class_lines(cls: ClassView, model: ModelView) -> Iterator[str]:
@@ -105,20 +107,25 @@ def _class_lines(cls: ClassView, model: ModelView) -> Iterator[str]:
     for name in cls.machines:
         yield f"  machine {name}"
     for method in cls.methods:
-        yield from _work_lines(method, "  ", "()")
+        yield from work_lines(method, "  ", "()")
 
 
 def _view_model_lines(view_model: ViewModelView) -> Iterator[str]:
-    yield from _work_lines(view_model.work, "", f" on {view_model.root or 'no object'}")
+    yield from work_lines(view_model.work, "", f" on {view_model.root or 'no object'}")
     for number, action in enumerate(view_model.actions, 1):
         yield f"  {number}. {action.name}" + (f", if {action.enabled}" if action.enabled else "")
 
 
-def _work_lines(work: WorkView, indent: str, after: str) -> Iterator[str]:
+def work_lines(work: WorkView, indent: str, after: str) -> Iterator[str]:
+    """Yield the declaration of a work as text."""
     parts = [*work.starts, f"lane {work.lane}", *([work.timeout] if work.timeout else [])]
     yield f"{indent}{work.name}{after}: {'; '.join(parts)}"
     if work.precondition:
         yield f"{indent}  only if {work.precondition}"
+    if work.parameters:
+        yield f"{indent}  takes {', '.join(work.parameters)}"
+    if work.retry:
+        yield f"{indent}  tried {work.retry}"
 
 
 @command(

@@ -1,6 +1,7 @@
 """Commands that show tickets."""
 
 import functools
+import json
 from collections.abc import Callable, Iterator
 from typing import Any
 
@@ -126,6 +127,12 @@ def _ticket_lines(detail: TicketDetail) -> Iterator[str]:
         yield f"  {utc_text(step.at)} UTC  {step.what}" + (f", {step.note}" if step.note else "")
     if detail.flow is not None:
         yield from _flow_lines(detail.flow)
+    for name, value in detail.arguments.items():
+        yield f"argument {name}: {json.dumps(value, ensure_ascii=False)}"
+    if detail.result is not None:
+        yield f"result: {json.dumps(detail.result, ensure_ascii=False)}"
+    for done in detail.steps:
+        yield f"step {done.name}: done {utc_text(done.at)} UTC, {json.dumps(done.result, ensure_ascii=False)}"
     yield from filter(None, [ticket.error])
     for run in detail.attempts:
         yield f"attempt {run.attempt}: {run.outcome}, {utc_text(run.ended)} UTC, run {run.run}"

@@ -4,6 +4,7 @@ import ast
 import inspect as python
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from datetime import timedelta
 from textwrap import dedent
 from typing import Any
 
@@ -17,6 +18,7 @@ from afterwork.model.derivation import MemberDerivation
 from afterwork.model.expression import expression_of
 from afterwork.model.inspection import ModelInfo
 from afterwork.model.machine.declaration import EventMethod
+from afterwork.model.retry import Retry, doubling
 from afterwork.model.timeout import NO_TIMEOUT
 from afterwork.model.work import FunctionWork, MethodWork, ViewModelWork, Work
 
@@ -51,7 +53,10 @@ class AssociationView:
 
 @dataclass(frozen=True)
 class WorkView:
-    """A work that a ticket or a timer can start. `precondition`, `timeout` and `starts` are in words."""
+    """A work that a ticket or a timer can start. `precondition`, `timeout`, `retry` and `starts` are in words.
+
+    `parameters` are the names of its arguments or variables; those with a default end with a question mark.
+    """
 
     name: str
     doc: str
@@ -61,6 +66,8 @@ class WorkView:
     attempts: int
     timeout: str | None
     starts: Sequence[str]
+    retry: str | None = None
+    parameters: Sequence[str] = ()
 
 
 @dataclass(frozen=True)
@@ -115,7 +122,7 @@ def view(model: ModelInfo) -> ModelView:
         [_class(model, mapper, methods, machines) for _, mapper in sorted(model.classes.items())],
         list(_associations(model)),
         [_view_model(model, work) for work in works if isinstance(work, ViewModelWork)],
-        [_work(model, work) for work in works if isinstance(work, FunctionWork)],
+        [work_view(model, work) for work in works if isinstance(work, FunctionWork)],
     )
 
 
@@ -130,7 +137,7 @@ def _class(
         summary(cls),
         list(_members(model, mapper)),
         [
-            _work(model, method)
+            work_view(model, method)
             for method in methods
             if method.root is cls and not isinstance(method.method, EventMethod)
         ],
@@ -199,7 +206,7 @@ def _other_side(prop: RelationshipProperty[Any], back: RelationshipProperty[Any]
 def _view_model(model: ModelInfo, work: ViewModelWork) -> ViewModelView:
     declared = work.view_model
     return ViewModelView(
-        _work(model, work),
+        work_view(model, work),
         None if work.root is None else work.root.__name__,
         list(declared.columns),
         list(declared.variables),
@@ -207,7 +214,8 @@ def _view_model(model: ModelInfo, work: ViewModelWork) -> ViewModelView:
     )
 
 
-def _work(model: ModelInfo, work: Work) -> WorkView:
+def work_view(model: ModelInfo, work: Work) -> WorkView:
+    """Return the declaration of one work."""
     match work:
         case MethodWork(method=method):
             doc, precondition = summary(method), condition(method.precondition)
@@ -217,7 +225,25 @@ def _work(model: ModelInfo, work: Work) -> WorkView:
             doc, precondition = summary(function), None
     attempts = work.retry.attempts if work.retry else 1
     starts, timeout = list(_starts(model, work)), _timeout(work)
-    return WorkView(work.name, doc, precondition, work.lane, work.external, attempts, timeout, starts)
+    parameters = [name if each.is_required else f"{name}?" for name, each in work.parameters.by_name.items()]
+    declared = work.name, doc, precondition, work.lane, work.external, attempts, timeout, starts
+    return WorkView(*declared, _retry(work.retry), parameters)
+
+
+def _retry(retry: Retry | None) -> str | None:
+    """Return when a work that raised is tried again, in words; None if never."""
+    if retry is None or retry.attempts == 1:
+        return None
+    match retry.backoff:
+        case timedelta() as pause:
+            later = f"{pause.total_seconds():g} s after each failure"
+        case backoff if backoff is doubling:
+            later = "10 s after the first failure, then twice as long each time, at most an hour"
+        case backoff:
+            later = f"after as long as {getattr(backoff, '__name__', type(backoff).__name__)} says"
+    kinds = " or ".join(sorted(kind.__name__ for kind in retry.on))
+    only = "" if retry.on == (Exception,) else f", if it raises {kinds}"
+    return f"at most {retry.attempts} times, {later}{only}"
 
 
 def _timeout(work: Work) -> str | None:

@@ -20,11 +20,12 @@ from afterwork.insight.overview import HOUR, Overview, attention, last_hour
 from afterwork.insight.status import Status
 from afterwork.insight.ticket_views import TicketInsight
 from afterwork.insight.timers import TimerDetail, TimerView
+from afterwork.insight.work_views import WorkInsight
 from afterwork.store.history import RecordedOutcome, RunRecord, records
 from afterwork.store.tickets.walk import TicketWalk
 
 
-class Insight(TicketInsight, CacheInsight, MachineInsight):
+class Insight(TicketInsight, CacheInsight, MachineInsight, WorkInsight):
     """Reads one database, and changes nothing.
 
     Methods that need Afterwork's own tables raise `NotInstalled` or `WrongSchema` if those are missing or of another

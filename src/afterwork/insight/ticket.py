@@ -1,5 +1,6 @@
 """One ticket in detail: what it asks for, its history so far, and why it waits."""
 
+import json
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -19,7 +20,7 @@ from afterwork.model.external_id import parse
 from afterwork.model.flow import IfFailed
 from afterwork.model.inspection import ModelInfo
 from afterwork.model.work import FunctionWork, MethodWork, ViewModelWork, Work
-from afterwork.store import history
+from afterwork.store import history, steps
 from afterwork.store.history import RunRecord
 from afterwork.store.tickets.index_ranges import IndexPosition
 from afterwork.store.tickets.walk import TicketWalk
@@ -132,6 +133,19 @@ class TimelineStep:
     note: str = ""
 
 
+MAX_STEPS = 200
+"""The most steps of a ticket that are shown."""
+
+
+@dataclass(frozen=True)
+class StepView:
+    """A step of an external run that was done, and will not be repeated. Instead of a secret result, it has a mark."""
+
+    name: str
+    at: datetime
+    result: Any
+
+
 @dataclass(frozen=True)
 class TicketDetail:
     """One ticket. `call` is the call that it asks for, as code, and `arguments` are its arguments, without secrets.
@@ -141,6 +155,7 @@ class TicketDetail:
     `refused` says why the model can't run it, `root_is_there` is None if it has no root of the model. `waits` are the
     reasons why it has not run yet, in sentences; `attempts` are the runs that failed, were put off, or were slow,
     newest first. `flow` has the tickets that it waits for, and those that wait for it; None without any.
+    `steps` are those that its external run has done, oldest first.
     """
 
     ticket: TicketView
@@ -155,6 +170,7 @@ class TicketDetail:
     waits: Sequence[str]
     attempts: Sequence[RunRecord]
     flow: FlowView | None = None
+    steps: Sequence[StepView] = ()
 
 
 @dataclass(frozen=True)
@@ -189,6 +205,7 @@ class TicketReader:
             waits,
             records,
             flow,
+            list(map(_step, steps.of_ticket(connection, ticket.key, MAX_STEPS))),
         )
 
     def _work(self, ticket: TicketView) -> Work | str:
@@ -233,6 +250,10 @@ class TicketReader:
         if ticket.done is not None:
             tried = f"at attempt {ticket.attempts}" if ticket.attempts else ""
             yield TimelineStep(_END.get(ticket.state, "done"), ticket.done, tried)
+
+
+def _step(step: steps.KeptStep) -> StepView:
+    return StepView(step.name, step.at, json.loads(step.result) if step.is_open else HIDDEN)
 
 
 _END: dict[str, StepKind] = {"failed": "failed", "expired": "expired"}

@@ -16,6 +16,7 @@ from afterwork.settings import Settings
 from afterwork.store import history
 from afterwork.store.database import Database
 from afterwork.store.history import Cell, Histogram, Key, RecordedOutcome, RunRecord, Sums
+from afterwork.store.periods import add_to_hours
 
 RECORDS_PER_MINUTE = 20
 """Records of one work in one minute for one outcome. Further runs are only counted."""
@@ -111,7 +112,7 @@ class RunHistory:
         sums, records = self._take()
         try:
             with database.light_transaction(connection, ()):
-                history.write(connection, server, sums, records)
+                add_to_hours(connection, server, history.write(connection, server, sums, records))
         except BaseException:
             self._take_back(sums, records)
             raise

@@ -64,13 +64,14 @@ class Steps:
 
     def _keep(self, name: str, result: Any, kind: Kind) -> None:
         try:
-            text = json.dumps(kind.write(result, "the result"), allow_nan=False)
+            tree = kind.write(result, "the result")
+            text, is_open = json.dumps(tree, allow_nan=False), kind.shown(tree) == tree
         except (Unfit, TypeError, ValueError, RecursionError) as error:
             # It is done, and failing would only repeat it.
             what = f"keeping the step {name!r} of {self._run.work}, which another attempt would repeat,"
             self._events.emit(Broken(what, error))
             return
-        done = store.KeptStep(self._run.id, key_text(self._run.ticket), name, text, self._clock.now())
+        done = store.KeptStep(self._run.id, key_text(self._run.ticket), name, text, self._clock.now(), is_open)
         if self._database.shares_one_connection:
             _unwritten.get().append(done)
         else:
@@ -123,7 +124,8 @@ def step(name: str, function: Callable[P, Result], /, *args: P.args, **kwargs: P
     step that raises is not kept. If the process ends between the call and the keeping, the step is repeated: give the
     other system `aw.current_run().id` as well. The result is kept as JSON by the function's annotation, as arguments
     are; without one it may be a text, number, truth value, None, or a list or dict of these. What can't be kept is
-    returned, and the log says so. Results stay as long as the ticket's receipt, also if it is tried again by hand.
+    returned, and the log says so. The page shows results, but for those with a secret in them: annotate the function as
+    `-> Annotated[str, aw.Secret]`. Results stay as long as the ticket's receipt, also if it is tried again by hand.
 
     Raises `NoCurrentRun` outside runs; `NoStep` in runs inside a transaction, for a second step of one name, and for a
     kept result that no longer fits the annotation; `BadRequest` for a name that is no text of 1 to 200 characters, or a

@@ -38,10 +38,18 @@ def bar_chart(shown: Sequence[Bar], label: str, first: str, last: str) -> Markup
 def _axis(top_value: float) -> str:
     def line(share: float) -> str:
         y = _y(top_value * share, top_value)
-        text = f'<text x="{LEFT - 6}" y="{y + 4:.1f}" text-anchor="end">{top_value * share:,.0f}</text>'
+        text = f'<text x="{LEFT - 6}" y="{y + 4:.1f}" text-anchor="end">{_in_few_letters(top_value * share)}</text>'
         return f'<line class="axis" x1="{LEFT}" x2="{WIDTH}" y1="{y:.1f}" y2="{y:.1f}"/>{text}'
 
     return "".join(line(share) for share in (0, 0.5, 1))
+
+
+def _in_few_letters(number: float) -> str:
+    """Format a number on an axis: there is room for four letters on a narrow screen."""
+    for size, unit in ((1e9, "G"), (1e6, "M"), (1e3, "k")):
+        if number >= size:
+            return f"{number / size:.3g}{unit}"
+    return f"{number:,.0f}"
 
 
 def _drawn(bar: Bar, x: float, step: float, top_value: float) -> str:

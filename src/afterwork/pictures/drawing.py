@@ -26,6 +26,10 @@ RULES = """
 .aw .middle { stroke: var(--mark); stroke-width: 2; } .aw a text { fill: var(--mark); }
 .aw a:hover text, .aw a:focus text { text-decoration: underline; }
 .aw .dot { fill: var(--soft); } .aw .dot.fresh { fill: var(--good); } .aw .dot.stale { fill: var(--warn); }
+.aw .heat-1 { fill: color-mix(in srgb, var(--warn) 6%, var(--raised)); stroke: var(--warn); }
+.aw .heat-2 { fill: color-mix(in srgb, var(--warn) 12%, var(--raised)); stroke: var(--warn); stroke-width: 2; }
+.aw .heat-3 { fill: color-mix(in srgb, var(--warn) 18%, var(--raised)); stroke: var(--warn); stroke-width: 3.5; }
+.aw .frame.touched, .aw .edge.touched { stroke: var(--mark); stroke-width: 2.5; }
 .aw .dot.failed { fill: var(--bad); } .aw .dot.running { fill: var(--busy); }
 """
 """The style of diagrams, with the colours of the page around them."""
@@ -41,7 +45,7 @@ COLOURS = """
 
 HEADS = (
     '<defs><marker id="head" viewBox="0 0 8 8" refX="8" refY="4" markerWidth="8" markerHeight="8" '
-    'orient="auto-start-reverse"><path class="head" d="M0 0 8 4 0 8z"/></marker>'
+    'markerUnits="userSpaceOnUse" orient="auto-start-reverse"><path class="head" d="M0 0 8 4 0 8z"/></marker>'
     '<marker id="base" viewBox="0 0 12 12" refX="0" refY="6" markerWidth="12" markerHeight="12" orient="auto">'
     '<path class="base" d="M0 6 11 1 11 11z"/></marker></defs>'
 )
@@ -129,12 +133,12 @@ def height_of(frames: Sequence[Frame], gap: float) -> float:
     return sum(frame.height for frame in frames) + gap * max(0, len(frames) - 1)
 
 
-def arrow(source: Frame, target: Frame) -> str:
-    """Draw an arrow from the right side of a frame to the left side of another one."""
+def arrow(source: Frame, target: Frame, kind: str = "") -> str:
+    """Draw an arrow from the right side of a frame to the left side of another one. `kind` is a further class."""
     x1, y1, x2, y2 = source.x + source.width, source.middle, target.x, target.middle
     bend = max(30.0, (x2 - x1) / 2)
     curve = f"M{x1:.1f} {y1:.1f}C{x1 + bend:.1f} {y1:.1f} {x2 - bend:.1f} {y2:.1f} {x2:.1f} {y2:.1f}"
-    return f'<path class="edge" marker-end="url(#head)" d="{curve}"/>'
+    return f'<path class="{f"edge {kind}".strip()}" marker-end="url(#head)" d="{curve}"/>'
 
 
 def _line(line: Line, x: float, y: float, kind: str) -> Iterator[str]:

@@ -9,7 +9,7 @@ from sqlalchemy import ColumnElement, Connection, select
 from afterwork.events import Pruned
 from afterwork.jobs.runner import Runner
 from afterwork.jobs.source import Due, EndedRuns, OwnWork, Source, WorkerHandle
-from afterwork.store import history, leases, progress, tables
+from afterwork.store import history, leases, periods, progress, tables
 
 SLICE_SECONDS = 0.01
 """The approximate time of one transaction."""
@@ -75,6 +75,7 @@ class Pruning:
             self._receipts: source.has_expired(now),
             self._progress: progress.has_expired(now),
             self._history: history.has_expired(now - self._runner.settings.history),
+            self._hours: periods.have_expired(now - self._runner.settings.history),
             self._lanes: leases.any_unused(source.is_used(tables.lane.c.name)),
         }
         holds = connection.execute(select(*conditions.values())).one()
@@ -108,3 +109,6 @@ class Pruning:
     def _history(self, connection: Connection) -> int:
         before = self._runner.clock.now() - self._runner.settings.history
         return history.prune(connection, before, self._rows)
+
+    def _hours(self, connection: Connection) -> int:
+        return periods.prune_hours(connection, self._runner.clock.now() - self._runner.settings.history)

@@ -1,7 +1,7 @@
 """The history of runs: sums per minute and of all time, and records of single runs. Nothing is written per run."""
 
 from bisect import bisect_left
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, fields
 from datetime import datetime, timedelta
 from itertools import zip_longest
@@ -69,6 +69,14 @@ class Histogram:
     @property
     def count(self) -> int:
         return sum(self.counts)
+
+    def buckets(self) -> Iterator[tuple[float, float | None, int]]:
+        """Yield the bounds and the count of each bucket, from the first duration to the last. The uppermost has no
+        upper bound."""
+        filled = [place for place, count in enumerate(self.counts) if count]
+        for place in range(filled[0], filled[-1] + 1) if filled else ():
+            high = BOUNDS[place] if place < len(BOUNDS) else None
+            yield (BOUNDS[place - 1] if place else 0.0), high, self.counts[place]
 
     def quantile(self, share: float) -> float | None:
         """Estimate, in seconds, the quantile for a share (0 to 1) of all durations; None without any."""
@@ -182,12 +190,15 @@ def records(
     return [RunRecord(*row) for row in connection.execute(query.order_by(c.ended.desc(), c.id.desc()).limit(most))]
 
 
-def write(connection: Connection, server: int, sums: Mapping[Cell, Sums], records: Sequence[RunRecord]) -> None:
+def write(
+    connection: Connection, server: int, sums: Mapping[Cell, Sums], records: Sequence[RunRecord]
+) -> Mapping[Cell, Sums]:
     """Write a server's sums of some minutes so far, and records, in the open transaction.
 
-    Only what was not written before is added to the totals. So if it is unknown whether an earlier transaction has
-    committed, the same can be written again.
+    Only what was not written before is added to the totals, and returned. So if it is unknown whether an earlier
+    transaction has committed, the same can be written again.
     """
+    grown: Mapping[Cell, Sums] = {}
     if sums:
         grown = _grown(connection, server, sums)
         rows = [
@@ -195,7 +206,7 @@ def write(connection: Connection, server: int, sums: Mapping[Cell, Sums], record
             for cell, of_minute in sums.items()
         ]
         connection.execute(_PUT_MINUTE, rows)
-        _add_to_totals(connection, grown)
+        _add_to_totals(connection, _by_key(grown))
     if records:
         rows = [
             {name: value for name, value in vars(record).items() if name != "id"}
@@ -203,17 +214,22 @@ def write(connection: Connection, server: int, sums: Mapping[Cell, Sums], record
             for record in records
         ]
         connection.execute(insert(runs), [{**row, "server": server} for row in rows])
+    return grown
 
 
-def _grown(connection: Connection, server: int, sums: Mapping[Cell, Sums]) -> dict[Key, Sums]:
+def _grown(connection: Connection, server: int, sums: Mapping[Cell, Sums]) -> dict[Cell, Sums]:
     """Return by how much these sums exceed the written ones."""
     c = minutes.c
     mine = select(minutes).where(c.minute.in_({cell.minute for cell in sums}), c.server == server)
     before = {Cell(row.minute, Key(row.work, row.source)): Sums.of(row) for row in connection.execute(mine)}
-    grown: dict[Key, Sums] = {}
-    for cell, minute_sums in sums.items():
-        grown[cell.key] = grown.get(cell.key, Sums()) + (minute_sums - before.get(cell, Sums()))
-    return grown
+    return {cell: minute_sums - before.get(cell, Sums()) for cell, minute_sums in sums.items()}
+
+
+def _by_key(grown: Mapping[Cell, Sums]) -> dict[Key, Sums]:
+    by_key: dict[Key, Sums] = {}
+    for cell, sums in grown.items():
+        by_key[cell.key] = by_key.get(cell.key, Sums()) + sums
+    return by_key
 
 
 def _add_to_totals(connection: Connection, grown: Mapping[Key, Sums]) -> None:

@@ -200,9 +200,10 @@ step = Table(
     Column("ticket", Text, nullable=False, index=True),
     Column("result", Text, nullable=False),
     Column("at", UtcDateTime, nullable=False),
+    Column("is_open", Boolean, nullable=False, server_default=false()),
 )
 """The steps of external runs that were done, with their results as JSON. Another attempt does not repeat them. They go
-with the receipt of their ticket or match."""
+with the receipt of their ticket or match. One that `is_open` has no secret in its result."""
 
 waiter = Table(
     "afterwork_waiter",
@@ -299,6 +300,18 @@ minute = Table(
 """Sums over the runs of one job that ended in one minute on one server, as `store/history.py` writes them. `took` and
 `latency` (from due to done) are histograms. Only that server writes the row, repeatedly during the minute."""
 
+hour = Table(
+    "afterwork_hour",
+    metadata,
+    Column("work", Text, primary_key=True),
+    Column("hour", UtcDateTime, primary_key=True),
+    Column("server", BigInteger, primary_key=True, autoincrement=False),
+    Column("source", String(10), primary_key=True),
+    *_sums(),
+    Index("afterwork_hour_hour", "hour"),
+)
+"""The same by the hour, so that a day or a week is read from a sixtieth of the rows. Kept as long as minutes."""
+
 total = Table(
     "afterwork_total",
     metadata,
@@ -306,7 +319,7 @@ total = Table(
     Column("source", String(10), primary_key=True),
     *_sums(),
 )
-"""The same over all servers and all time. Never decreases, even when minutes are pruned."""
+"""The sums over all servers and all time. Never decreases, even when minutes are pruned."""
 
 run = Table(
     "afterwork_run",

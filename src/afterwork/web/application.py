@@ -20,7 +20,7 @@ from afterwork.web.assets import asset_routes
 from afterwork.web.gate import OUTER_SCOPE, PLAIN_PATHS, Gate
 from afterwork.web.live import Live
 from afterwork.web.page import Page, PageAct, Site, page_act
-from afterwork.web.pages import caches, failures, lanes, machines, model, overview, tickets, timers
+from afterwork.web.pages import caches, failures, graph, lanes, machines, model, overview, tickets, timers, works
 from afterwork.web.paths import path_of
 from afterwork.web.probes import probe_routes
 from afterwork.web.render import environment
@@ -31,8 +31,10 @@ PAGES: tuple[Page, ...] = (
     *overview.PAGES,
     *failures.PAGES,
     *tickets.PAGES,
+    *works.PAGES,
     *timers.PAGES,
     *caches.PAGES,
+    *graph.PAGES,
     *machines.PAGES,
     *lanes.PAGES,
     *model.PAGES,

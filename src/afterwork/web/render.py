@@ -1,5 +1,6 @@
 """Rendering of templates, with the menu and the links within the page."""
 
+import json
 import shlex
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass
@@ -35,6 +36,7 @@ def environment() -> Environment:
     )
     made.filters.update(ago=ago, count=count, moment=moment, part=part, quoted=shlex.quote, seconds=seconds, span=span)
     made.filters.update(sought=sought)
+    made.filters.update(json=json_text, rate=rate)
     made.globals.update(menu=MENU, version=version_of_assets())
     return made
 
@@ -116,6 +118,19 @@ def seconds(number: float | None) -> str:
     return f"{number / 86400:,.0f} d"
 
 
+def rate(per_hour: float) -> tuple[str, str]:
+    """Return a rate and its unit, that which suits it: `25.7` and `per minute`."""
+    for unit, number in (("second", per_hour / 3600), ("minute", per_hour / 60)):
+        if number >= 1:
+            return f"{number:,.1f}", f"per {unit}"
+    return f"{per_hour:,.1f}", "per hour"
+
+
+def json_text(value: Any) -> str:
+    """Return JSON as one line of text."""
+    return json.dumps(value, ensure_ascii=False)
+
+
 def sought(value: str | None, qualifier: str) -> str:
     """Return the search that finds the tickets with a value: `root:"Garden!north side"`."""
     return written(qualifier, value or "")
@@ -133,8 +148,10 @@ class MenuEntry:
 MENU = (
     MenuEntry("Overview", "/", "o"),
     MenuEntry("Tickets", "/tickets", "t"),
+    MenuEntry("Works", "/works", "w"),
     MenuEntry("Timers", "/timers", "i"),
     MenuEntry("Caches", "/caches", "c"),
+    MenuEntry("Graph", "/graph", "g"),
     MenuEntry("Machines", "/machines", "m"),
     MenuEntry("Lanes", "/lanes", "l"),
     MenuEntry("Model", "/model", "d"),

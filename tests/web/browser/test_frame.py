@@ -15,7 +15,7 @@ from tests.web.browser.conftest import NARROW, WIDE, Visit, Visitors
 
 WIDTHS = (WIDE, NARROW)
 
-PATHS = [entry.path for entry in MENU]
+PATHS = [*(entry.path for entry in MENU), "/works/Customer.assign_number?span=week", "/works/Order.total?span=day"]
 
 BUSY = pytest.mark.parametrize("scene", ["busy"], indirect=True)
 """For what does not depend on what goes on."""

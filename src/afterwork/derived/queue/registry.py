@@ -107,6 +107,20 @@ class DerivationRegistry:
         patterns = map(self._patterns.pattern, self._uses[reader.id])
         return any(pattern.table_id == table_id and self._patterns.mask(pattern) & column for pattern in patterns)
 
+    def columns_read(self, reader: RegisteredDerivation) -> Iterator[tuple[str, Collection[str]]]:
+        """Yield the tables that a derivation reads, as far as its runs ever did, with their columns that count.
+
+        Without columns, it reads which rows there are.
+        """
+        if reader.plan is not None:
+            specs = (way.spec for way in reader.plan.ways if way.spec.role != "overwritten")
+            yield from ((spec.table, spec.counting) for spec in specs)
+            return
+        for pattern in map(self._patterns.pattern, self._uses[reader.id]):
+            table = self._patterns.table(pattern.table_id)
+            if table is not None:
+                yield table.table.fullname, list(table.names(self._patterns.mask(pattern)))
+
     @property
     def uses(self) -> int:
         """The number of known uses of a read pattern, over all derivations."""

@@ -20,6 +20,7 @@ def show(site: Site, request: Request) -> PageContent:
         "search": words,
         "classes": [cls for cls in model.classes if _has(cls, words)],
         "view_models": [view_model for view_model in model.view_models if _has(view_model, words)],
+        "functions": [function for function in model.functions if _has(function, words)],
         "ends": _associations(model),
     }
     return PageContent("model.html", given)

@@ -4,6 +4,7 @@
 const main = document.getElementById("main");
 const live = document.getElementById("live");
 const pauseButton = document.querySelector("[data-pause]");
+const everyChoice = document.querySelector("[data-every]");
 const isTyping = (element) => element && element.matches("input, textarea, select, [contenteditable]");
 
 // Pages are updated node by node, so that focus, selection and ticked boxes stay.
@@ -125,7 +126,7 @@ function say(state, text) {
 
 function connect() {
   if (source || paused || ended || document.hidden) return;
-  source = new EventSource(location.href);
+  source = new EventSource(streamAddress());
   source.addEventListener("open", () => say("on", "live"));
   source.addEventListener("main", (event) => show(event.data));
   source.addEventListener("trouble", () => say("off", "can't update"));
@@ -137,6 +138,20 @@ function connect() {
       askWhether().then((isLetIn) => (isLetIn ? setTimeout(connect, 5000) : end()));
     }
   });
+}
+
+// How often the server looks for what is new: as the address says, unless the visitor has chosen.
+function streamAddress() {
+  const address = new URL(location.href);
+  if (everyChoice.value) address.searchParams.set("every", everyChoice.value);
+  return address;
+}
+
+function chooseEvery() {
+  localStorage.setItem("afterwork-every", everyChoice.value);
+  if (!source) return;
+  disconnect("not updating");
+  connect();
 }
 
 // A stream that is refused does not say why. Only an answer that leads to the login, or refuses the page, ends it.
@@ -174,7 +189,9 @@ function togglePause() {
 }
 
 if (main.hasAttribute("data-live")) {
-  live.hidden = pauseButton.hidden = false;
+  live.hidden = pauseButton.hidden = everyChoice.hidden = false;
+  everyChoice.value = localStorage.getItem("afterwork-every") || "";
+  everyChoice.addEventListener("change", chooseEvery);
   pauseButton.addEventListener("click", togglePause);
   document.addEventListener("visibilitychange", () => {
     if (!ended) document.hidden ? disconnect("not updating") : connect();
