@@ -167,6 +167,17 @@ def of_all_time(connection: Connection) -> dict[Key, Sums]:
     return {Key(row.work, row.source): Sums.of(row) for row in rows}
 
 
+NEWEST = 2_000
+"""The number of the newest records whose works are named. Of each work, few are recorded in a minute."""
+
+
+def works_with(connection: Connection, outcome: RecordedOutcome, most: int) -> list[str]:
+    """Return the works of the newest records of an outcome, the newest first, at most so many."""
+    c = runs.c
+    newest = select(c.work).where(c.outcome == outcome).order_by(c.ended.desc(), c.id.desc()).limit(NEWEST)
+    return list(dict.fromkeys(connection.execute(newest).scalars()))[:most]
+
+
 def records(
     connection: Connection, wanted: Mapping[str, Any], since: datetime | None, before: int | None, most: int
 ) -> list[RunRecord]:
