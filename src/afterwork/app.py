@@ -93,8 +93,8 @@ class Afterwork:
     The model is read once, at the first use. `settings` are the knobs of its servers, `clock` tells them the time, and
     `on_event` receives their events (see `afterwork.events`). `variables` are given, by name, to each view model that
     declares such a variable (`aw.variable`); `server_started`, the time at which the server began, is always one.
-    `lanes` are those with rules of their own (`aw.Lane`) that no work names as its `lane=`. `address` says where commands
-    find it, as `"shop:app"`, if it is no global of a module. Raises `BadDeclaration` for arguments that make no sense.
+    `lanes` are those with rules of their own (`aw.Lane`) that no work names as its `lane=`. `address` says where
+    commands find it, as `"shop:app"`, if no module has it. Raises `BadDeclaration` for arguments that make no sense.
     """
 
     def __init__(

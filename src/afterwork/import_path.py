@@ -18,7 +18,7 @@ def place_of(wanted: object, made_in: str) -> str | None:
 
     The module that made it is asked first: others may have imported it from there.
     """
-    modules = sorted(list(sys.modules.items()), key=lambda item: (item[0] != made_in, item[0].count("."), item[0]))
+    modules = sorted(sys.modules.copy().items(), key=lambda item: (item[0] != made_in, item[0].count("."), item[0]))
     for module_name, module in modules:
         if isinstance(module, ModuleType) and (name := _name_in(module, wanted)) is not None:
             imported_as = _imported_as(module_name, module)

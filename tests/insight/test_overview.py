@@ -107,6 +107,9 @@ def test_changes_that_wait_in_the_journal_for_long_are_told() -> None:
 def test_transactions_that_are_open_for_long_or_block_others_are_told() -> None:
     assert told(longest=OpenTransaction(9, 299.0)) == []
     assert told(longest=OpenTransaction(9, 600.0)) == ["A transaction has been open for 10 minutes"]
+    assert told(longest=OpenTransaction(9, 90.0, is_idle=True)) == [
+        "A transaction has been open for 2 minutes, and is idle"
+    ]
     blocker = Blocker(9, "psql", "idle in transaction", 20.0, 1)
     assert told(blockers=[blocker]) == ["1 connection waits for locks of pid 9 (psql)"]
 

@@ -2,7 +2,7 @@
 
 import shlex
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from typing import Literal
 from urllib.parse import quote
@@ -21,6 +21,9 @@ from afterwork.store.bounded_count import NONE, Count
 
 OVERDUE_AFTER = timedelta(minutes=1)
 """Work that should run at once and has waited for longer needs attention."""
+
+IDLE_AFTER = timedelta(seconds=5)
+"""A transaction that its program leaves idle for longer is told: what it has locked, others wait for."""
 
 HINDERED_WITHIN = timedelta(minutes=10)
 """Runs that were put off within this time are told."""
@@ -158,7 +161,7 @@ def _of_timers(scene: Scene) -> Iterator[Attention]:
     for timer in (timer for timer in scene.timers if timer.known):
         about, named = f"timer {timer.name}", shlex.quote(timer.name)
         page = f"/timers/{quote(timer.name, safe='')}"
-        if timer.error is not None:
+        if timer.error is not None and not timer.failed:
             what, advice = (
                 f"The timer {timer.name} has failed to begin its round",
                 "Its criteria, or its clock, raised.",
@@ -195,7 +198,7 @@ def _of_failures(scene: Scene) -> Iterator[Attention]:
 def _failing(
     scene: Scene, work: str, count: int, groups: Sequence[FailureGroup], values: FailedValues | None
 ) -> Attention:
-    """Return the failures of one work. It is an alarm unless it has only been done since, and nothing is left failed."""
+    """Return the failures of one work: an alarm, unless it has only been done since and nothing is left failed."""
     newest = groups[0] if groups else None
     since = None if newest is None else _since(scene.now, newest)
     open_things = [thing for group in groups for thing in group.open]
@@ -238,12 +241,11 @@ def _retry(group: FailureGroup | None) -> Remedy | None:
 def _put_off(work: str, count: int, groups: Sequence[FailureGroup]) -> Attention:
     newest = groups[0] if groups else None
     what = f"{work} was put off {_times(count)} within {minutes(HINDERED_WITHIN)}"
-    advice = "It is tried again. See what hinders it."
-    return Attention(
-        f"put off {work}", what, advice, _failures_of(work, "put off"), f"failures --work {shlex.quote(work)} --put-off",
-        "warning", None if newest is None else first_line(newest.error), None if newest is None else newest.first,
-        None if newest is None else newest.runs[0].root_id,
-    )  # fmt: skip
+    about, command = f"put off {work}", f"failures --work {shlex.quote(work)} --put-off"
+    found = Attention(about, what, "It is tried again. See what hinders it.", _failures_of(work, "put off"), command)
+    if newest is None:
+        return found
+    return replace(found, error=first_line(newest.error), since=newest.first, last_object=newest.runs[0].root_id)
 
 
 def _of_lanes(scene: Scene) -> Iterator[Attention]:
@@ -253,7 +255,8 @@ def _of_lanes(scene: Scene) -> Iterator[Attention]:
         if lane.paused:
             tickets = one_or_many(waiting, "ticket waits", "tickets wait")
             remedy = Remedy("Resume the lane", f"/lanes/{quote(lane.name, safe='')}/resume")
-            what = f"The lane {lane.name} is paused, and {f'{waiting} {tickets}' if waiting.number else 'nothing waits'} in it"
+            waits = f"{waiting} {tickets}" if waiting.number else "nothing waits"
+            what = f"The lane {lane.name} is paused, and {waits} in it"
             advice = "Resume it when its jobs may begin again."
             yield Attention(about, what, advice, "/lanes", f"resume {named}", "note", since=lane.oldest, remedy=remedy)
         elif scene.has_server and lane.oldest is not None and scene.now - lane.oldest > OVERDUE_AFTER:
@@ -278,7 +281,19 @@ def _late_lane(scene: Scene, lane: LaneView, waiting: Count) -> Attention:
         since = "" if held is None else f" for {minutes(scene.now - held)}"
         advice = f"A transaction holds it{since}: PostgreSQL process {lane.held_by.process}."
         return Attention(about, what, advice, page, "lanes", since=lane.oldest)
-    return Attention(about, what, "See what runs in it, and for how long.", page, "lanes", since=lane.oldest)
+    return Attention(
+        about, what, f"{_idle(scene)}See what runs in it, and for how long.", page, "lanes", since=lane.oldest
+    )
+
+
+def _idle(scene: Scene) -> str:
+    """Return a sentence on a transaction that may hold what a run needs."""
+    if scene.longest is None or not scene.longest.is_idle:
+        return ""
+    return (
+        f"PostgreSQL process {scene.longest.pid} has had a transaction open for {scene.longest.seconds:,.0f} s, "
+        f"is idle, and may have locked what is needed. To end it: SELECT pg_terminate_backend({scene.longest.pid}). "
+    )
 
 
 def _of_runs(scene: Scene) -> Iterator[Attention]:
@@ -325,14 +340,17 @@ def _of_transactions(scene: Scene) -> Iterator[Attention]:
         since = scene.now - timedelta(seconds=blocker.seconds)
         yield Attention(f"blocker {blocker.pid}", what, advice, "/check", "check", since=since)
     longest = scene.longest
-    if longest is not None and longest.seconds > scene.limits.long_transaction.total_seconds():
-        age = timedelta(seconds=longest.seconds)
-        what = f"A transaction has been open for {minutes(age)}"
+    if longest is None:
+        return
+    age = timedelta(seconds=longest.seconds)
+    if age > (IDLE_AFTER if longest.is_idle else scene.limits.long_transaction):
+        level: Level = "warning" if age > OVERDUE_AFTER else "note"
+        what = f"A transaction has been open for {in_words(age)}{', and is idle' if longest.is_idle else ''}"
         advice = (
             "It keeps its locks and blocks vacuum, and its changes reach no cache. To end it: "
             f"SELECT pg_terminate_backend({longest.pid})."
         )
-        yield Attention("transaction", what, advice, "/check", "check", since=scene.now - age)
+        yield Attention("transaction", what, advice, "/check", "check", level, since=scene.now - age)
 
 
 def _of_findings(scene: Scene) -> Iterator[Attention]:
@@ -397,6 +415,11 @@ def minutes(span: timedelta) -> str:
     if number < 90:
         return f"{round(number):,} minutes"
     return f"{round(number / 60):,} hours" if number < 48 * 60 else f"{round(number / 1440):,} days"
+
+
+def in_words(span: timedelta) -> str:
+    """Return a duration in words, in seconds if it is short."""
+    return f"{span.total_seconds():,.0f} s" if span < timedelta(minutes=1) else minutes(span)
 
 
 def _times(count: int) -> str:

@@ -5,16 +5,20 @@ from dataclasses import dataclass
 
 from sqlalchemy import Connection, text
 
-BLOCKED_SECONDS = 3.0
-"""Seconds for which something has to wait before what it waits for is told."""
+BLOCKED_SECONDS = 0.5
+"""Seconds for which something has to wait before what it waits for is told. Runs give up after a little longer."""
 
 
 @dataclass(frozen=True)
 class OpenTransaction:
-    """The transaction that has been open for longest, which holds back vacuum: its backend process, and its seconds."""
+    """The transaction that has been open for longest, which holds back vacuum: its backend process, and its seconds.
+
+    `is_idle` says that its program has it open, and does nothing.
+    """
 
     pid: int
     seconds: float
+    is_idle: bool = False
 
 
 @dataclass(frozen=True)
@@ -33,7 +37,7 @@ class Blocker:
 
 
 _LONGEST = text(
-    "SELECT pid, extract(epoch FROM clock_timestamp() - xact_start) FROM pg_stat_activity"
+    "SELECT pid, extract(epoch FROM clock_timestamp() - xact_start), state LIKE 'idle%' FROM pg_stat_activity"
     " WHERE xact_start IS NOT NULL AND datname = current_database() AND pid <> pg_backend_pid()"
     " AND backend_type = 'client backend' ORDER BY xact_start LIMIT 1"
 )
@@ -54,7 +58,7 @@ def longest_transaction(connection: Connection) -> OpenTransaction | None:
     if connection.dialect.name != "postgresql":
         return None
     row = connection.execute(_LONGEST).one_or_none()
-    return None if row is None else OpenTransaction(row[0], max(0.0, float(row[1])))
+    return None if row is None else OpenTransaction(row[0], max(0.0, float(row[1])), bool(row[2]))
 
 
 def blockers(connection: Connection) -> Sequence[Blocker]:

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Literal
 
-from afterwork.insight.attention import Attention, minutes, one_or_many
+from afterwork.insight.attention import Attention, in_words, one_or_many
 from afterwork.store.bounded_count import Count
 
 Light = Literal["green", "amber", "red"]
@@ -34,7 +34,7 @@ def verdict(needs: Sequence[Attention], due: Count, oldest: timedelta | None) ->
     """Return the verdict on what needs attention, and on how many tickets are due, the first of them for how long."""
     waits = "nothing waits"
     if oldest is not None and due.number:
-        waits = f"{due} {one_or_many(due, 'ticket waits', 'tickets wait')}, the first for {_short(oldest)}"
+        waits = f"{due} {one_or_many(due, 'ticket waits', 'tickets wait')}, the first for {in_words(oldest)}"
     alarms = [need for need in needs if need.level == "alarm"]
     warnings = [need for need in needs if need.level == "warning"]
     if alarms:
@@ -57,8 +57,3 @@ def _first(needs: Sequence[Attention]) -> datetime | None:
     if len(needs) == 1 and not needs[0].about.startswith(("work ", "server", "once ")):
         return None  # it says so itself
     return min((need.since for need in needs if need.since is not None), default=None)
-
-
-def _short(span: timedelta) -> str:
-    seconds = span.total_seconds()
-    return f"{seconds:,.0f} s" if seconds < 60 else minutes(span)
