@@ -1,4 +1,4 @@
-"""What needs attention, in words: each thing with the error itself, advice, a page, a command, and a remedy."""
+"""Needs for attention in words, each with the error itself, advice, a page, a command, and a remedy."""
 
 import shlex
 from collections.abc import Iterator, Mapping, Sequence
@@ -35,7 +35,7 @@ MAX_NAMED = 10
 """The most works that are named one by one."""
 
 Level = Literal["alarm", "warning", "note"]
-"""How bad something is: work fails or is not done at all; it is late or may go wrong; it is as somebody wants it."""
+"""A level of badness: work fails or is not done at all; it is late or may go wrong; it is as somebody wants it."""
 
 LEVELS: Sequence[Level] = ("alarm", "warning", "note")
 
@@ -242,10 +242,10 @@ def _put_off(work: str, count: int, groups: Sequence[FailureGroup]) -> Attention
     newest = groups[0] if groups else None
     what = f"{work} was put off {_times(count)} within {minutes(HINDERED_WITHIN)}"
     about, command = f"put off {work}", f"failures --work {shlex.quote(work)} --put-off"
-    found = Attention(about, what, "It is tried again. See what hinders it.", _failures_of(work, "put off"), command)
+    need = Attention(about, what, "It is tried again. See what hinders it.", _failures_of(work, "put off"), command)
     if newest is None:
-        return found
-    return replace(found, error=first_line(newest.error), since=newest.first, last_object=newest.runs[0].root_id)
+        return need
+    return replace(need, error=first_line(newest.error), since=newest.first, last_object=newest.runs[0].root_id)
 
 
 def _of_lanes(scene: Scene) -> Iterator[Attention]:
@@ -401,10 +401,10 @@ def first_line(error: str | None) -> str | None:
     return next((line.strip() for line in (error or "").splitlines() if line.strip()), None)
 
 
-def one_or_many(count: Count | int, one: str, many: str) -> str:
+def one_or_many(count: Count | int, single: str, many: str) -> str:
     """Return the words for one thing, or for another number of them."""
     number = count if isinstance(count, int) else count.number
-    return one if number == 1 else many
+    return single if number == 1 else many
 
 
 def minutes(span: timedelta) -> str:

@@ -119,13 +119,13 @@ class FailedValues:
 
 def failed_values(connection: Connection) -> list[FailedValues]:
     """Return the caches that have failed values."""
-    c, found = caches.c, list[FailedValues]()
+    c, failures = caches.c, list[FailedValues]()
     for derivation in connection.execute(select(derivations).order_by(derivations.c.name)):
         failed = select(c.root, c.error).where(c.derivation == derivation.id, c.error.is_not(None))
-        one = connection.execute(failed.order_by(c.root).limit(1)).one_or_none()
-        if one is not None:
-            found.append(FailedValues(derivation.name, counted(connection, failed), one.root, one.error))
-    return found
+        first = connection.execute(failed.order_by(c.root).limit(1)).one_or_none()
+        if first is not None:
+            failures.append(FailedValues(derivation.name, counted(connection, failed), first.root, first.error))
+    return failures
 
 
 def _with_waiting(summary: CacheSummary, waiting: Count | None) -> CacheSummary:

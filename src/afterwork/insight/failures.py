@@ -29,14 +29,14 @@ MAX_WORKS = 40
 """The most works whose failures are read at once."""
 
 Hindrance = Literal["failed", "put off"]
-"""What became of the runs of a group: they failed, or are tried again."""
+"""The outcome of the runs of a group: they failed, or are tried again."""
 
 NUMBERS = re.compile(r"\d+")
 
 
 @dataclass(frozen=True)
 class FailedThing:
-    """What failed runs of a group were about. `name` is that by which it is retried: a ticket's key, or a root.
+    """The ticket, object or action that failed runs of a group were about. `name` is that by which it is retried: a ticket's key, or a root.
 
     `is_open` says that it is still failed, and can be retried.
     """

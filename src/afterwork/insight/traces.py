@@ -23,19 +23,19 @@ class TracePart:
 
 def frames(trace: str) -> list[tuple[str, str, str]]:
     """Return the path, line and name of each frame of a traceback."""
-    found = (FRAME.match(line) for line in trace.splitlines())
-    return [(match["path"], match["line"], match["name"]) for match in found if match is not None]
+    matches = (FRAME.match(line) for line in trace.splitlines())
+    return [(match["path"], match["line"], match["name"]) for match in matches if match is not None]
 
 
 def parts(trace: str) -> list[TracePart]:
     """Return a traceback in parts: own frames and messages, and in between, frames of frameworks that follow each
     other."""
     pieces = list(_pieces(trace))
-    found = []
+    joined = []
     for is_folded, group in groupby(pieces, key=lambda piece: piece[0]):
         texts = [text for _, text in group]
-        found.append(TracePart("\n".join(texts), len(texts) if is_folded else 0))
-    return found
+        joined.append(TracePart("\n".join(texts), len(texts) if is_folded else 0))
+    return joined
 
 
 def _pieces(trace: str) -> Iterator[tuple[bool, str]]:

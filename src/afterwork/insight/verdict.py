@@ -31,20 +31,20 @@ class Verdict:
 
 
 def verdict(needs: Sequence[Attention], due: Count, oldest: timedelta | None) -> Verdict:
-    """Return the verdict on what needs attention, and on how many tickets are due, the first of them for how long."""
+    """Return the verdict on what needs attention, and on the tickets that are due, the first of them since `oldest`."""
     waits = "nothing waits"
     if oldest is not None and due.number:
         waits = f"{due} {one_or_many(due, 'ticket waits', 'tickets wait')}, the first for {in_words(oldest)}"
     alarms = [need for need in needs if need.level == "alarm"]
     warnings = [need for need in needs if need.level == "warning"]
     if alarms:
-        return Verdict("red", _what(alarms, "is wrong", "are wrong"), _first(alarms), waits)
+        return Verdict("red", _what(alarms, "are wrong"), _first(alarms), waits)
     if warnings:
-        return Verdict("amber", _what(warnings, "needs attention", "need attention"), _first(warnings), waits)
+        return Verdict("amber", _what(warnings, "need attention"), _first(warnings), waits)
     return Verdict("green", "All is well", None, waits)
 
 
-def _what(needs: Sequence[Attention], one: str, many: str) -> str:
+def _what(needs: Sequence[Attention], many: str) -> str:
     if len(needs) == 1:
         kind, _, name = needs[0].about.partition(" ")
         return f"{name} fails" if kind == "work" else needs[0].what

@@ -128,10 +128,10 @@ def middle(text: str | None, most: int = MIDDLE) -> str:
     return f"{text[: (most - 1) // 2]}…{text[-(most // 2) :]}"
 
 
-def many(number: int | Count, one: str, more: str) -> str:
+def many(number: int | Count, single: str, more: str) -> str:
     """Format a number of things: `1 ticket`, `19 tickets`."""
     shown, is_one = (str(number), number.number == 1) if isinstance(number, Count) else (f"{number:,}", number == 1)
-    return f"{shown} {one if is_one else more}"
+    return f"{shown} {single if is_one else more}"
 
 
 def sought(value: str | None, qualifier: str) -> str:

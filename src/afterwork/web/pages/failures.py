@@ -25,7 +25,7 @@ def show(site: Site, request: Request) -> PageContent:
     now = site.app.clock.now()
     groups = site.insight.failure_groups(work or None, outcome)
     if group:
-        groups = [one for one in groups if one.id == group]
+        groups = [failures for failures in groups if failures.id == group]
     given = {"groups": groups, "work": work, "group": group, "outcome": outcome, "failed_of": failed_of}
     return PageContent("failures.html", {**given, "spark": partial(spark, now), "parts": traces.parts})
 
