@@ -231,7 +231,7 @@ def _retry(group: FailureGroup | None) -> Remedy | None:
         path = f"/timers/{quote(group.work, safe='')}/run"
         return Remedy("Run a round now", path, {}, f"Begin a round of {group.work} now?")
     count = len(group.open)
-    if not count:
+    if not count or group.has_more:  # how many are still failed is known only where all are read
         return None
     many = f"{count:,} that failed" if count > 1 else "it"
     fields = {"work": group.work, "group": group.id, "all": "1"}
@@ -369,6 +369,11 @@ def _of_former_failures(scene: Scene) -> Iterator[Attention]:
         what = f"{count} {one_or_many(count, 'ticket is', 'tickets are')} failed in all"
         advice = "Retry them when their cause is gone, or let them be: they are deleted in time."
         yield Attention("failed tickets", what, advice, "/failures", "tickets --state failed", "note")
+
+
+def works_with_most(run_minutes: Sequence[RunMinute], outcome: Literal["failed", "put_off"]) -> list[str]:
+    """Return the works that had an outcome, those that had it most often first."""
+    return list(_counts(run_minutes, outcome))
 
 
 def _counts(run_minutes: Sequence[RunMinute], outcome: Literal["failed", "put_off"]) -> Mapping[str, int]:

@@ -22,10 +22,10 @@ from afterwork.store.tickets.columns import aware
 from afterwork.store.tickets.filter import state_of
 from afterwork.store.tickets.walk import TicketWalk
 
-OF_EACH_WORK, OF_ONE_WORK = 50, 500
+OF_EACH_WORK, OF_ONE_WORK = 20, 300
 """The most records that are read of each of many works, and of a single one."""
 
-MAX_WORKS = 40
+MAX_WORKS = 25
 """The most works whose failures are read at once."""
 
 Hindrance = Literal["failed", "put off"]
@@ -36,9 +36,10 @@ NUMBERS = re.compile(r"\d+")
 
 @dataclass(frozen=True)
 class FailedThing:
-    """The ticket, object or action that failed runs of a group were about. `name` is that by which it is retried: a ticket's key, or a root.
+    """The ticket, object or action that failed runs of a group were about.
 
-    `is_open` says that it is still failed, and can be retried.
+    `name` is that by which it is retried: a ticket's key, or a root. `is_open` says that it is still
+    failed, and can be retried.
     """
 
     name: str
@@ -95,10 +96,8 @@ class FailureReader:
     def groups(self, connection: Connection, work: str | None, outcome: Hindrance) -> list[FailureGroup]:
         """Return the groups of one work, or of those that failed last, newest first."""
         if work is not None:
-            return self._of_work(connection, work, outcome, OF_ONE_WORK)
-        works = history.works_with(connection, outcome, MAX_WORKS)
-        groups = [group for name in works for group in self._of_work(connection, name, outcome, OF_EACH_WORK)]
-        return sorted(groups, key=attrgetter("last"), reverse=True)
+            return self.of_works(connection, [work], outcome, OF_ONE_WORK)
+        return self.of_works(connection, history.works_with(connection, outcome, MAX_WORKS), outcome)
 
     def group(self, connection: Connection, work: str, id: str, outcome: Hindrance) -> FailureGroup:
         """Return one group. Raises `BadRequest` if there is none any more."""
@@ -107,42 +106,60 @@ class FailureReader:
                 return group
         raise BadRequest(f"There is no such group of failures of {work} any more.")
 
-    def _of_work(self, connection: Connection, work: str, outcome: Hindrance, most: int) -> list[FailureGroup]:
-        runs = history.records(connection, {"work": work, "outcome": outcome}, None, None, most)
+    def of_works(
+        self, connection: Connection, works: Sequence[str], outcome: Hindrance, most: int = OF_EACH_WORK
+    ) -> list[FailureGroup]:
+        """Return the groups of the newest records of each of some works, at most so many records of each."""
         alike: dict[str, list[RunRecord]] = {}
-        for run in runs:
-            alike.setdefault(group_id(run), []).append(run)
-        return [self._group(connection, id, own, len(runs) == most) for id, own in alike.items()]
+        full: set[str] = set()
+        for work in works:
+            runs = history.records(connection, {"work": work, "outcome": outcome}, None, None, most)
+            full |= {work} if len(runs) == most else set()
+            for run in runs:
+                alike.setdefault(group_id(run), []).append(run)
+        still_failed = self._still_failed(connection, list(alike.values()))
+        groups = [
+            FailureGroup(
+                id, runs[0].work, runs[0].source, runs[0].error or "", tuple(runs),
+                tuple(_things(runs, still_failed)), runs[0].work in full,
+            )
+            for id, runs in alike.items()
+        ]  # fmt: skip
+        return sorted(groups, key=attrgetter("last"), reverse=True)
 
-    def _group(self, connection: Connection, id: str, runs: Sequence[RunRecord], has_more: bool) -> FailureGroup:
-        newest = runs[0]
-        open_names = self._still_failed(connection, newest, {name_of(run) for run in runs})
-        things = tuple(_things(runs, open_names))
-        return FailureGroup(id, newest.work, newest.source, newest.error or "", tuple(runs), things, has_more)
+    def _still_failed(self, connection: Connection, groups: Sequence[Sequence[RunRecord]]) -> Set[tuple[str, str]]:
+        """Return the works and names of what is still failed: tickets, values, and actions that run once.
 
-    def _still_failed(self, connection: Connection, newest: RunRecord, names: Iterable[str]) -> Set[str]:
-        """Return those of some names whose tickets, values or actions are still failed."""
-        match newest.source:
-            case "ticket":
-                return self._failed_tickets(connection, names)
-            case "cache" | "machine":
-                failed = select(caches.c.root).join(derivations, derivations.c.id == caches.c.derivation)
-                mine = derivations.c.name == newest.work, caches.c.error.is_not(None), caches.c.root.in_(names)
-                return set(connection.execute(failed.where(*mine)).scalars())
-            case "once":
-                return set(once.failed(connection, [newest.work]))
-            case "timer":  # its next round finds again what its criteria still matches
-                return set()
+        Matches of timers are not told: the next round finds again what the criteria still matches.
+        """
+        tickets: dict[str, str] = {}
+        still_failed: set[tuple[str, str]] = set()
+        for runs in groups:
+            work, names = runs[0].work, {name_of(run) for run in runs}
+            match runs[0].source:
+                case "ticket":
+                    tickets |= dict.fromkeys(names - {""}, work)
+                case "cache" | "machine":
+                    still_failed |= {(work, root) for root in self._failed_values(connection, work, names)}
+                case "once":
+                    still_failed |= {(work, name) for name in once.failed(connection, [work])}
+                case "timer":
+                    pass
+        return still_failed | {(tickets[key], key) for key in self._failed_tickets(connection, tickets)}
+
+    def _failed_values(self, connection: Connection, work: str, roots: Set[str]) -> Sequence[str]:
+        failed = select(caches.c.root).join(derivations, derivations.c.id == caches.c.derivation)
+        mine = derivations.c.name == work, caches.c.error.is_not(None), caches.c.root.in_(roots)
+        return connection.execute(failed.where(*mine)).scalars().all()
 
     def _failed_tickets(self, connection: Connection, names: Iterable[str]) -> Set[str]:
-        by_key = {self.tickets.key(name): name for name in names if name}
+        by_key = {self.tickets.key(name): name for name in names}
         rows = self.tickets.rows(connection, list(by_key)) if by_key else ()
-        return {
-            by_key[row.key]
-            for row in rows
-            if state_of(row.done, row.error, aware(row.earliest), row.has_begun, self.tickets.now)
-            in ("failed", "expired")
+        now = self.tickets.now
+        states = {
+            by_key[row.key]: state_of(row.done, row.error, aware(row.earliest), row.has_begun, now) for row in rows
         }
+        return {name for name, state in states.items() if state in ("failed", "expired")}
 
 
 def group_id(run: RunRecord) -> str:
@@ -167,9 +184,11 @@ def name_of(run: RunRecord) -> str:
             return run.root_id or ""
 
 
-def _things(runs: Sequence[RunRecord], open_names: Set[str]) -> Iterator[FailedThing]:
+def _things(runs: Sequence[RunRecord], still_failed: Set[tuple[str, str]]) -> Iterator[FailedThing]:
     by_name = {name: list(own) for name, own in groupby(sorted(runs, key=name_of), key=name_of)}
     newest_first = sorted(by_name.items(), key=lambda item: item[1][0].ended, reverse=True)
     for name, own in newest_first:
         newest = max(own, key=attrgetter("ended"))
-        yield FailedThing(name, newest.root_id, newest.ticket, len(own), newest.ended, name in open_names)
+        yield FailedThing(
+            name, newest.root_id, newest.ticket, len(own), newest.ended, (newest.work, name) in still_failed
+        )

@@ -9,7 +9,7 @@ from afterwork.insight import caches, history, once, timers
 from afterwork.insight import check as checks
 from afterwork.insight import model as model_views
 from afterwork.insight import status as statuses
-from afterwork.insight.attention import Scene, attention
+from afterwork.insight.attention import MAX_NAMED, Scene, attention, works_with_most
 from afterwork.insight.cache_views import CacheInsight
 from afterwork.insight.check import DEFAULT_LIMITS, CheckContext, CheckLimits, Finding
 from afterwork.insight.failures import FailureGroup, FailureReader, Hindrance
@@ -157,8 +157,7 @@ class Insight(TicketInsight, CacheInsight, MachineInsight):
         activity: WaitReasons,
         findings: Sequence[Finding],
     ) -> Scene:
-        has_failed = any(minute.failed for minute in past.minutes)
-        is_put_off = any(minute.put_off for minute in past.minutes)
+        failed, put_off = (works_with_most(past.minutes, outcome)[:MAX_NAMED] for outcome in ("failed", "put_off"))
         changes, changes_for = waiting_journal(connection, now) if self._model.derivations else (0, 0.0)
         return Scene(
             now=now,
@@ -170,8 +169,8 @@ class Insight(TicketInsight, CacheInsight, MachineInsight):
             timers=timers.views(connection, self._model),
             once=once.views(connection, self._model),
             minutes=past.minutes,
-            failures=self._failures.groups(connection, None, "failed") if has_failed else (),
-            hindrances=self._failures.groups(connection, None, "put off") if is_put_off else (),
+            failures=self._failures.of_works(connection, failed, "failed"),
+            hindrances=self._failures.of_works(connection, put_off, "put off"),
             failed_values=caches.failed_values(connection),
             failed_tickets=TicketWalk(self._tickets, now).count(connection, TicketFilter("failed")),
             stale=status.stale,

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from itertools import groupby
 from pathlib import Path
 
-FRAME = re.compile(r'^\s*(?:\| )?\s*File "(?P<path>.+)", line (?P<line>\d+), in (?P<name>.+)$')
+FRAME = re.compile(r'^\s*(?:\| )?\s*File "(?P<path>.+)", line (?P<line>\d+), in (?P<name>.+)$', re.MULTILINE)
 
 PACKAGE = f"{Path(__file__).resolve().parents[1]}/"
 
@@ -23,8 +23,7 @@ class TracePart:
 
 def frames(trace: str) -> list[tuple[str, str, str]]:
     """Return the path, line and name of each frame of a traceback."""
-    matches = (FRAME.match(line) for line in trace.splitlines())
-    return [(match["path"], match["line"], match["name"]) for match in matches if match is not None]
+    return FRAME.findall(trace)
 
 
 def parts(trace: str) -> list[TracePart]:
