@@ -24,7 +24,8 @@ WITHIN = 0.2
 
 ONE = "Customer!1"
 PAGES = (
-    "/", "/tickets", "/tickets?state=waiting", "/tickets?state=failed", "/tickets?state=done",
+    "/", "/failures", "/check", "/api/failures",
+    "/tickets", "/tickets?state=waiting", "/tickets?state=failed", "/tickets?state=done",
     "/tickets?q=root:Customer!7", "/tickets?q=nowhere", "/tickets/1", "/timers", "/caches", "/caches/Customer.total",
     "/caches/Customer.total?state=stale", f"/caches/Customer.total/{ONE}", f"/impact?root={ONE}&member=name",
     "/works", "/works?span=week", "/works/Customer.total?span=week", "/graph",

@@ -14,7 +14,7 @@ from afterwork.cli import live
 from afterwork.cli.live import OverviewReading
 from afterwork.cli.overview_text import status_lines, status_view
 from afterwork.cli.printing import sparkline
-from afterwork.insight import Attention, Latency, Overview, Status
+from afterwork.insight import Attention, Latency, Overview, Status, Verdict
 from afterwork.insight.overview import last_hour
 from afterwork.store.bounded_count import NONE, Count
 from tests.insight.overview_scene import minute
@@ -35,9 +35,11 @@ BUSY = Overview(
     Latency(10, 0.012, 1.25),
     5,
     last_hour([minute(0, done=1234), minute(30, done=617), minute(30, failed=5)], NOON),
-    [Attention("lane mail", "The lane mail is paused", "Resume it.", "/lanes", "resume mail", is_urgent=True)],
+    [Attention("lane mail", "The lane mail is paused", "Resume it.", "/lanes", "resume mail", "alarm")],
+    Verdict("red", "The lane mail is paused", None, "3 tickets wait, the first for 12 s"),
 )
-IDLE = Overview(Status({}, 0, None, [], [], NONE, None), Latency(0, None, None), 0, last_hour([], NOON), [])
+WELL = Verdict("green", "All is well", None, "nothing waits")
+IDLE = Overview(Status({}, 0, None, [], [], NONE, None), Latency(0, None, None), 0, last_hour([], NOON), [], WELL)
 
 
 def twin(words: str) -> str:
@@ -65,6 +67,7 @@ def test_bars_of_neighbours_are_one_where_there_is_less_room() -> None:
 def test_the_overview_is_told_with_the_hour_and_what_to_say() -> None:
     told = "\n".join(status_lines(BUSY, twin))
 
+    assert told.startswith("The lane mail is paused; 3 tickets wait, the first for 12 s.\n")
     assert "waiting  1 in mail, 2 in main; the oldest for 12.0 s" in told
     assert "latency  median 12 ms, 99th percentile 1.2 s" in told
     assert "▄" in told.partition("ticket")[2].partition("1,851")[0]

@@ -32,6 +32,7 @@ from afterwork.errors import (
     shown,
 )
 from afterwork.events import Broken, Events, Listener, Reloaded
+from afterwork.import_path import module_of_caller, place_of
 from afterwork.insight import Finding, Insight
 from afterwork.installation import Grants, Installation, Removal
 from afterwork.interruption import interruptible
@@ -92,8 +93,8 @@ class Afterwork:
     The model is read once, at the first use. `settings` are the knobs of its servers, `clock` tells them the time, and
     `on_event` receives their events (see `afterwork.events`). `variables` are given, by name, to each view model that
     declares such a variable (`aw.variable`); `server_started`, the time at which the server began, is always one.
-    `lanes` are those with rules of their own (`aw.Lane`) that no work names as its `lane=`. Raises `BadDeclaration` for
-    arguments that make no sense.
+    `lanes` are those with rules of their own (`aw.Lane`) that no work names as its `lane=`. `address` says where
+    commands find it, as `"shop:app"`, if no module has it. Raises `BadDeclaration` for arguments that make no sense.
     """
 
     def __init__(
@@ -105,8 +106,11 @@ class Afterwork:
         on_event: Listener | None = None,
         variables: Mapping[str, Any] | None = None,
         lanes: Iterable[Lane] = (),
+        address: str | None = None,
     ) -> None:
         self.base = base
+        self._address = address
+        self._module = module_of_caller()
         self.lanes = lanes_by_name(lanes)
         self.settings = Settings() if settings is None else settings
         check_settings(self.settings)
@@ -121,8 +125,6 @@ class Afterwork:
         self._functions: dict[str, JobFunction[Any, Any, ...]] = {}
         self.around: Around = nothing_around
         """Returns a context manager that is entered around the code of a run started by a ticket or a timer."""
-        self.address: str | None = None
-        """Where a command found it, as `MODULE:APP`, for advice that names commands; None where nobody knows."""
         self.is_to_begin_anew = False
         """True if `serve` ended because its server had run enough jobs, or used too much memory."""
         self._servers: list[tuple[Engine, Server]] = []
@@ -137,6 +139,20 @@ class Afterwork:
             metadata = registry.metadata
             metadata.info[APPLICATIONS] = [*map(ref, applications_of(metadata)), ref(self)]
             metadata.info[LIMIT] = self.settings.arguments_limit
+
+    @property
+    def address(self) -> str | None:
+        """Where it is, as `MODULE:APP`, for advice that names commands; None where nobody knows.
+
+        Known from the argument of this name, from the command that found it, or from the module that has it.
+        """
+        if self._address is None:
+            self._address = place_of(self, self._module)
+        return self._address
+
+    @address.setter
+    def address(self, where: str | None) -> None:
+        self._address = where
 
     @cached_property
     def model(self) -> ModelInfo:

@@ -153,3 +153,12 @@ def test_what_the_page_notes_of_a_request_the_application_does_not_see(the_shop:
     assert scopes
     assert {"session", "app", "router"}.isdisjoint(scopes[0])
     assert "identity" not in (scopes[0].get("state") or {})  # type: ignore[operator]
+
+
+def test_a_mounted_page_names_its_application_where_a_module_has_it() -> None:
+    """Nothing has told it: it looks for itself among the modules that are loaded."""
+    from examples.frameworks import orders
+
+    assert orders.work.address == "examples.frameworks.orders:work"
+    assert aw.Afterwork(orders.Base).address is None
+    assert aw.Afterwork(orders.Base, address="office:work").address == "office:work"

@@ -34,7 +34,7 @@ def test_what_has_run_is_counted_and_what_failed_needs_attention(the_shop: Shop,
 
     assert "1 done, 1 failed" in page
     assert "Customer.fail has failed once within an hour" in page
-    assert "afterwork history MODULE:APP --work Customer.fail" in page
+    assert "afterwork failures MODULE:APP --work Customer.fail" in page
 
 
 def test_commands_name_the_application_where_its_address_is_known_and_never_a_password(the_shop: Shop) -> None:

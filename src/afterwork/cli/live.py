@@ -1,7 +1,7 @@
 """`afterwork status --watch`: the overview in a terminal, refreshed at intervals."""
 
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import suppress
 from dataclasses import dataclass, replace
 from datetime import datetime
@@ -13,13 +13,18 @@ from rich.table import Table
 from rich.text import Text
 from sqlalchemy.exc import SQLAlchemyError
 
-from afterwork.cli.overview_text import hour_rows, number_rows
+from afterwork.cli.overview_text import MARKS, detail_lines, hour_rows, number_rows
 from afterwork.cli.printing import error_text, sparkline
 from afterwork.clock import Clock
 from afterwork.errors import AfterworkError
 from afterwork.insight import Attention, Overview
+from afterwork.insight.attention import Level
+from afterwork.insight.verdict import Light
 
 STYLES = {"ticket": "blue", "timer": "magenta", "cache": "green", "machine": "cyan", "once": "yellow", "failed": "red"}
+
+ATTENTION_STYLES: Mapping[Level, str] = {"alarm": "bold red", "warning": "yellow", "note": "dim"}
+LIGHT_STYLES: Mapping[Light, str] = {"red": "bold red", "amber": "bold yellow", "green": "bold green"}
 
 CHARACTERS_BESIDE_BARS = 20
 """Characters of a row of the last hour beside its bars."""
@@ -71,6 +76,8 @@ def view(reading: OverviewReading, width: int, twin: Callable[[str], str]) -> Re
         parts.append(Text(f"{reading.problem} Trying again.{seen}", style="bold red"))
     if reading.overview is not None:
         needs = (line for item in reading.overview.attention for line in _need(item, twin))
+        judged = reading.overview.verdict
+        parts.append(Text(str(judged), style=LIGHT_STYLES[judged.light]))
         parts += [Text(), _numbers(reading.overview), Text(), _hour(reading.overview, width), Text(), *needs]
         parts += [] if reading.overview.attention else [Text("Nothing needs attention.", style="green")]
     return Group(*parts)
@@ -97,6 +104,7 @@ def _hour(overview: Overview, width: int) -> Table:
 
 
 def _need(attention: Attention, twin: Callable[[str], str]) -> Iterator[Text]:
-    style = "bold red" if attention.is_urgent else "yellow"
-    yield Text.assemble((f"{'!' if attention.is_urgent else '-'} {attention.what}.", style), f" {attention.advice}")
+    style = ATTENTION_STYLES[attention.level]
+    yield Text.assemble((f"{MARKS[attention.level]} {attention.what}.", style), f" {attention.advice}")
+    yield from (Text(f"    {line}", overflow="fold") for line in detail_lines(attention))
     yield Text(f"    {twin(attention.command)}", style="dim", overflow="fold")

@@ -1,9 +1,10 @@
 """An overview as text: a few numbers, the last hour, and what needs attention."""
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 
 from afterwork.cli.printing import sparkline, utc_text
 from afterwork.insight import Attention, Overview, OverviewMinute
+from afterwork.insight.attention import Level
 
 HOUR_WIDTH = 60
 """Characters of the bars of the last hour."""
@@ -12,11 +13,13 @@ HOUR_WIDTH = 60
 def status_view(overview: Overview) -> dict[str, object]:
     """Return an overview as JSON: the current status, the last hour, and what needs attention."""
     hour = {"latency": overview.latency, "failed": overview.failed, "minutes": overview.minutes}
-    return {**vars(overview.status), **hour, "attention": overview.attention}
+    return {"verdict": overview.verdict, **vars(overview.status), **hour, "attention": overview.attention}
 
 
 def status_lines(overview: Overview, twin: Callable[[str], str]) -> Iterator[str]:
     """Yield an overview as text. `twin` makes a full command of a short one."""
+    yield str(overview.verdict)
+    yield ""
     for name, value in number_rows(overview):
         yield f"{name:<8} {value}"
     yield ""
@@ -60,8 +63,22 @@ def attention_lines(needs: Sequence[Attention], twin: Callable[[str], str]) -> I
     """Yield what needs attention, with commands, the most urgent first."""
     yield "needs attention" if needs else "Nothing needs attention."
     for attention in needs:
-        yield f"  {'!' if attention.is_urgent else '-'} {attention.what}. {attention.advice}"
+        yield f"  {MARKS[attention.level]} {attention.what}. {attention.advice}"
+        yield from (f"      {line}" for line in detail_lines(attention))
         yield f"      {twin(attention.command)}"
+
+
+MARKS: Mapping[Level, str] = {"alarm": "!", "warning": "-", "note": "·"}
+
+
+def detail_lines(attention: Attention) -> Iterator[str]:
+    """Yield the error of something that needs attention, and since when and on what it was raised."""
+    if attention.error is not None:
+        yield attention.error
+    since = [] if attention.since is None else [f"since {utc_text(attention.since)} UTC"]
+    last = [] if attention.last_object is None else [f"last on {attention.last_object}"]
+    if facts := ", ".join(since + last):
+        yield facts
 
 
 def _span(seconds: float) -> str:

@@ -2,17 +2,19 @@
 
 import time
 from contextlib import suppress
+from functools import partial
 
 import click
 from sqlalchemy import URL, Engine
 from sqlalchemy.exc import SQLAlchemyError
 
 from afterwork.app import Afterwork
-from afterwork.cli.application import ApplicationCommand, app_argument
+from afterwork.cli.application import ApplicationCommand, app_argument, as_typed
 from afterwork.cli.arguments import as_json, database_option, engine_at, full_command
 from afterwork.cli.overview_text import status_lines, status_view
 from afterwork.cli.printing import error_text, print_line, print_result
 from afterwork.errors import AfterworkError, MissingPackage
+from afterwork.insight import Overview
 
 WATCH_SECONDS = 2.0
 """The default seconds between two refreshes of --watch."""
@@ -39,8 +41,13 @@ def status(app: Afterwork, url: URL, watch: float | None, as_json: bool) -> None
         if watch is not None:
             (_print_lines if as_json else _watch)(app, engine, watch)
             return
-        overview = app.insight(engine).overview()
+        overview = _read(app, engine)
     print_result("\n".join(status_lines(overview, full_command)), status_view(overview), as_json)
+
+
+def _read(app: Afterwork, engine: Engine) -> Overview:
+    context = click.get_current_context()
+    return app.insight(engine).overview().typed(lambda text: as_typed(text, context))
 
 
 def _watch(app: Afterwork, engine: Engine, seconds: float) -> None:
@@ -48,7 +55,7 @@ def _watch(app: Afterwork, engine: Engine, seconds: float) -> None:
         from afterwork.cli import live
     except ModuleNotFoundError as error:
         raise MissingPackage("status --watch", error.name, "cli") from None
-    live.watch(app.insight(engine).overview, app.clock, full_command, seconds)
+    live.watch(partial(_read, app, engine), app.clock, full_command, seconds)
 
 
 def _print_lines(app: Afterwork, engine: Engine, seconds: float) -> None:
@@ -56,7 +63,7 @@ def _print_lines(app: Afterwork, engine: Engine, seconds: float) -> None:
     with suppress(KeyboardInterrupt):
         while True:
             try:
-                print_line(status_view(app.insight(engine).overview()))
+                print_line(status_view(_read(app, engine)))
             except (AfterworkError, SQLAlchemyError) as error:
                 click.echo(error_text(error), err=True)
             time.sleep(seconds)

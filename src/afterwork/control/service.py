@@ -13,6 +13,7 @@ from afterwork.clock import Clock
 from afterwork.control.tickets import (
     CANCEL,
     RETRY,
+    RETRY_FAILED,
     RUN_NOW,
     ActResult,
     Selected,
@@ -22,7 +23,7 @@ from afterwork.control.tickets import (
 )
 from afterwork.derived.queue.due_queue import have_run
 from afterwork.errors import BadRequest, NotThere, shown
-from afterwork.events import Acted, Events
+from afterwork.events import Acted, Events, SourceKind
 from afterwork.interruption import interruptible
 from afterwork.jobs.blocked import BlockedLooks
 from afterwork.jobs.source import SourceContext
@@ -122,6 +123,24 @@ class Control:
             result = runner.run(connection, act, selected, limit)
         self._events.emit(Acted(who, act.done, result_for_log(selected, result)))
         return result
+
+    def retry_failed(self, source: SourceKind, work: str, names: Sequence[str], who: str = BY_PROGRAM) -> ActResult:
+        """Try again what has failed of one work: tickets by key, values by root, a timer by a round, what runs once.
+
+        Tickets that are no longer failed are left alone. Raises as the acts on one of these do.
+        """
+        match source:
+            case "ticket":
+                return self.act_on_tickets(RETRY_FAILED, names, who)
+            case "timer":
+                return ActResult(self.run_now(work, who))
+            case "cache" | "machine":
+                for root in names:
+                    self.recompute(root, work.rpartition(".")[2], who)
+                return ActResult(len(names))
+            case "once":
+                self.retry_once(work, who)
+                return ActResult(1)
 
     def retry_once(self, name: str, who: str = BY_PROGRAM) -> None:
         """Run a failed action that runs once per database again, and then those that wait for it.

@@ -87,6 +87,8 @@ RETRY = TicketAct(
     {"failed", "expired", "done", "scheduled", "waiting"},
     "failed",
 )
+RETRY_FAILED = replace(RETRY, changes={"failed", "expired"})
+"""Retrying those that are still failed when it is done: what another person has retried since is left alone."""
 RUN_NOW = TicketAct(
     "run", "made due", "Make tickets due that wait for a time, or for others.", {"scheduled", "awaiting"}, "scheduled"
 )

@@ -107,6 +107,27 @@ def summary(connection: Connection, model: ModelInfo, name: str, now: datetime) 
     return _with_waiting(found_by_reads, waiting_changes(connection).get(row.id))
 
 
+@dataclass(frozen=True)
+class FailedValues:
+    """The values of one cache whose last calculation raised: their number, and one of them with its error."""
+
+    name: str
+    count: Count
+    root: str
+    error: str
+
+
+def failed_values(connection: Connection) -> list[FailedValues]:
+    """Return the caches that have failed values."""
+    c, failures = caches.c, list[FailedValues]()
+    for derivation in connection.execute(select(derivations).order_by(derivations.c.name)):
+        failed = select(c.root, c.error).where(c.derivation == derivation.id, c.error.is_not(None))
+        first = connection.execute(failed.order_by(c.root).limit(1)).one_or_none()
+        if first is not None:
+            failures.append(FailedValues(derivation.name, counted(connection, failed), first.root, first.error))
+    return failures
+
+
 def _with_waiting(summary: CacheSummary, waiting: Count | None) -> CacheSummary:
     """Return a cache with the changes that wait for it. One in sets knows its touches, and reads no journal."""
     return summary if waiting is None or summary.is_in_sets else replace(summary, waiting=waiting)

@@ -9,9 +9,10 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import Connection, Executable, Select, bindparam, func, select, text
+from sqlalchemy import Connection, Executable, Select, bindparam, func, select
 
 from afterwork.insight import servers
+from afterwork.insight.transactions import OpenTransaction, longest_transaction
 from afterwork.model.inspection import ModelInfo
 from afterwork.store import tables
 from afterwork.store.caches.tables import BLOCKED
@@ -48,14 +49,6 @@ class LaneGauge:
 
 
 @dataclass(frozen=True)
-class OpenTransaction:
-    """The transaction that has been open for longest, which holds back vacuum: its backend process, and its seconds."""
-
-    pid: int
-    seconds: float
-
-
-@dataclass(frozen=True)
 class Gauges:
     """The current gauges.
 
@@ -78,7 +71,7 @@ class Gauges:
 
 def gauges(database: Database, model: ModelInfo, connection: Connection, now: datetime) -> Gauges:
     stale, stale_for = _stale(connection, now) if model.derivations else (0, 0.0)
-    journal, journal_for = _journal(connection, now) if model.derivations else (0, 0.0)
+    journal, journal_for = waiting_journal(connection, now) if model.derivations else (0, 0.0)
     return Gauges(
         list(_lanes(database, model, connection, now)),
         _expired(database, model, connection, now),
@@ -86,7 +79,7 @@ def gauges(database: Database, model: ModelInfo, connection: Connection, now: da
         stale_for,
         journal,
         journal_for,
-        _longest(connection),
+        longest_transaction(connection),
         _late(connection, now),
         len(servers.living(database, connection, now)),
     )
@@ -137,7 +130,7 @@ def _stale(connection: Connection, now: datetime) -> tuple[int, float]:
     return count, longest
 
 
-def _journal(connection: Connection, now: datetime) -> tuple[int, float]:
+def waiting_journal(connection: Connection, now: datetime) -> tuple[int, float]:
     """Return the number of journal entries and the age of the first. Of a long journal, any entries are counted."""
     count, first = connection.execute(_counted(select(entries.c.changed_at.label("moment")))).one()
     return count, _since(None if first is None else moment_of(first), now)
@@ -150,20 +143,6 @@ def _late(connection: Connection, now: datetime) -> dict[str, float]:
     )
     late = {name: _since(due, now) for name, due in rows}
     return {name: seconds for name, seconds in late.items() if seconds >= LATE_AFTER_SECONDS}
-
-
-_LONGEST = text(
-    "SELECT pid, extract(epoch FROM clock_timestamp() - xact_start) FROM pg_stat_activity"
-    " WHERE xact_start IS NOT NULL AND datname = current_database() AND pid <> pg_backend_pid()"
-    " AND backend_type = 'client backend' ORDER BY xact_start LIMIT 1"
-)
-
-
-def _longest(connection: Connection) -> OpenTransaction | None:
-    if connection.dialect.name != "postgresql":
-        return None
-    row = connection.execute(_LONGEST).one_or_none()
-    return None if row is None else OpenTransaction(row[0], max(0.0, float(row[1])))
 
 
 def _since(first: datetime | None, now: datetime) -> float:

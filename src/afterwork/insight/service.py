@@ -1,27 +1,34 @@
 """Reads one database: everything that the command line, the pages and the API show."""
 
 from collections.abc import Sequence
-from datetime import datetime
+from datetime import datetime, timedelta
 
 from sqlalchemy import Connection
 
+from afterwork.insight import caches, history, once, timers
 from afterwork.insight import check as checks
-from afterwork.insight import history, once, timers
 from afterwork.insight import model as model_views
 from afterwork.insight import status as statuses
+from afterwork.insight.attention import MAX_NAMED, Scene, attention, works_with_most
 from afterwork.insight.cache_views import CacheInsight
 from afterwork.insight.check import DEFAULT_LIMITS, CheckContext, CheckLimits, Finding
-from afterwork.insight.gauges import Gauges, gauges
+from afterwork.insight.failures import FailureGroup, FailureReader, Hindrance
+from afterwork.insight.gauges import Gauges, gauges, waiting_journal
 from afterwork.insight.history import PastRuns, RunTotal
 from afterwork.insight.machine_views import MachineInsight
 from afterwork.insight.model import ModelView
 from afterwork.insight.once import OnceView
-from afterwork.insight.overview import HOUR, Overview, attention, last_hour
+from afterwork.insight.overview import HOUR, Overview, last_hour
 from afterwork.insight.status import Status
+from afterwork.insight.ticket import WaitReasons
 from afterwork.insight.ticket_views import TicketInsight
 from afterwork.insight.timers import TimerDetail, TimerView
+from afterwork.insight.transactions import blockers, longest_transaction
+from afterwork.insight.verdict import verdict
 from afterwork.insight.work_views import WorkInsight
+from afterwork.store.bounded_count import NONE
 from afterwork.store.history import RecordedOutcome, RunRecord, records
+from afterwork.store.tickets.filter import TicketFilter
 from afterwork.store.tickets.walk import TicketWalk
 
 
@@ -107,15 +114,74 @@ class Insight(TicketInsight, CacheInsight, MachineInsight, WorkInsight):
         with self._reading() as connection:
             return records(connection, wanted, None, before, limit)
 
-    def overview(self) -> Overview:
-        """Return an overview: a few numbers, the last hour, and what needs attention."""
+    def failure_groups(self, work: str | None = None, outcome: Hindrance = "failed") -> Sequence[FailureGroup]:
+        """Return recorded failures of all kinds, those of one work with the same trace in one group, newest first.
+
+        Of each work, a bounded number of the newest is read, more if it is the only one. With `put off`, returns the
+        runs that are tried again.
+        """
+        with self._reading() as connection:
+            return self._failures.groups(connection, work, outcome)
+
+    def failure_group(self, work: str, group: str, outcome: Hindrance = "failed") -> FailureGroup:
+        """Return one group of failures. Raises `BadRequest` if there is none of this id."""
+        with self._reading() as connection:
+            return self._failures.group(connection, work, group, outcome)
+
+    @property
+    def _failures(self) -> FailureReader:
+        return FailureReader(TicketWalk(self._tickets, self._clock.now()))
+
+    def overview(self, findings: Sequence[Finding] | None = None) -> Overview:
+        """Return an overview: the verdict, what needs attention, a few numbers, and the last hour.
+
+        `findings` are those of a recent check; without them, it checks now.
+        """
         now = self._clock.now()
+        if findings is None:
+            findings = self.check()
         with self._reading() as connection:
             status, past = self._status(connection, now), history.past(connection, now - HOUR, None)
-            shown = timers.views(connection, self._model), once.views(connection, self._model)
-        needs = tuple(attention(status, past.minutes, *shown, now))
+            activity = self._waiting(connection)
+            needs = attention(self._scene(connection, now, status, past, activity, findings))
+        due = sum((lane.waiting for lane in activity.lanes), NONE)
         failed = sum(minute.failed for minute in past.minutes)
-        return Overview(status, past.latency, failed, last_hour(past.minutes, now), needs)
+        judged = verdict(needs, due, status.oldest)
+        return Overview(status, past.latency, failed, last_hour(past.minutes, now), needs, judged)
+
+    def _scene(
+        self,
+        connection: Connection,
+        now: datetime,
+        status: Status,
+        past: PastRuns,
+        activity: WaitReasons,
+        findings: Sequence[Finding],
+    ) -> Scene:
+        failed, put_off = (works_with_most(past.minutes, outcome)[:MAX_NAMED] for outcome in ("failed", "put_off"))
+        changes, changes_for = waiting_journal(connection, now) if self._model.derivations else (0, 0.0)
+        return Scene(
+            now=now,
+            servers=activity.servers,
+            stuck=status.stuck,
+            lanes=activity.lanes,
+            running=activity.running,
+            held_limit=self._database.settings.held_limit,
+            timers=timers.views(connection, self._model),
+            once=once.views(connection, self._model),
+            minutes=past.minutes,
+            failures=self._failures.of_works(connection, failed, "failed"),
+            hindrances=self._failures.of_works(connection, put_off, "put off"),
+            failed_values=caches.failed_values(connection),
+            failed_tickets=TicketWalk(self._tickets, now).count(connection, TicketFilter("failed")),
+            stale=status.stale,
+            stale_for=status.stale_for,
+            changes=changes,
+            changes_for=timedelta(seconds=changes_for),
+            longest=longest_transaction(connection),
+            blockers=blockers(connection),
+            findings=findings,
+        )
 
     def check(self, limits: CheckLimits = DEFAULT_LIMITS) -> Sequence[Finding]:
         """Check this installation. Each finding that is not right says what to do.

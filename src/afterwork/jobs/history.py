@@ -150,4 +150,4 @@ def _add(sums: Sums, outcome: RecordedOutcome, facts: Facts, count: int) -> None
 
 
 def _copy(sums: Sums) -> Sums:
-    return replace(sums, took=Histogram([*sums.took.counts]), latency=Histogram([*sums.latency.counts]))
+    return replace(sums, took=sums.took + Histogram(), latency=sums.latency + Histogram())

@@ -83,3 +83,20 @@ def _round_up(number: float) -> float:
             if scale >= number:
                 break
     return scale
+
+
+SPARK_WIDTH, SPARK_HEIGHT = 120, 24
+
+
+def spark_chart(values: Sequence[int], label: str) -> Markup:
+    """Return numbers as small bars without axes. `label` describes them."""
+    highest, step = max([1, *values]), SPARK_WIDTH / max(1, len(values))
+    bars = "".join(
+        f'<rect class="failed" x="{n * step:.1f}" y="{SPARK_HEIGHT * (1 - value / highest):.1f}" '
+        f'width="{step - 1:.1f}" height="{max(1.0, SPARK_HEIGHT * value / highest):.1f}"/>'
+        for n, value in enumerate(values)
+        if value
+    )
+    ground = f'<line class="axis" x1="0" x2="{SPARK_WIDTH}" y1="{SPARK_HEIGHT}" y2="{SPARK_HEIGHT}"/>'
+    size = f'viewBox="0 0 {SPARK_WIDTH} {SPARK_HEIGHT}" width="{SPARK_WIDTH}" height="{SPARK_HEIGHT}"'
+    return Markup(f'<svg class="spark" {size} role="img" aria-label="{escape(label)}">{ground}{bars}</svg>')

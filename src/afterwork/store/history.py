@@ -23,6 +23,9 @@ BOUNDS = (
 """The upper bounds of the buckets of histograms, in seconds. One more bucket holds everything above."""
 
 
+SUM = " s="
+"""Stands before the sum in the text of a histogram."""
+
 RecordedOutcome = Literal["done", "failed", "put off"]
 
 
@@ -42,29 +45,36 @@ class Cell(NamedTuple):
 
 @dataclass
 class Histogram:
-    """The numbers of durations in the buckets of `BOUNDS`."""
+    """The numbers of durations in the buckets of `BOUNDS`, and the sum of the durations in seconds."""
 
     counts: list[int] = field(default_factory=lambda: [0] * (len(BOUNDS) + 1))
+    seconds: float = 0.0
 
     @classmethod
     def of(cls, text: str) -> "Histogram":
-        """Read a histogram from its stored text: the counts of the buckets, without trailing zeros."""
-        counts = [int(count) for count in text.split()]
-        return cls(counts + [0] * (len(BOUNDS) + 1 - len(counts)))
+        """Read a histogram from its stored text: the counts of the buckets, without trailing zeros, and the sum."""
+        first, _, seconds = text.partition(SUM)
+        counts = [int(count) for count in first.split()]
+        return cls(counts + [0] * (len(BOUNDS) + 1 - len(counts)), float(seconds or 0))
 
     def __str__(self) -> str:
         last = max((place for place, count in enumerate(self.counts) if count), default=-1)
-        return " ".join(map(str, self.counts[: last + 1]))
+        return " ".join(map(str, self.counts[: last + 1])) + (
+            f"{SUM}{round(self.seconds, 6)!r}" if self.seconds else ""
+        )
 
     def add(self, seconds: float, count: int = 1) -> None:
         """Count a duration `count` times."""
         self.counts[bisect_left(BOUNDS, seconds)] += count
+        self.seconds += seconds * count
 
     def __add__(self, other: "Histogram") -> "Histogram":
-        return Histogram([a + b for a, b in zip_longest(self.counts, other.counts, fillvalue=0)])
+        counts = [a + b for a, b in zip_longest(self.counts, other.counts, fillvalue=0)]
+        return Histogram(counts, self.seconds + other.seconds)
 
     def __sub__(self, other: "Histogram") -> "Histogram":
-        return Histogram([a - b for a, b in zip_longest(self.counts, other.counts, fillvalue=0)])
+        counts = [a - b for a, b in zip_longest(self.counts, other.counts, fillvalue=0)]
+        return Histogram(counts, self.seconds - other.seconds)
 
     @property
     def count(self) -> int:
@@ -173,6 +183,17 @@ def of_all_time(connection: Connection) -> dict[Key, Sums]:
     """Return the totals, by key. They never decrease."""
     rows = connection.execute(select(totals).order_by(totals.c.work, totals.c.source))
     return {Key(row.work, row.source): Sums.of(row) for row in rows}
+
+
+NEWEST = 2_000
+"""The number of the newest records whose works are named. Of each work, few are recorded in a minute."""
+
+
+def works_with(connection: Connection, outcome: RecordedOutcome, most: int) -> list[str]:
+    """Return the works of the newest records of an outcome, the newest first, at most so many."""
+    c = runs.c
+    newest = select(c.work).where(c.outcome == outcome).order_by(c.ended.desc(), c.id.desc()).limit(NEWEST)
+    return list(dict.fromkeys(connection.execute(newest).scalars()))[:most]
 
 
 def records(

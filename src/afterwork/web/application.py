@@ -20,7 +20,19 @@ from afterwork.web.assets import asset_routes
 from afterwork.web.gate import OUTER_SCOPE, PLAIN_PATHS, Gate
 from afterwork.web.live import Live
 from afterwork.web.page import Page, PageAct, Site, page_act
-from afterwork.web.pages import caches, failures, graph, lanes, machines, model, overview, tickets, timers, works
+from afterwork.web.pages import (
+    caches,
+    check,
+    failures,
+    graph,
+    lanes,
+    machines,
+    model,
+    overview,
+    tickets,
+    timers,
+    works,
+)
 from afterwork.web.paths import path_of
 from afterwork.web.probes import probe_routes
 from afterwork.web.render import environment
@@ -30,6 +42,7 @@ from afterwork.web.tokens import TokenCheck
 PAGES: tuple[Page, ...] = (
     *overview.PAGES,
     *failures.PAGES,
+    *check.PAGES,
     *tickets.PAGES,
     *works.PAGES,
     *timers.PAGES,
@@ -39,7 +52,7 @@ PAGES: tuple[Page, ...] = (
     *lanes.PAGES,
     *model.PAGES,
 )
-ACTS: tuple[PageAct, ...] = (*tickets.ACTS, *caches.ACTS, *lanes.ACTS, *map(page_act, NAMED_ACTS))
+ACTS: tuple[PageAct, ...] = (*tickets.ACTS, *failures.ACTS, *caches.ACTS, *lanes.ACTS, *map(page_act, NAMED_ACTS))
 
 
 def application(app: Afterwork, engine: Engine, access: Access) -> Starlette:

@@ -1,8 +1,8 @@
 """The site, with its pages and acts: plain functions that know nothing of HTTP routing."""
 
 import shlex
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 from jinja2 import Environment
@@ -12,8 +12,9 @@ from starlette.requests import Request
 
 from afterwork.app import Afterwork
 from afterwork.control import Control, NamedAct
-from afterwork.insight import Insight
+from afterwork.insight import Finding, Insight, Overview
 from afterwork.web.access import Access
+from afterwork.web.recent_check import RecentCheck
 
 
 @dataclass(frozen=True)
@@ -24,6 +25,7 @@ class Site:
     engine: Engine
     access: Access
     templates: Environment
+    recent_check: RecentCheck = field(default_factory=RecentCheck)
 
     @property
     def insight(self) -> Insight:
@@ -43,6 +45,29 @@ class Site:
         """Return a text whose commands name this application, where its address is known, and this database."""
         text = text.replace(" MODULE:APP", f" {self.app.address or 'MODULE:APP'}")
         return text.replace(" --database URL", f" --database {shlex.quote(self.shown_database)}")
+
+    def overview(self) -> Overview:
+        """Return the overview, with recent findings."""
+        return self.insight.overview(self.recent_check.findings(self._look)).typed(self.as_typed)
+
+    def check(self) -> Sequence[Finding]:
+        """Check the installation now, with advice whose commands are as one types them here."""
+        return [replace(finding, advice=self.as_typed(finding.advice)) for finding in self._look()]
+
+    def _look(self) -> Sequence[Finding]:
+        return [*self.insight.check(), *self._signs()]
+
+    def _signs(self) -> Sequence[Finding]:
+        """Return what is wrong with the servers of this process, such as wake-ups that do not reach them."""
+        if not self.app.loops(self.engine):
+            return ()
+        advice = "It looks for work every few minutes all the same. See its log; start it again if that lasts."
+        signs = self.app.health(self.engine).signs
+        return [
+            Finding(f"server of this page: {sign.name}: {sign.says}", False, advice, topic="health")
+            for sign in signs
+            if not sign.good
+        ]
 
     def perform(self, act: NamedAct, name: str | int, who: str) -> Any:
         """Perform an act on a thing. Raises `NotThere` for an unknown lane, which a program may pause all the same."""

@@ -165,7 +165,7 @@ def _run_metrics(totals: Sequence[RunTotal]) -> Iterator[Metric]:
         for outcome, count in (("done", sums.done), ("failed", sums.failed), ("put_off", sums.put_off)):
             runs.add_metric([*labels, outcome], count)
         took.add_metric(labels, _buckets(sums.took), sums.seconds)
-        latency.add_metric(labels, _buckets(sums.latency), None)
+        latency.add_metric(labels, _buckets(sums.latency), sums.latency.seconds)
     yield from (runs, took, latency)
 
 

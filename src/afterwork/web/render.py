@@ -13,6 +13,7 @@ from jinja2 import Environment, PackageLoader, StrictUndefined
 from starlette.requests import Request
 from starlette.responses import HTMLResponse
 
+from afterwork.store.bounded_count import Count
 from afterwork.store.tickets.filter import written
 from afterwork.web import csrf
 from afterwork.web.assets import version_of_assets
@@ -37,6 +38,7 @@ def environment() -> Environment:
     made.filters.update(ago=ago, count=count, moment=moment, part=part, quoted=shlex.quote, seconds=seconds, span=span)
     made.filters.update(sought=sought)
     made.filters.update(json=json_text, rate=rate)
+    made.filters.update(sought=sought, middle=middle, many=many)
     made.globals.update(menu=MENU, version=version_of_assets())
     return made
 
@@ -109,7 +111,7 @@ def seconds(number: float | None) -> str:
     if number is None:
         return ""
     if number < 1:
-        return f"{number * 1000:.0f} ms"
+        return f"{number * 1000:.0f} ms" if number >= 0.01 or number == 0 else f"{number * 1000:.2g} ms"
     if number < 10:
         return f"{number:.1f} s"
     for unit, size, until in UNITS:
@@ -131,6 +133,23 @@ def json_text(value: Any) -> str:
     return json.dumps(value, ensure_ascii=False)
 
 
+MIDDLE = 36
+"""The most characters of a name or root that lists show."""
+
+
+def middle(text: str | None, most: int = MIDDLE) -> str:
+    """Return a text that is too long with its middle left out: names differ at their ends."""
+    if text is None or len(text) <= most:
+        return text or ""
+    return f"{text[: (most - 1) // 2]}…{text[-(most // 2) :]}"
+
+
+def many(number: int | Count, single: str, more: str) -> str:
+    """Format a number of things: `1 ticket`, `19 tickets`."""
+    shown, is_one = (str(number), number.number == 1) if isinstance(number, Count) else (f"{number:,}", number == 1)
+    return f"{shown} {single if is_one else more}"
+
+
 def sought(value: str | None, qualifier: str) -> str:
     """Return the search that finds the tickets with a value: `root:"Garden!north side"`."""
     return written(qualifier, value or "")
@@ -147,6 +166,7 @@ class MenuEntry:
 
 MENU = (
     MenuEntry("Overview", "/", "o"),
+    MenuEntry("Failures", "/failures", "f"),
     MenuEntry("Tickets", "/tickets", "t"),
     MenuEntry("Works", "/works", "w"),
     MenuEntry("Timers", "/timers", "i"),
@@ -155,6 +175,7 @@ MENU = (
     MenuEntry("Machines", "/machines", "m"),
     MenuEntry("Lanes", "/lanes", "l"),
     MenuEntry("Model", "/model", "d"),
+    MenuEntry("Check", "/check", "k"),
 )
 
 NOTHING = "nothing"

@@ -223,6 +223,6 @@ def test_a_page_can_be_stopped_and_goes_on(acting: Visitors, busy: Engine) -> No
     expect(page.locator("#live")).to_have_text("paused")
     with Session(busy) as session, session.begin():
         aw.later(session.get_one(Customer, 3).remind)
-    page.get_by_role("button", name="Resume").click()
+    page.get_by_role("button", name="Resume", exact=True).click()
 
     expect(page.locator(".tile", has_text="Oldest ticket").locator(".note")).to_have_text("3 waiting")

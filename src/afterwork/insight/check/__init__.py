@@ -22,7 +22,10 @@ INSTALLED: Looks = [
     ("capture", changes.look_at_capture),
     ("indexes", indexes.look),
     ("jobs", jobs.look),
+    ("once", jobs.look_at_once),
     ("servers", servers.look),
+    ("clocks", servers.look_at_clocks),
+    ("lanes", servers.look_at_lanes),
     ("journal", changes.look_at_journal),
 ]
 """Checks that need Afterwork's own tables of this version."""

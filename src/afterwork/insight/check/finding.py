@@ -54,6 +54,9 @@ class CheckLimits:
     wal_bytes: int = 100_000_000
     """The largest write-ahead log of a SQLite file."""
 
+    room_bytes: int = 100_000_000
+    """The least room that a SQLite file needs to grow."""
+
 
 DEFAULT_LIMITS = CheckLimits()
 

@@ -15,9 +15,8 @@ from afterwork.store.tickets.walk import TicketWalk
 
 
 def look(scene: CheckContext) -> Iterator[Finding]:
-    """Yield findings on machines, once actions, timers and tickets."""
+    """Yield findings on machines, timers and tickets."""
     yield from _machines(scene)
-    yield from _failed_once(scene)
     yield from _gone_timers(scene)
     yield from _unnamed_tickets(scene)
 
@@ -39,7 +38,7 @@ def _machines(scene: CheckContext) -> Iterator[Finding]:
         yield Finding(what, False, advice, is_note=True)
 
 
-def _failed_once(scene: CheckContext) -> Iterator[Finding]:
+def look_at_once(scene: CheckContext) -> Iterator[Finding]:
     """Yield failed actions that run once per database, which hold up those after them."""
     for name in once.failed(scene.connection, once_views.names(scene.model)):
         advice = f"See why, put it right, and: afterwork once MODULE:APP --retry {name} --database URL"

@@ -16,19 +16,22 @@ WHY = "Due times are compared with it. Set the clocks of all machines by NTP."
 
 
 def look(scene: CheckContext) -> Iterator[Finding]:
-    """Yield the running servers, those without a free worker, clocks that differ, and work that no server does."""
+    """Yield the running servers, and those without a free worker."""
     living = servers.living(scene.database, scene.connection, scene.now)
     start = "Start one: afterwork serve MODULE:APP --database URL"
     yield Finding(f"servers: {', '.join(living) or 'none'}", bool(living), start, is_note=True)
     for server in servers.without_workers(scene.database, scene.connection, scene.now):
         what = f"server {server}: no worker is left for external runs, since all that go on take too long"
         yield Finding(what, False, "See them with afterwork lanes. Give them time-outs, or raise Settings.workers.")
+
+
+def look_at_clocks(scene: CheckContext) -> Iterator[Finding]:
+    """Yield clocks that differ: of this machine, and of servers."""
     now = scene.now
     if scene.database.dialect == "postgresql":
         now = scene.connection.execute(text("SELECT clock_timestamp()")).scalar_one()
         yield _of_this_machine(scene, now)
     yield from _of_servers(scene, now)
-    yield from _unserved(scene)
 
 
 def _of_this_machine(scene: CheckContext, database_time: datetime) -> Finding:
@@ -59,7 +62,7 @@ def _span(span: timedelta) -> str:
     return f"{span.total_seconds():,.1f} s"
 
 
-def _unserved(scene: CheckContext) -> Iterator[Finding]:
+def look_at_lanes(scene: CheckContext) -> Iterator[Finding]:
     """Yield lanes and sources that no running server serves."""
     views = servers.views(scene.database, scene.connection, (), scene.now)
     living = [server for server in views if server.presence != "gone"]

@@ -1,5 +1,6 @@
 """Checks of a SQLite file: that readers and the writer don't block each other, and what a crash costs."""
 
+import shutil
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -23,12 +24,30 @@ def look(scene: CheckContext) -> Iterator[Finding]:
     what = f"synchronous is {NAMES.get(level, level)}"
     yield Finding(what, level > NORMAL, BROKEN if level == OFF else LAST, is_note=level == NORMAL)
     yield _log(scene)
+    yield _room(scene)
+
+
+def _room(scene: CheckContext) -> Finding:
+    """Return how far the file can grow: by its disk, and by the limit that its connections set."""
+    path = _path(scene)
+    size, used, free, most = (
+        int(_pragma(scene, name)) for name in ("page_size", "page_count", "freelist_count", "max_page_count")
+    )
+    room = min(shutil.disk_usage(path.parent).free, (most - used) * size) + free * size
+    advice = (
+        "Make room: without it, nothing can be saved and no job can end. Delete what is not needed, or move the file."
+    )
+    return Finding(f"the database file has room for {room / 1e6:,.0f} MB more", room >= scene.limits.room_bytes, advice)
+
+
+def _path(scene: CheckContext) -> Path:
+    (path,) = [row[2] for row in _rows(scene, "PRAGMA database_list") if row[1] == "main"]
+    return Path(path)
 
 
 def _log(scene: CheckContext) -> Finding:
     """Return the size of the write-ahead log, which is checkpointed up to what the oldest reader needs."""
-    (path,) = [row[2] for row in _rows(scene, "PRAGMA database_list") if row[1] == "main"]
-    log = Path(f"{path}-wal")
+    log = Path(f"{_path(scene)}-wal")
     size = log.stat().st_size if log.exists() else 0
     advice = (
         "A long reading transaction keeps the log from being checkpointed. End it; "

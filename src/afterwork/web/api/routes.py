@@ -2,7 +2,7 @@
 
 import inspect
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import Annotated, Any
 
 from fastapi import FastAPI, Query
@@ -10,7 +10,18 @@ from pydantic import BaseModel
 
 from afterwork.control import NAMED_ACTS, TICKET_ACTS, ActResult, NamedAct, TicketAct
 from afterwork.derived.explain.explanation import State as CacheState
-from afterwork.insight import CacheLine, Count, Finding, Insight, ListPage, State, TicketPage
+from afterwork.insight import (
+    CacheLine,
+    Count,
+    FailureGroup,
+    Finding,
+    Insight,
+    ListPage,
+    Overview,
+    State,
+    TicketPage,
+)
+from afterwork.insight.failures import Hindrance
 from afterwork.insight.machine_views import ObjectInMachine
 from afterwork.insight.model import ModelView
 from afterwork.insight.object_states import ObjectInState
@@ -19,7 +30,6 @@ from afterwork.web.page import Site
 
 VIEWS: Sequence[tuple[str, str, str, Callable[..., Any]]] = (
     ("installation", "/status", "status", Insight.status),
-    ("installation", "/overview", "overview", Insight.overview),
     ("tickets", "/tickets/{key}", "ticket", Insight.ticket),
     ("works", "/works", "works", Insight.works),
     ("works", "/works/{name:path}", "work", Insight.work),
@@ -92,7 +102,17 @@ def _add_parameterized_views(made: FastAPI, site: Site) -> None:
     @made.get("/check", tags=["installation"])
     def check() -> Sequence[Finding]:
         """Check this installation. Each finding that is not right says what to do."""
-        return [replace(finding, advice=site.as_typed(finding.advice)) for finding in site.insight.check()]
+        return site.check()
+
+    @made.get("/overview", tags=["installation"])
+    def overview() -> Overview:
+        """Return an overview: the verdict, what needs attention, a few numbers, and the last hour."""
+        return site.overview()
+
+    @made.get("/failures", tags=["failures"])
+    def failures(work: str | None = None, outcome: Hindrance = "failed") -> Sequence[FailureGroup]:
+        """Return recorded failures of all kinds, those of one work with the same trace in one group, newest first."""
+        return site.insight.failure_groups(work, outcome)
 
     @made.get("/tickets", tags=["tickets"])
     def tickets(query: Annotated[TicketPageQuery, Query()]) -> TicketPage:

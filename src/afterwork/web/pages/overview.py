@@ -15,7 +15,7 @@ KINDS: Sequence[SourceKind] = get_args(SourceKind)
 
 def show(site: Site, request: Request) -> PageContent:
     """Show a few numbers, the last hour, and what needs attention."""
-    overview = site.insight.overview()
+    overview = site.overview()
     done = sum(sum(minute.done.values()) for minute in overview.minutes)
     label = f"Runs in each minute of the last hour, by what started them: {done:,} done, {overview.failed:,} failed"
     chart = bar_chart([_bar(minute) for minute in overview.minutes], label, "an hour ago", "now")

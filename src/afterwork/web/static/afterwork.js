@@ -5,7 +5,8 @@ const main = document.getElementById("main");
 const live = document.getElementById("live");
 const pauseButton = document.querySelector("[data-pause]");
 const everyChoice = document.querySelector("[data-every]");
-const isTyping = (element) => element && element.matches("input, textarea, select, [contenteditable]");
+const isTyping = (element) =>
+  element && element.matches('input:not([type="checkbox"], [type="radio"]), textarea, select, [contenteditable]');
 
 // Pages are updated node by node, so that focus, selection and ticked boxes stay.
 
@@ -91,15 +92,20 @@ function updateChildren(old, fresh) {
 function show(html) {
   if (document.querySelector("dialog[open]") || String(window.getSelection())) return;
   const fresh = new DOMParser().parseFromString(html, "text/html").body;
-  const heights = new Map([...main.children].map((block) => [block, block.offsetHeight]));
+  const heights = new Map(blocks().map((block) => [block, block.offsetHeight]));
   updateChildren(main, fresh);
   fixHeights(heights);
   countSelected();
+  addLocalTimes();
 }
+
+// What stands below each other. On a wide window nothing stands below what needs attention, so that may grow there.
+const isNarrow = () => matchMedia("(max-width: 1000px)").matches;
+const blocks = () => [...main.children, ...(isNarrow() ? main.querySelectorAll("[data-block]") : [])];
 
 // A block that shrinks or grows would move those below it. So it keeps its height, and scrolls if it needs more.
 function fixHeights(heights) {
-  for (const block of main.children) {
+  for (const block of blocks()) {
     const height = heights.get(block);
     if (!height || block === main.lastElementChild || block.matches("details")) continue;
     block.style.minHeight = `${height}px`;
@@ -110,7 +116,7 @@ function fixHeights(heights) {
 }
 
 function releaseHeights() {
-  for (const block of main.children) block.removeAttribute("style");
+  for (const block of [...main.children, ...main.querySelectorAll("[data-block]")]) block.removeAttribute("style");
 }
 
 // The event stream. It is closed while the page is hidden.
@@ -217,6 +223,21 @@ const themeButton = document.querySelector("[data-theme-switch]");
 themeButton.hidden = false;
 themeButton.addEventListener("click", switchTheme);
 
+// Times in UTC, with the visitor's own beside them.
+
+const ofDay = { hour: "2-digit", minute: "2-digit", hourCycle: "h23" };
+
+function addLocalTimes() {
+  for (const time of document.querySelectorAll("time[datetime]")) {
+    const at = new Date(time.dateTime);
+    if (Number.isNaN(at.getTime()) || !at.getTimezoneOffset()) continue;
+    time.title = `${time.title.split(" · ")[0]} · ${at.toLocaleString()} here`;
+    if ("clock" in time.dataset) time.textContent = `${time.textContent.split(" (")[0]} (${at.toLocaleTimeString([], ofDay)} here)`;
+  }
+}
+
+addLocalTimes();
+
 // Keyboard shortcuts.
 
 const help = document.getElementById("help");
@@ -242,12 +263,15 @@ document.addEventListener("keydown", (event) => {
 document.addEventListener("submit", (event) => {
   const button = event.submitter;
   const question = (button && button.dataset.confirm) || event.target.dataset.confirm;
-  if (question && !window.confirm(question)) event.preventDefault();
+  const ticked = question && question.includes("{count}") ? tickedIn(event.target).length : 0;
+  if (question && !window.confirm(question.replace("{count}", ticked))) event.preventDefault();
 });
+
+const tickedIn = (form) => document.querySelectorAll(`input[type="checkbox"][name][form="${form.id}"]:checked`);
 
 function countSelected() {
   for (const form of document.querySelectorAll("form[data-selection]")) {
-    const ticked = document.querySelectorAll(`input[type="checkbox"][name][form="${form.id}"]:checked`).length;
+    const ticked = tickedIn(form).length;
     for (const place of form.querySelectorAll("[data-selected]")) place.textContent = ticked ? `${ticked} selected` : "";
   }
 }
