@@ -1,6 +1,7 @@
 """Performing a work on a root: a method after its precondition, or actions from top to bottom."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from operator import attrgetter
 from typing import Any
@@ -58,26 +59,39 @@ def arguments_of(work: Work, root: object | None, text: object, objects: Objects
 
 def perform(work: Work, root: object | None, run: Run, context: RunContext) -> None:
     """Run a work on a root that `check` has passed. Exceptions of its code pass through."""
+    with within(run, context):
+        for _ in calls(work, root, context):
+            pass
+
+
+@contextmanager
+def within(run: Run, context: RunContext) -> Iterator[None]:
+    """Let the block be part of a run, in its session."""
     with running(run), working_in(context.session):
-        match work:
-            case MethodWork():
-                bound = _bound(work, root)
-                _call(bound, bound.method.parameters(type(root)), context.arguments)
-            case FunctionWork(function=function):
-                _call(function, function.parameters, context.arguments)
-            case ViewModelWork(view_model=view_model):
-                instance = _view_model(view_model, root, context)
-                for action in view_model.actions.values():
-                    if action.is_enabled(instance):
-                        action.function(instance)
+        yield
 
 
-def _call(function: Callable[..., object], parameters: Parameters, arguments: Mapping[str, Any]) -> None:
-    if arguments:
-        given = parameters.bound(arguments)
-        function(*given.args, **given.kwargs)
-    else:
-        function()
+def calls(work: Work, root: object | None, context: RunContext) -> Iterator[object]:
+    """Call the functions of a work, one after the other, and yield what each returns before the next is called: some
+    have to be awaited."""
+    match work:
+        case MethodWork():
+            bound = _bound(work, root)
+            yield _call(bound, bound.method.parameters(type(root)), context.arguments)
+        case FunctionWork(function=function):
+            yield _call(function, function.parameters, context.arguments)
+        case ViewModelWork(view_model=view_model):
+            instance = _view_model(view_model, root, context)
+            for action in view_model.actions.values():
+                if action.is_enabled(instance):
+                    yield action.function(instance)
+
+
+def _call(function: Callable[..., object], parameters: Parameters, arguments: Mapping[str, Any]) -> object:
+    if not arguments:
+        return function()
+    given = parameters.bound(arguments)
+    return function(*given.args, **given.kwargs)
 
 
 def perform_action(work: ViewModelWork, action: Action, run: Run, context: RunContext) -> str | None:
@@ -123,6 +137,9 @@ def _bound(work: MethodWork, root: object | None) -> BoundMethod[object]:
     if not isinstance(bound, BoundMethod):
         own = f"{type(root).__name__}.{work.method.name}"
         raise WrongRoot(f"{own} overrides {work.name} but is not marked with @aw.method.")
+    if bound.method.awaited != work.method.awaited:
+        own = f"{type(root).__name__}.{work.method.name}"
+        raise WrongRoot(f"{own} overrides {work.name}, and only one of the two is an async def. Write both alike.")
     return bound
 
 

@@ -64,10 +64,10 @@ class KnownLanes:
             with self._lock:
                 self.known = new | (self.known if len(self.known) < MAX_KNOWN_LANES else set())
 
-    def hold(self, lease: Lease, begun: bool) -> None:
+    def hold(self, lease: Lease, begun: bool, thread: threading.Thread | None = None) -> None:
         """Note that a worker begins to work on a lease, or has ended. Two may begin with the same one: one of them then
-        finds that it can't have it, and the other continues."""
-        mine = threading.current_thread(), lease
+        finds that it can't have it, and the other continues. `thread` is that of another worker than the current."""
+        mine = thread or threading.current_thread(), lease
         with self._lock:
             if begun:
                 self._held.append(mine)

@@ -96,14 +96,17 @@ def free_slot(name: object) -> Select[Any]:
     )
 
 
-def take(database: Database, connection: Connection, lease: Lease) -> None:
-    """Begin a lease, in the transaction that has claimed the ticket and its lane."""
+def take(database: Database, connection: Connection, *begun: Lease) -> None:
+    """Begin leases, in the transaction that has claimed the tickets and their lane."""
+    if not begun:
+        return
     times = {"taken": database.after(timedelta(0)), "expires": _end(database)}
-    connection.execute(leases.insert().values(vars(lease) | times))
-    if lease.lane != PARALLEL:
-        alone = update(lanes).where(*_is_alone(lease.lane)).values(lease=lease.run)
-        if not connection.execute(alone).rowcount:
-            _take_slot(connection, lease)
+    connection.execute(leases.insert().values(times), [vars(lease) for lease in begun])
+    for lease in begun:
+        if lease.lane != PARALLEL:
+            alone = update(lanes).where(*_is_alone(lease.lane)).values(lease=lease.run)
+            if not connection.execute(alone).rowcount:
+                _take_slot(connection, lease)
 
 
 def _take_slot(connection: Connection, lease: Lease) -> None:
