@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 
 from sqlalchemy import URL
 
-from benchmarks.rows import drain, ended, fair, idle, latency, many, memory, saving
+from benchmarks.rows import awaited, drain, ended, fair, idle, latency, many, memory, saving
 from benchmarks.support.bench import KINDS, Bench
 from benchmarks.support.postgres import admin
 from benchmarks.support.table import HEADINGS, PEER_HEADINGS, Row, printed, rate
@@ -42,6 +42,8 @@ def measure(bench: Bench, wanted: Sequence[str]) -> Result:
                 result.rows += ended.rows(bench, kind)
             if "fair" in wanted:
                 result.rows += fair.rows(bench, kind)
+            if "awaited" in wanted:
+                result.rows += awaited.rows(bench, kind)
             if "memory" in wanted:
                 result.rows += memory.rows(bench, kind)
             if "idle" in wanted:

@@ -144,7 +144,7 @@ class _LeasedRun:
         with runner.database.transaction(connection):
             lost = self._lost()
             if lost is None:
-                if progress.asked_to_stop(connection, [self.lease.ticket]):
+                if progress.was_asked_to_stop(connection, self.lease.ticket):
                     raise Cancelled()
                 # What the run loaded can't be flushed twice.
                 with runner.database.unprepared(connection), execution.saving():

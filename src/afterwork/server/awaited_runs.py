@@ -132,11 +132,11 @@ class AwaitedRuns:
             if going not in self._going:
                 return
             self._going.remove(going)
-        self._scheduler.end(going.place)
-        for lane in going.place.lanes:
-            self._lanes.obtained(lane)
+        gives_way = self._scheduler.gives_way(going.place)
         self._workers.count(-1)
-        self._wake()
+        if gives_way:
+            self._lanes.obtained(going.run.lease.lane)
+            self._wake()
         self._stop_loop_if_over()
 
     # Requests to stop.

@@ -200,6 +200,12 @@ class Scheduler:
             drained_or_awaited = sum(lane in assignment.workloads for assignment in self._running)
             return lane == PARALLEL or drained_or_awaited - 1 < self._lanes.limits.slots(lane)
 
+    def gives_way(self, assignment: Assignment) -> bool:
+        """End the assignment of a run that was awaited. Return whether something may have waited for that."""
+        with self._lock:
+            self.end(assignment)
+            return bool(self._full) or PARALLEL not in assignment.workloads
+
     def _places_left(self, besides: Assignment | None = None) -> int:
         if self._is_alone():
             return int(self._has_survived(besides))
