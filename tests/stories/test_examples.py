@@ -22,6 +22,7 @@ STORIES = {
         "12.50 goes back to Ann, since it was broken",
         "the books of 2027-01-31 are closed: 27.50 in 1 order",
     ],
+    "fetch": ["40 prices were fetched, the last is 40.90"],
     "caches": ["Ann's total is 84.20"],
 }
 

@@ -62,7 +62,7 @@ class AwaitedRun:
         self.began = time.perf_counter()
         self.outcome: Outcome | None = None
         self.error: Exception | None = None
-        """What its code has raised."""
+        """The exception that its code has raised."""
         self.lost: Exception | None = None
         """The error by which a connection was lost on which it read."""
         self.is_abandoned = False

@@ -54,7 +54,7 @@ def begin_awaited(
     most: int,
     lease_of: Callable[[Claim], Lease],
 ) -> Mapping[Lease, Claim]:
-    """Claim the first tickets of a lane that are to be awaited, at most `most`, and lease them in the same transaction.
+    """Claim the first tickets of a lane that are to be awaited, at most `most`, and lease them at once.
 
     `lease_of` makes the lease of a claim. Return the claims by lease; none if another server was quicker."""
     try:

@@ -23,7 +23,7 @@ END_SECONDS = 1.0
 """The time that whatever still goes on in a loop has to end with it."""
 
 Told = Callable[[Run | None, float], None]
-"""Called with the run that blocks the loop, if that is known, and the seconds for which it has done so."""
+"""Called with the run that blocks the loop, if it is known, and for how many seconds."""
 
 
 class LoopThread:

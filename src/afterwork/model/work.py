@@ -47,7 +47,7 @@ class _Work:
 
     @property
     def awaited(self) -> bool:
-        """Whether it has an `async def`, so that it runs in the event loop of its server."""
+        """Return whether it has an `async def`, so that it runs in the event loop of its server."""
         raise NotImplementedError
 
     @property

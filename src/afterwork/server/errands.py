@@ -18,8 +18,8 @@ def nothing_else() -> None:
 
 @dataclass(eq=False)
 class _Turn:
-    """What one worker does while errands wait. `ended` ends the errand that it is at. It `is_over` once nobody waits
-    for the worker any more."""
+    """The turn of one worker with the errands that wait. `ended` ends the errand that it is at. The turn `is_over` once
+    nobody waits for the worker any more."""
 
     ended: Callable[[], None] = nothing_else
     is_over: bool = False
