@@ -164,7 +164,9 @@ class AwaitedRuns:
 
     def _stop_loop_if_over(self) -> None:
         with self._lock:
-            loops, self._loops = (self._loops, []) if self._is_over and not self._going else ([], self._loops)
+            if not self._is_over or self._going:
+                return
+            loops, self._loops, self._loop = self._loops, [], None
         for loop in loops:
             loop.stop()
 

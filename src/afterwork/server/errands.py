@@ -12,6 +12,10 @@ from afterwork.jobs.progress import Errand
 from afterwork.server.workers import Workers
 
 
+RETRY_SECONDS = 0.5
+"""The pause after a worker could not begin for want of a connection."""
+
+
 def nothing_else() -> None:
     pass
 
@@ -22,6 +26,7 @@ class _Turn:
     nobody waits for the worker any more."""
 
     ended: Callable[[], None] = nothing_else
+    has_begun: bool = False
     is_over: bool = False
 
 
@@ -50,6 +55,7 @@ class Errands:
         self._workers.start(partial(self._work, turn), partial(self._ended, turn))
 
     def _work(self, turn: _Turn, connection: Connection) -> None:
+        turn.has_begun = True
         while (errand := self._next(turn)) is not None:
             errand(connection)
             turn.ended()
@@ -67,4 +73,9 @@ class Errands:
             self._busy -= 1
             turn.is_over = True
         turn.ended()
-        self._begin()
+        if turn.has_begun:
+            self._begin()
+        else:  # it got no connection, nor will the next one at once
+            later = threading.Timer(RETRY_SECONDS, self._begin)
+            later.daemon = True
+            later.start()
