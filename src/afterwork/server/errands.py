@@ -11,7 +11,6 @@ from sqlalchemy import Connection
 from afterwork.jobs.progress import Errand
 from afterwork.server.workers import Workers
 
-
 RETRY_SECONDS = 0.5
 """The pause after a worker could not begin for want of a connection."""
 
