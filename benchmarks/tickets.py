@@ -10,7 +10,7 @@ import warnings
 from contextlib import ExitStack
 from pathlib import Path
 
-ROWS = ("drain", "many", "flow", "asking", "latency", "wait", "saving", "ended", "fair", "memory", "idle")
+ROWS = ("drain", "many", "flow", "asking", "latency", "wait", "saving", "ended", "fair", "awaited", "memory", "idle")
 
 
 def main() -> int:

@@ -1,5 +1,6 @@
 """The model of the benchmark: customers who need numbers, and a plain row that is as wide as a ticket."""
 
+import asyncio
 import time
 from datetime import UTC, datetime
 
@@ -39,6 +40,11 @@ class Customer(Base):
 
     @aw.method
     def touch(self) -> None:
+        self.at = time.time()
+
+    @aw.method(external=True, lane=None)
+    async def wait(self) -> None:
+        await asyncio.sleep(1)
         self.at = time.time()
 
     @aw.method

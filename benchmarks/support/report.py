@@ -8,7 +8,20 @@ from dataclasses import dataclass, field
 
 from sqlalchemy import URL
 
-from benchmarks.rows import asking, drain, ended, fair, flow, idle, latency, many, memory, saving, waiting
+from benchmarks.rows import (
+    asking,
+    awaited,
+    drain,
+    ended,
+    fair,
+    flow,
+    idle,
+    latency,
+    many,
+    memory,
+    saving,
+    waiting,
+)
 from benchmarks.support.bench import KINDS, Bench
 from benchmarks.support.postgres import admin
 from benchmarks.support.table import HEADINGS, PEER_HEADINGS, Row, printed, rate
@@ -48,6 +61,8 @@ def measure(bench: Bench, wanted: Sequence[str]) -> Result:
                 result.rows += ended.rows(bench, kind)
             if "fair" in wanted:
                 result.rows += fair.rows(bench, kind)
+            if "awaited" in wanted:
+                result.rows += awaited.rows(bench, kind)
             if "memory" in wanted:
                 result.rows += memory.rows(bench, kind)
             if "idle" in wanted:

@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from afterwork.derived.tracking.explicit_dependencies import depends_on, passed
     from afterwork.derived.tracking.hidden_state import untracked
     from afterwork.errors import Cancelled, TimedOut
+    from afterwork.jobs.awaited_run import read
     from afterwork.jobs.chosen_outcomes import give_up, retry_in
     from afterwork.jobs.progress import progress
     from afterwork.jobs.run import (
@@ -71,6 +72,7 @@ else:
             "derived.tracking.explicit_dependencies": "depends_on passed",
             "derived.tracking.hidden_state": "untracked",
             "errors": "Cancelled TimedOut",
+            "jobs.awaited_run": "read",
             "jobs.chosen_outcomes": "give_up retry_in",
             "jobs.progress": "progress",
             "jobs.steps": "step",
@@ -168,6 +170,7 @@ __all__ = [
     "on_exception",
     "passed",
     "progress",
+    "read",
     "retry_in",
     "session",
     "step",

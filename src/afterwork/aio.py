@@ -5,12 +5,14 @@
     await aw.aio.call(order, order.flow.ship)
 
 Each does what the function of the same name does, in the transaction of the object's session. Objects of an ordinary
-session are served as well, without waiting.
+session are served as well, without waiting; those of a run that is awaited, an `async def` work, as `aw.read` does it.
 """
 
 from collections.abc import Callable, Iterable
 from functools import partial
 from typing import TYPE_CHECKING, Any, ParamSpec, TypeVar
+
+from sqlalchemy.orm import Session
 
 from afterwork.derived.compute import fresh as answers
 from afterwork.derived.explain.explanation import Explanation
@@ -38,7 +40,14 @@ async def call(obj: object, function: Callable[P, T], *args: P.args, **kwargs: P
 
     Raises `NoSession` if the object is in no session, and what the function raises.
     """
-    return await call_in(session_of(obj), partial(function, *args, **kwargs))
+    return await _call_in(session_of(obj), partial(function, *args, **kwargs))
+
+
+async def _call_in(inner: Session, function: Callable[[], T]) -> T:
+    run = awaited_run()
+    if run is not None and inner is run.session:
+        return await run.read(function)
+    return await call_in(inner, function)
 
 
 async def fresh(obj: object, name: str) -> Any:
@@ -101,7 +110,7 @@ async def _asked(work: Any, session: AnySession | None, ask: Callable[[], T]) ->
     """Ask in the transaction of a session, or else in that of a work's object."""
     if session is None:
         return await call(_object_of(work), ask)
-    return await call_in(plain_session(session), ask)
+    return await _call_in(plain_session(session), ask)
 
 
 def _object_of(work: Any) -> Any:

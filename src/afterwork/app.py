@@ -1,7 +1,7 @@
 """`aw.Afterwork`: one model, and everything that can be done with it."""
 
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from contextlib import closing, contextmanager
+from collections.abc import AsyncIterator, Callable, Iterable, Iterator, Mapping, Sequence
+from contextlib import asynccontextmanager, closing, contextmanager
 from dataclasses import dataclass, replace
 from datetime import timedelta
 from functools import cached_property, partial
@@ -55,6 +55,7 @@ from afterwork.model.when import Timer
 from afterwork.saving.sessions import connection_of
 from afterwork.saving.sessions import session as session_of
 from afterwork.server.assembly import RunnerAssembly
+from afterwork.server.elsewhere import elsewhere
 from afterwork.server.health import Health, Prober, Sign, of_database
 from afterwork.server.recovery import Arrival
 from afterwork.server.server import Server, in_background
@@ -349,6 +350,18 @@ class Afterwork:
         server = self._server(engine)
         events = self.events.of_server()
         with self._in_this_process(engine, server), in_background(server, self.settings.grace, events):
+            yield
+
+    @asynccontextmanager
+    async def serving_async(self, engine: Engine) -> AsyncIterator[None]:
+        """Run jobs in the background while the block lasts, as `serving` does, in the lifespan of an async application:
+
+            async with app.serving_async(engine): ...
+
+        The event loop goes on while the server starts and stops, so jobs that wait for something in that loop can end.
+        `engine` is an ordinary one. Raises what `serving` raises.
+        """
+        async with elsewhere(self.serving(engine)):
             yield
 
     @contextmanager

@@ -234,6 +234,16 @@ class NoStep(AfterworkError):
     """A step was asked for where its result can't be kept, or by a name that was used before."""
 
 
+class NoConnectionInLoop(AfterworkError):
+    """The code of an `async def` work asked the database itself, in the event loop that it shares with others."""
+
+    def __init__(self) -> None:
+        super().__init__(
+            "While this run is awaited it has no connection, and all others would wait for what it reads. Read it by: "
+            "await aw.read(lambda: …)"
+        )
+
+
 class ManyCurrentRuns(NoCurrentRun):
     """`aw.current_run()` was called by a function for many, whose call belongs to several runs."""
 

@@ -19,6 +19,10 @@ class Settings:
     """Simultaneous runs in one server: lanes, parallel runs and external runs. Caches and timers have one extra worker
     each, and so have short runs in lanes when all others are taken."""
 
+    async_runs: int = 200
+    """Simultaneous runs of `async def` works in one server, beside those of `workers`. All share one event loop; one
+    that waits holds neither a thread nor a connection. Those taken over from a lost server come on top."""
+
     timeout: timedelta | None = None
     """The timeout of runs of tickets and timers whose work declares none: they end with `TimedOut`. None: never."""
 

@@ -1,5 +1,6 @@
 """Methods: callable as usual, asked whether they may run, and refused where they could never run."""
 
+from collections.abc import AsyncIterator
 from datetime import timedelta
 from typing import Any
 
@@ -8,7 +9,9 @@ from sqlalchemy import Engine
 from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column
 
 import afterwork as aw
-from afterwork.errors import BadDeclaration
+from afterwork.errors import BadDeclaration, WrongRoot
+from afterwork.jobs.perform import check
+from afterwork.model.work import MethodWork
 from tests.support.shop import Customer
 from tests.support.world import World, errors, the_only
 
@@ -135,11 +138,60 @@ def test_a_method_that_needs_arguments_has_no_timer() -> None:
         def greet(self: object, name: str, *, other: int) -> None: ...
 
 
-def test_a_method_that_is_asynchronous_is_refused() -> None:
-    with pytest.raises(BadDeclaration, match="runs are not asynchronous"):
+def test_an_async_method_inside_a_transaction_is_refused() -> None:
+    with pytest.raises(BadDeclaration, match=r"@aw.method on .*greet: an async def .* Declare it external=True"):
 
         @aw.method
         async def greet(self: object) -> None: ...
+
+
+def test_an_async_generator_is_refused() -> None:
+    with pytest.raises(BadDeclaration, match="nobody awaits it"):
+
+        @aw.method(external=True)
+        async def greet(self: object) -> AsyncIterator[None]:
+            yield
+
+
+def test_an_async_action_inside_a_transaction_is_refused() -> None:
+    with pytest.raises(BadDeclaration, match=r"Greeting.greet: an async def .* Declare it external=True"):
+
+        class Greeting(aw.ViewModel[None]):
+            @aw.action
+            async def greet(self) -> None: ...
+
+
+def test_an_async_function_inside_a_transaction_is_refused() -> None:
+    app = aw.Afterwork(Base)
+    with pytest.raises(BadDeclaration, match=r"@app.job on .*greet: an async def .* Declare it external=True"):
+
+        @app.job
+        async def greet() -> None: ...
+
+
+def test_an_async_action_that_runs_once_is_refused() -> None:
+    with pytest.raises(BadDeclaration, match="what runs once is not awaited"):
+
+        class Upgrade(aw.ViewModel[None]):
+            external = True
+            when = aw.Once()
+
+            @aw.action
+            async def greet(self) -> None: ...
+
+
+@pytest.mark.parametrize("is_async", [True, False])
+def test_an_override_waits_as_the_method_does_that_it_overrides(is_async: bool) -> None:
+    async def waits(self: object) -> None: ...
+    def returns(self: object) -> None: ...
+
+    base, own = (waits, returns) if is_async else (returns, waits)
+    method: Any = aw.method(external=True)
+    declared = type("Declared", (), {"greet": method(base)})
+    overriding = type("Overriding", (declared,), {"greet": method(own)})
+
+    with pytest.raises(WrongRoot, match="only one of the two is an async def"):
+        check(MethodWork("Declared.greet", declared, vars(declared)["greet"]), overriding())
 
 
 @pytest.mark.parametrize("what", [property(lambda self: None), classmethod(lambda cls: None), 1, print])

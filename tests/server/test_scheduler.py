@@ -330,3 +330,40 @@ def test_a_turn_that_takes_long_takes_no_other_lane(scene: Scene) -> None:
     (assignment, _) = scene.go_outside("a", "b")
     scene.look("a", "b", "c")
     assert not scene.scheduler.takes_another(assignment)
+
+
+def test_runs_that_are_awaited_take_no_worker_and_count_in_their_lane(scene: Scene) -> None:
+    scene.look("main")
+    (drained,) = scene.begin_all()
+    (place,) = scene.scheduler.places(drained, "main", 5)[:1]
+    scene.scheduler.end(drained)
+
+    scene.look("main", "mail", PARALLEL)
+    assert [assignment.workload for assignment in scene.begin_all()] == ["mail", PARALLEL]
+    assert scene.scheduler.gives_way(place)
+
+
+def test_a_lane_without_a_place_for_a_run_waits_until_there_is_one() -> None:
+    scene = Scene()
+    scene.scheduler = Scheduler(WORKERS, LIMIT, scene.lanes, lambda: scene.now, awaited=1)
+    scene.look(PARALLEL)
+    (drained,) = scene.begin_all()
+    (place,) = scene.scheduler.places(drained, PARALLEL, 5)
+    assert scene.scheduler.places(drained, PARALLEL, 5) == []
+    scene.scheduler.end(drained)
+
+    scene.look(PARALLEL, "mail")
+    assert [assignment.workload for assignment in scene.begin_all()] == ["mail"]
+    assert scene.scheduler.begin(PARALLEL) is None
+    assert scene.scheduler.gives_way(place)
+    scene.look(PARALLEL)
+    assert [assignment.workload for assignment in scene.begin_all()] == [PARALLEL]
+
+
+def test_a_run_that_is_awaited_for_long_holds_up_no_worker(scene: Scene) -> None:
+    scene.scheduler.place("main")
+    scene.now += 2 * LIMIT
+
+    assert scene.scheduler.newly_held_up() == []
+    assert scene.scheduler.until_held_up() is None
+    assert scene.scheduler.stuck() == {}

@@ -32,6 +32,7 @@ STORIES = {
         "order 2 is not shipped. Cancelled: ticket 6, which it waited for, did not end well.",
         "all 1,000 letters are written",
     ],
+    "fetch": ["40 prices were fetched, the last is 40.90"],
     "caches": ["Ann's total is 84.20"],
 }
 

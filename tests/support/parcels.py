@@ -3,6 +3,7 @@
 A run ends its process after the step that a file beside the journal names, `after.label`, if it is there.
 """
 
+import asyncio
 import os
 import signal
 from decimal import Decimal
@@ -28,6 +29,10 @@ def buy_label(parcel: int) -> Decimal:
     return Decimal("4.90")
 
 
+async def buy_label_elsewhere(parcel: int) -> Decimal:
+    return await asyncio.to_thread(buy_label, parcel)
+
+
 def order_courier(parcel: int) -> str:
     journal().note("courier", parcel=parcel)
     return f"courier of {parcel}"
@@ -47,6 +52,23 @@ class Parcel(Base):
         courier = aw.step("courier", order_courier, number)
         die_after("courier")
         self.cost, self.courier = f"{type(cost).__name__} {cost}", courier
+
+    @aw.method(external=True, lane=None)
+    async def send_awaited(self) -> None:
+        number = self.id
+        journal().note("begin", parcel=number)
+        cost = await aw.step("label", buy_label_elsewhere, number)
+        die_after("label")
+        aw.session().add(Delivery(parcel=number))
+        self.cost = f"{type(cost).__name__} {cost}"
+
+
+class Delivery(Base):
+    """What a run leaves in the database."""
+
+    __tablename__ = "delivery"
+    id: Mapped[int] = mapped_column(primary_key=True)
+    parcel: Mapped[int]
 
 
 def die_after(step: str) -> None:

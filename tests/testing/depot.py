@@ -1,5 +1,6 @@
 """An application under test: parcels of depots, with a job of each kind."""
 
+import asyncio
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from datetime import datetime, timedelta
@@ -93,6 +94,10 @@ class Insurer:
         cls.policies += 1
         return f"policy {cls.policies}"
 
+    @classmethod
+    async def answer(cls) -> str:
+        return "insured already"
+
 
 class Parcel(Base):
     __tablename__ = "parcel"
@@ -151,6 +156,14 @@ class Parcel(Base):
         self.insured = aw.step("insure", Insurer.insure)
         if aw.current_run().attempt < 3:
             raise ConnectionError("nobody answers")
+
+    @aw.method(external=True, lane=None)
+    async def track(self) -> None:
+        await asyncio.sleep(0)
+        depot = await aw.read(lambda: self.depot)
+        self.insured = await aw.step("insure", Insurer.answer)
+        self.moved += len(await aw.read(lambda: depot.parcels))
+        aw.progress(1, 2)
 
     @aw.method
     def collide(self) -> None:

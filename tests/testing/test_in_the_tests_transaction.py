@@ -371,3 +371,14 @@ def test_a_step_is_done_once_however_often_its_run_is_tried(scene: Scene) -> Non
         testing.drain()
 
     assert (parcel.insured, ticket.attempts, ticket.error) == ("policy 1", 3, None)
+
+
+def test_an_async_job_is_awaited_and_reads_what_the_test_has_saved(scene: Scene) -> None:
+    testing, session = scene
+    parcel = a_parcel(session)
+    ticket = aw.later(parcel.track)
+    session.commit()
+
+    testing.drain()
+
+    assert (parcel.insured, parcel.moved, ticket.error) == ("insured already", 1, None)

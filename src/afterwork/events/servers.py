@@ -60,6 +60,28 @@ class ServerCrashed(LoggedEvent):
 
 
 @dataclass(frozen=True)
+class LoopBlocked(LoggedEvent):
+    """An `async def` work that has kept the event loop for a while: all runs that are awaited stand still.
+
+    `work` is "" if nobody knows whose code it is. Emitted once for each work.
+    """
+
+    level = logging.WARNING
+    message = (
+        "%(work)s%(on)s has blocked the event loop for %(seconds).1f s, in which all async runs of this server stand "
+        "still. Await what takes long (await asyncio.to_thread(…), await aw.read(…)), or write the work as def"
+    )
+
+    work: str
+    root_id: str | None
+    seconds: float
+
+    def words(self) -> Mapping[str, object]:
+        on = "" if self.root_id is None else f" on {self.root_id}"
+        return {"work": self.work or "something", "on": on, "seconds": self.seconds}
+
+
+@dataclass(frozen=True)
 class FellAsleep:
     """A server that has nothing due and waits until it is woken. It is not logged."""
 
@@ -251,7 +273,7 @@ class WrongToken(LoggedEvent):
 
 ServerEvent = (
     ServerStarted | ServerStopping | ServerStopped | ServerCrashed | FellAsleep | CantBeWoken
-    | DatabaseLost | DatabaseBack | LacksRight | BeginsAnew | HeldUp | Broken | WorkerLost | ListenerRaised
-    | ListenerHangs | Reloaded | Pruned | Acted | WrongToken
+    | DatabaseLost | DatabaseBack | LacksRight | BeginsAnew | HeldUp | LoopBlocked | Broken | WorkerLost
+    | ListenerRaised | ListenerHangs | Reloaded | Pruned | Acted | WrongToken
 )  # fmt: skip
 """All events of servers."""

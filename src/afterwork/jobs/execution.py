@@ -13,7 +13,7 @@ from afterwork.clock import telling_time
 from afterwork.errors import Refused, TimedOut, WaitsForItself
 from afterwork.jobs.arguments import ObjectsOfArguments
 from afterwork.jobs.attempts import GiveUp, Settled
-from afterwork.jobs.perform import arguments_of, check, is_gone, perform, result_of
+from afterwork.jobs.perform import RunContext, arguments_of, check, is_gone, perform, result_of
 from afterwork.jobs.progress import Reporter, reporting
 from afterwork.jobs.results import KeptResult
 from afterwork.jobs.run import Outcome, Rejected, Run, Succeeded
@@ -24,6 +24,16 @@ from afterwork.jobs.steps import Steps, stepping
 from afterwork.model.key import key_text
 from afterwork.model.method import Method
 from afterwork.model.work import MethodWork, Work, vars_lookup
+
+
+@dataclass(frozen=True)
+class Call:
+    """A run that may begin: its work and root, and what its functions are given."""
+
+    work: Work
+    root: object | None
+    run: Run
+    context: RunContext
 
 
 @dataclass(frozen=True)
@@ -59,6 +69,11 @@ class Execution:
 
     def run(self, claim: Claim) -> Outcome:
         """Perform one of the claims. Its exceptions pass through."""
+        call = self.call(claim)
+        return self._perform(claim, call) if isinstance(call, Call) else call
+
+    def call(self, claim: Claim) -> Call | Outcome:
+        """Return what performs one of the claims, or the outcome of one that may not begin."""
         self.session.begin_next(claim.run)
         work, root = claim.work, self.roots[claim.key]
         if isinstance(work, str):
@@ -69,31 +84,34 @@ class Execution:
             return Rejected(root)
         if root is not None and is_gone(root):
             return Rejected(f"The root {claim.run.root_id} is not there (any more).")
-        return self._perform(claim, work, root)
+        return self._call(claim, work, root)
 
     def _look_again(self, claim: Claim) -> object | None | str:
         """Look again for a root that was not there when the others were loaded: an earlier run may have created it."""
         self.roots.update(self.runner.job_source.roots(self.session, [claim]))
         return self.roots[claim.key]
 
-    def _perform(self, claim: Claim, work: Work, root: object | None) -> Outcome:
-        reporter = Reporter(self.runner.database, self.runner.clock, key_text(claim.key), not claim.external)
-        refusal = self.refusal(claim, reporter)
+    def _call(self, claim: Claim, work: Work, root: object | None) -> Call | Outcome:
+        refusal = self.refusal(claim)
         if refusal is not None:
             return refusal
         try:
-            with self._limit(claim, work, reporter):
+            with self._limit(claim, work):
                 arguments = arguments_of(work, root, claim.row.arguments, self.objects)
         except Refused as refused:
             return Rejected(str(refused))
         context = self.runner.context(self.session, self.variables.get(claim.key, {}), arguments)
-        run = self._told(claim.run, work, arguments)
-        limit = self._limit(claim, work, reporter)
-        steps = self._steps(run) if claim.external else None
+        return Call(work, root, self._told(claim.run, work, arguments), context)
+
+    def _perform(self, claim: Claim, call: Call) -> Outcome:
+        reporter = Reporter(self.runner.database, self.runner.clock, key_text(claim.key), not claim.external)
+        limit = self._limit(claim, call.work, reporter)
+        steps = self._steps(call.run) if claim.external else None
+        around = self.runner.around(call.run)
         began = time.perf_counter()
-        with telling_time(self.runner.clock), reporting(reporter), stepping(steps), limit, self.runner.around(run):
+        with telling_time(self.runner.clock), reporting(reporter), stepping(steps), limit, around:
             try:
-                returned = perform(work, root, run, context)
+                returned = perform(call.work, call.root, call.run, call.context)
             except DBAPIError as error:
                 if self.runner.database.waits_for_itself(self.session.connection(), error):
                     raise WaitsForItself() from error
@@ -118,17 +136,17 @@ class Execution:
         deadline = None if timeout is None else self.runner.clock.now() + timeout
         return replace(run, deadline=deadline, arguments=arguments)
 
-    def refusal(self, claim: Claim, reporter: Reporter | None = None) -> Rejected | None:
+    def refusal(self, claim: Claim) -> Rejected | None:
         """Return the outcome of a claim that may not begin on its root, else None."""
         assert not isinstance(claim.work, str)
         try:
-            with self._limit(claim, claim.work, reporter):
+            with self._limit(claim, claim.work):
                 check(claim.work, self.roots[claim.key])
         except Refused as refusal:
             return Rejected(str(refusal))
         return None
 
-    def _limit(self, claim: Claim, work: Work, reporter: Reporter | None) -> AbstractContextManager[object]:
+    def _limit(self, claim: Claim, work: Work, reporter: Reporter | None = None) -> AbstractContextManager[object]:
         """Return the context manager that ends the code of a run that takes too long."""
         runner, began = self.runner, time.perf_counter()
         timeout = runner.time_limits.of_run(work.timeout)

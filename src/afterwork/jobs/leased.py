@@ -5,8 +5,11 @@ runs go this way too, one at a time, so that a ticket that kills its process is 
 """
 
 import time
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from functools import partial
+from itertools import takewhile
+from typing import TypeVar
 
 from sqlalchemy import Connection
 from sqlalchemy.exc import IntegrityError
@@ -14,17 +17,20 @@ from sqlalchemy.exc import IntegrityError
 from afterwork.boundary import CONTAINED
 from afterwork.errors import Cancelled
 from afterwork.jobs.attempts import Settled
-from afterwork.jobs.execution import Execution
+from afterwork.jobs.awaited_run import AwaitedRun
+from afterwork.jobs.execution import Call, Execution
 from afterwork.jobs.quarantine import is_given_up
 from afterwork.jobs.run import Outcome, Raised, Rejected, Succeeded, Superseded, Withdrawn
 from afterwork.jobs.runner import Runner
-from afterwork.jobs.session import OutsideSession, RunSession, ended
+from afterwork.jobs.session import AwaitedSession, OutsideSession, RunSession, ended
 from afterwork.jobs.settling import Settlement
 from afterwork.jobs.source import Claim
 from afterwork.jobs.steps import written_afterwards
 from afterwork.store import leases, progress, suspects
 from afterwork.store.leases import Lease
 from afterwork.store.progress import CANCELLED
+
+Some = TypeVar("Some")
 
 
 def begin(runner: Runner, connection: Connection, claim: Claim, lease: Lease) -> bool:
@@ -40,13 +46,44 @@ def begin(runner: Runner, connection: Connection, claim: Claim, lease: Lease) ->
     return True
 
 
-def run_leased(runner: Runner, connection: Connection, lease: Lease) -> Settled:
-    """Run the ticket of a lease and settle it. Return [] if the ticket no longer exists."""
+def begin_awaited(
+    runner: Runner,
+    connection: Connection,
+    lane: str,
+    priority: int | None,
+    most: int,
+    lease_of: Callable[[Claim], Lease],
+) -> Mapping[Lease, Claim]:
+    """Claim the first tickets of a lane that are to be awaited, at most `most`, and lease them at once.
+
+    `lease_of` makes the lease of a claim. Return the claims by lease; none if another server was quicker."""
+    try:
+        with runner.database.transaction(connection):
+            claimed = runner.job_source.claim(connection, lane, priority, runner.clock.now(), most)
+            claims = list(takewhile(lambda claim: claim.awaited, claimed.claims))
+            begun = {lease_of(claim): claim for claim in claims}
+            leases.take(runner.database, connection, *begun)
+    except IntegrityError:
+        return {}  # another server may have leased one after our statement began
+    runner.report_runs(claimed.ended)
+    if claims:
+        runner.reached("claimed", claims)
+    return begun
+
+
+def run_leased(runner: Runner, connection: Connection, lease: Lease) -> Settled | AwaitedRun:
+    """Run the ticket of a lease and settle it. Return [] if the ticket no longer exists, or the run if it is to be
+    awaited first."""
     # Locks the row only while it is read: outside of `transaction`, each statement commits by itself.
     claim = runner.job_source.leased_claim(connection, lease.ticket, lease.lane)
     if claim is None:
         _forget(runner, connection, lease)
         return []
+    return run_claimed(runner, connection, lease, claim)
+
+
+def run_claimed(runner: Runner, connection: Connection, lease: Lease, claim: Claim) -> Settled | AwaitedRun:
+    """Do the same with a claim that was read together with its lease."""
     return _LeasedRun(runner, connection, lease, claim).run()
 
 
@@ -63,15 +100,22 @@ class _LeasedRun:
     lease: Lease
     claim: Claim
 
-    def run(self) -> Settled:
+    def run(self) -> Settled | AwaitedRun:
         runner, connection, lease, claim = self.runner, self.connection, self.lease, self.claim
         if lease.epoch > 1 and (reason := is_given_up(connection, lease.ticket, runner.settings)) is not None:
             connection.commit()
             return self._settlement.end(Rejected(str(reason)))
-        began = time.perf_counter()
+        if claim.awaited:
+            return self._settling(self._open, time.perf_counter())
+        run = self._run_externally if claim.external else self._run_in_transaction
+        return self._settling(run, time.perf_counter())
+
+    def _settling(self, run: Callable[[], Some], began: float) -> Some | Settled:
+        """Run something, and settle the ticket if that raises. `began` is a reading of `time.perf_counter`."""
+        runner, connection, claim = self.runner, self.connection, self.claim
         try:
             with CONTAINED:
-                return self._run_externally() if claim.external else self._run_in_transaction()
+                return run()
         except Cancelled:
             return self._settlement.end(Rejected(CANCELLED))
         except Exception as error:
@@ -83,26 +127,69 @@ class _LeasedRun:
             return self._settlement.fail(raised, error)
 
     def _run_externally(self) -> Settled:
-        runner, connection, lease, claim = self.runner, self.connection, self.lease, self.claim
+        runner, connection, claim = self.runner, self.connection, self.claim
         with written_afterwards(runner.database), ended(OutsideSession(connection)) as session:
             with runner.database.reading_only(connection):
                 execution = Execution.of(runner, session, [claim], self._abandoned)
                 settled = execution.run_all()
                 session.put_back_settings()
-            runner.reached("ran", [claim])
-            with runner.transaction(connection, lambda: [claim]):
-                lost = self._lost()
-                if lost is None:
-                    if progress.asked_to_stop(connection, [lease.ticket]):
-                        raise Cancelled()
-                    # What the run loaded can't be flushed twice.
-                    with runner.database.unprepared(connection), execution.saving():
-                        session.write()
-                    self._finish(settled)
-                else:
-                    session.end()
-                    settled = [(claim, lost)]
+            settled = self._saved(session, execution, settled)
         runner.report(settled)
+        return settled
+
+    def _saved(self, session: OutsideSession, execution: Execution, settled: Settled) -> Settled:
+        """Save what the run has changed, and that it has ended, if its lease is still ours."""
+        runner, connection = self.runner, self.connection
+        runner.reached("ran", [self.claim])
+        with runner.transaction(connection, lambda: [self.claim]):
+            lost = self._lost()
+            if lost is None:
+                if progress.was_asked_to_stop(connection, self.lease.ticket):
+                    raise Cancelled()
+                # What the run loaded can't be flushed twice.
+                with runner.database.unprepared(connection), execution.saving():
+                    session.write()
+                self._finish(settled)
+                return settled
+            session.end()
+            return [(self.claim, lost)]
+
+    def _open(self) -> Settled | AwaitedRun:
+        """Load what the run needs, and leave it to be awaited. Settle one that may not begin."""
+        runner, connection, claim = self.runner, self.connection, self.claim
+        session = AwaitedSession(connection)
+        is_left = False
+        try:
+            with runner.database.reading_only(connection):
+                execution = Execution.of(runner, session, [claim], self._abandoned)
+                call = execution.call(claim)
+                session.put_back_settings()
+            if isinstance(call, Call):
+                session.leave()
+                is_left = True
+                return AwaitedRun(self.lease, claim, session, execution, call, self._settle_awaited)
+            settled = self._saved(session, execution, [(claim, call)])
+        finally:
+            if not is_left:
+                session.end()
+        runner.report(settled)
+        return settled
+
+    def _settle_awaited(self, connection: Connection, awaited: AwaitedRun) -> Settled:
+        """Settle a run that was awaited, on a connection that may be another one by now."""
+        settling = replace(self, connection=connection)
+        with ended(awaited.session):
+            if awaited.lost is not None and awaited.error is awaited.lost:
+                return settling._settlement.end(self.runner.hindered(self.claim, awaited.lost))
+            return settling._settling(partial(settling._close, awaited), awaited.began)
+
+    def _close(self, awaited: AwaitedRun) -> Settled:
+        if awaited.error is not None:
+            raise awaited.error
+        assert awaited.outcome is not None
+        awaited.session.take(self.connection)
+        settled = self._saved(awaited.session, awaited.execution, [(self.claim, awaited.outcome)])
+        self.runner.report(settled)
         return settled
 
     def _run_in_transaction(self) -> Settled:

@@ -1,6 +1,7 @@
 """Performing a work on a root: a method after its precondition, or actions from top to bottom."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from operator import attrgetter
 from typing import Any
@@ -67,18 +68,31 @@ def perform(work: Work, root: object | None, run: Run, context: RunContext) -> o
 
     The result of a view model is that of its last action, None if that was not enabled.
     """
+    with within(run, context):
+        results = list(calls(work, root, context))
+    return results[-1] if results else None
+
+
+@contextmanager
+def within(run: Run, context: RunContext) -> Iterator[None]:
+    """Let the block be part of a run, in its session."""
     with running(run), working_in(context.session):
-        match work:
-            case MethodWork():
-                bound = _bound(work, root)
-                return _call(bound, bound.method.parameters(type(root)), context.arguments)
-            case FunctionWork(function=function):
-                return _call(function, function.parameters, context.arguments)
-            case ViewModelWork(view_model=view_model):
-                instance, result = _view_model(view_model, root, context), None
-                for action in view_model.actions.values():
-                    result = action.function(instance) if action.is_enabled(instance) else None
-                return result
+        yield
+
+
+def calls(work: Work, root: object | None, context: RunContext) -> Iterator[object]:
+    """Call the functions of a work, one after the other, and yield what each returns before the next is called: some
+    have to be awaited."""
+    match work:
+        case MethodWork():
+            bound = _bound(work, root)
+            yield _call(bound, bound.method.parameters(type(root)), context.arguments)
+        case FunctionWork(function=function):
+            yield _call(function, function.parameters, context.arguments)
+        case ViewModelWork(view_model=view_model):
+            instance = _view_model(view_model, root, context)
+            for action in view_model.actions.values():
+                yield action.function(instance) if action.is_enabled(instance) else None
 
 
 def _call(function: Callable[..., object], parameters: Parameters, arguments: Mapping[str, Any]) -> object:
@@ -131,6 +145,9 @@ def _bound(work: MethodWork, root: object | None) -> BoundMethod[object]:
     if not isinstance(bound, BoundMethod):
         own = f"{type(root).__name__}.{work.method.name}"
         raise WrongRoot(f"{own} overrides {work.name} but is not marked with @aw.method.")
+    if bound.method.awaited != work.method.awaited:
+        own = f"{type(root).__name__}.{work.method.name}"
+        raise WrongRoot(f"{own} overrides {work.name}, and only one of the two is an async def. Write both alike.")
     return bound
 
 

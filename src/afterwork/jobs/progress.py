@@ -1,6 +1,7 @@
 """`aw.progress`, by which a run reports how far it is, and learns that it was cancelled."""
 
-from collections.abc import Iterator
+import threading
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager, nullcontext
 from contextvars import ContextVar
 from datetime import datetime, timedelta
@@ -17,6 +18,9 @@ PAUSE = timedelta(seconds=1)
 """The minimum time between two reports that a run writes."""
 
 MAX_COUNT = 2**63 - 1
+
+Errand = Callable[[Connection], None]
+"""Something short that needs a connection, done by a thread that has one."""
 
 
 class Reporter:
@@ -76,6 +80,47 @@ class Reporter:
                 raise
             self._database.discard(self._connection)
             self._connection = None
+
+
+class AwaitedReporter(Reporter):
+    """Writes the progress of a run that is awaited. `hand` gives what needs a connection to a thread that has one."""
+
+    def __init__(self, database: Database, clock: Clock, ticket: str, hand: Callable[[Errand], None]) -> None:
+        super().__init__(database, clock, ticket, in_transaction=False)
+        self._hand = hand
+        self._lock = threading.Lock()
+        self._has_ended = False
+
+    def ask_to_stop(self) -> None:
+        """Note that the run was asked to stop, which it learns by being cancelled."""
+        self._cancelled = True
+
+    def forget(self, connection: Connection) -> None:
+        """Forget the progress of the run, which has ended."""
+        with self._lock:
+            self._has_ended = True
+            if self._wrote is not None:
+                store.forget(connection, self._ticket)
+                connection.commit()
+
+    def end(self) -> None:
+        pass  # its settlement forgets
+
+    def _write(self, done: int, total: int | None, now: datetime) -> None:
+        if self._database.can_note_beside(in_transaction=False):
+            self._hand(lambda connection: self._note(connection, done, total, now))
+
+    def _note(self, connection: Connection, done: int, total: int | None, now: datetime) -> None:
+        with self._lock:
+            if self._has_ended:
+                return
+            try:
+                self._cancelled |= store.note(connection, self._ticket, done, total, now)
+                connection.commit()
+            except Exception as error:
+                if self._database.has_lost(connection, error) or not self._database.is_contended(error):
+                    raise
+                self._database.give_up(connection)
 
 
 _reporter: ContextVar[Reporter | None] = ContextVar("afterwork_reporter", default=None)

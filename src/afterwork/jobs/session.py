@@ -10,7 +10,7 @@ from sqlalchemy.orm import ORMExecuteState, Session
 
 from afterwork.compat.sqlalchemy_session import is_clean, is_flushing, new_objects
 from afterwork.derived.tracking.session_hooks import TrackedSession
-from afterwork.errors import CalculationWrites, TransactionIsTheRuns
+from afterwork.errors import CalculationWrites, NoConnectionInLoop, TransactionIsTheRuns
 from afterwork.jobs.run import Run
 from afterwork.model.ticket import is_ticket_class, may_write_tickets
 from afterwork.saving.current_work import BEGUN_RUNS, STATEMENTS_AT_END
@@ -31,15 +31,18 @@ class RunSession(TrackedSession):
     def __init__(self, connection: Connection) -> None:
         # Once closed it must not be used again: its connection belongs to other runs then.
         super().__init__(bind=connection, autoflush=True, expire_on_commit=False, close_resets_only=False)
-        self.outer = connection
+        self._be_on(connection)
         self._ended = False
-        self._info = connection.info
-        self._info[RUNNING] = True
-        self._settings = SettingsOfJobs(connection)
         self._may_be_old = False
         self._failed: Exception | None = None
         self.may_have_written_tickets = False
         """True once a job has saved a ticket, or may have written one past the objects."""
+
+    def _be_on(self, connection: Connection) -> None:
+        self.bind = self.outer = connection
+        self._info = connection.info
+        self._info[RUNNING] = True
+        self._settings = SettingsOfJobs(connection)
 
     def before_statement(self, statement: Any) -> None:
         if not getattr(statement, "is_select", False):
@@ -178,6 +181,44 @@ class OutsideSession(RunSession):
             if not self._sent and before is not None:
                 self._info[RUNNING] = before
             raise
+
+
+class AwaitedSession(OutsideSession):
+    """The session of a run that is awaited. It has a connection only while the run is begun, reads or is settled."""
+
+    def get_bind(self, *args: Any, **options: Any) -> Any:
+        if self.bind is None:
+            raise NoConnectionInLoop()
+        return super().get_bind(*args, **options)
+
+    def leave(self) -> None:
+        """Let go of the connection, and keep all objects."""
+        self._info.pop(RUNNING, None)
+        transaction = self.get_transaction()
+        if transaction is not None:
+            transaction.close()
+        self._settings.take_off()
+        self.bind = None
+
+    @contextmanager
+    def on(self, connection: Connection) -> Iterator[None]:
+        """Read on a connection while the block lasts."""
+        self._be_on(connection)
+        try:
+            yield
+        finally:
+            self.leave()
+
+    def take(self, connection: Connection) -> None:
+        """Go on with a connection until the end."""
+        self._be_on(connection)
+
+    def end(self) -> None:
+        if self.bind is None:
+            self._ended = True
+            Session.close(self)
+        else:
+            super().end()
 
 
 class ReadSession(RunSession):

@@ -41,9 +41,9 @@ class OwnWork:
 Workload = str | OwnWork
 """Anything that can wait for a worker: a lane, by its name, or the own work of a source."""
 
-Kind = Literal["short", "long"] | OwnWork
+Kind = Literal["short", "long", "awaited"] | OwnWork
 """The workers that may take an assignment: those for short runs, those for long runs, or that of a source. Long runs
-are external or in no lane."""
+are external or in no lane. A run that is awaited has no worker."""
 
 
 @dataclass(eq=False)
@@ -116,6 +116,10 @@ class Claim:
     @property
     def external(self) -> bool:
         return not isinstance(self.work, str) and self.work.external
+
+    @property
+    def awaited(self) -> bool:
+        return not isinstance(self.work, str) and self.work.awaited
 
 
 @dataclass(frozen=True)

@@ -18,7 +18,7 @@ from afterwork.boundary import CONTAINED
 from afterwork.errors import TimedOut
 from afterwork.events import Abandoned, Broken, Events
 from afterwork.jobs.run import Raised, Run, text_of, trace_of
-from afterwork.jobs.timeouts import TimedRun, Timeouts
+from afterwork.jobs.timeouts import TimedAwait, TimedRun, Timeouts
 from afterwork.model.timeout import NO_TIMEOUT
 from afterwork.store.database import Database
 
@@ -27,6 +27,8 @@ PAUSES_BETWEEN_ATTEMPTS = (0.1, 0.5, 1.0, 5.0, 5.0, None)
 
 Settle = Callable[[Connection, TimedOut], object]
 """Settles something abandoned, on a fresh connection."""
+
+Disown = Callable[[], Callable[[], None]]
 
 Told = Callable[[Connection, TimedOut, Raised], object]
 """The same, for a run that has raised, whose outcome is known."""
@@ -85,6 +87,27 @@ class TimeLimits:
             return TimedRun(timeout)
         cut = partial(self.database.cut, _driver(connection))
         return TimedRun(timeout, cut=cut, give_up=partial(self._give_up, run, TimedOut(timeout), settle))
+
+    def awaited(
+        self,
+        run: Run,
+        timeout: timedelta,
+        settle: Settle,
+        interrupt: Callable[[], None],
+        disown: Disown,
+        cut: Callable[[], None],
+    ) -> TimedRun:
+        """Return the time limit of code that is awaited. `interrupt` cancels it. `disown` lets an abandoned run report
+        nothing more, and returns what frees its place; `cut` ends the connection on which it reads."""
+
+        def cancel() -> bool:
+            interrupt()
+            return False
+
+        if self.database.shares_one_connection:
+            return TimedAwait(timeout, cancel)
+        give_up = partial(self._give_up, run, TimedOut(timeout), settle)
+        return TimedAwait(timeout, cancel, cut=cut, give_up=give_up, disown=disown)
 
     def in_words(
         self, connection: Connection, run: Run, error: Exception, seconds: float, timeout: timedelta, settle: Told

@@ -132,6 +132,21 @@ class TimedRun:
                 continue
 
 
+@dataclass(eq=False)
+class TimedAwait(TimedRun):
+    """The code of one run that is awaited. `interrupt` cancels its task: the thread of the loop serves others, so
+    nothing is raised there. `disown` frees what an abandoned run holds."""
+
+    disown: Callable[[], Callable[[], None]] = lambda: lambda: None
+
+    def end(self) -> None:
+        with self._lock:
+            self._goes_on = False
+
+    def abandon(self, disown: "Disown") -> Callable[[], None] | None:
+        return super().abandon(lambda _: self.disown())
+
+
 def _raise_in(thread: threading.Thread, error: type[TimedOut]) -> None:
     """Raise an exception in a thread at its next step of Python."""
     ctypes.pythonapi.PyThreadState_SetAsyncExc(ctypes.c_ulong(thread.ident or 0), ctypes.py_object(error))

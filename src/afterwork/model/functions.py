@@ -7,9 +7,9 @@ from typing import Any
 from afterwork.errors import BadDeclaration, shown
 
 
-def check_callable_alone(function: object, mark: str, *, may_yield: bool = False) -> None:
-    """Refuse a function that could never run: a run passes no arguments, awaits nothing, and iterates over nothing."""
-    where, others = check_method(function, mark, may_yield=may_yield)
+def check_callable_alone(function: object, mark: str, *, may_yield: bool = False, may_await: bool = False) -> None:
+    """Refuse a function that could never run: a run passes no arguments, and iterates over nothing."""
+    where, others = check_method(function, mark, may_yield=may_yield, may_await=may_await)
     needed = [p.name for p in others if p.default is p.empty and p.kind not in (p.VAR_POSITIONAL, p.VAR_KEYWORD)]
     if needed:
         raise BadDeclaration(
@@ -17,7 +17,9 @@ def check_callable_alone(function: object, mark: str, *, may_yield: bool = False
         )
 
 
-def check_method(function: object, mark: str, *, may_yield: bool = False) -> tuple[str, Sequence[python.Parameter]]:
+def check_method(
+    function: object, mark: str, *, may_yield: bool = False, may_await: bool = False
+) -> tuple[str, Sequence[python.Parameter]]:
     """Refuse what is no function of `self` that is done when it returns. Return its place, and its other parameters."""
     if isinstance(function, (classmethod, staticmethod)):
         name = type(function).__name__
@@ -25,22 +27,36 @@ def check_method(function: object, mark: str, *, may_yield: bool = False) -> tup
     if not python.isfunction(function):
         raise BadDeclaration(f"{mark} marks functions, not {function!r}.")
     where = f"{mark} on {function.__qualname__}"
-    check_is_done(function, where, may_yield=may_yield)
+    check_is_done(function, where, may_yield=may_yield, may_await=may_await)
     own, *others = python.signature(function).parameters.values() or (None,)
     if own is None or own.kind in (own.KEYWORD_ONLY, own.VAR_KEYWORD):
         raise BadDeclaration(f"{where}: it takes nothing, but a run passes self.")
     return where, others
 
 
-def check_is_done(function: object, where: str, *, may_yield: bool = False) -> None:
-    """Refuse a function whose call only begins something: nobody would go on with it."""
+def check_is_done(function: object, where: str, *, may_yield: bool = False, may_await: bool = False) -> None:
+    """Refuse a function whose call only begins something: nobody would go on with it, or with `may_await`, await it."""
     for each in (function, vars(type(function)).get("__call__")):
-        if python.iscoroutinefunction(each) or python.isasyncgenfunction(each):
-            raise BadDeclaration(f"{where}: runs are not asynchronous. Write it as def, not async def.")
+        if python.isasyncgenfunction(each) or (python.iscoroutinefunction(each) and not may_await):
+            raise BadDeclaration(f"{where}: nobody awaits it. Write it as def, not async def.")
         if python.isgeneratorfunction(each) and not may_yield:
             raise BadDeclaration(
                 f"{where}: a call of it does nothing, since it has a yield. Write it without, and return a value."
             )
+
+
+def is_awaited(function: object) -> bool:
+    """Return whether what a call of a function returns must be awaited: it is an `async def`."""
+    return python.iscoroutinefunction(function) or python.iscoroutinefunction(vars(type(function)).get("__call__"))
+
+
+def check_awaited(function: object, where: str, external: bool) -> None:
+    """Refuse an `async def` that would run inside a transaction, which would stay open while it waits."""
+    if is_awaited(function) and not external:
+        raise BadDeclaration(
+            f"{where}: an async def waits for others, which no transaction may do. Declare it external=True, or write "
+            "it as def."
+        )
 
 
 def checked_function(given: object, mark: str, passed: str, *, example: str) -> Callable[..., Any]:

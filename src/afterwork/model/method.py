@@ -14,7 +14,7 @@ from afterwork.model.arguments.annotation import signature_of
 from afterwork.model.arguments.parameters import SEVERAL, Arguments, Parameters
 from afterwork.model.arguments.result import WorkResult
 from afterwork.model.awaiting import asking
-from afterwork.model.functions import check_callable, check_method
+from afterwork.model.functions import check_awaited, check_callable, check_method, is_awaited
 from afterwork.model.lane import MAIN, Lane, checked_lane
 from afterwork.model.retry import Retry, checked_retry
 from afterwork.model.static_method import StaticMethod, static_method
@@ -96,7 +96,7 @@ class Method(Generic[Owner, Result, P]):
         when: Timer | None = None,
         options: RunOptions = RunOptions(),
     ) -> None:
-        check_method(function, "@aw.method")
+        check_method(function, "@aw.method", may_await=True)
         where = f"@aw.method on {function.__qualname__}"
         if precondition is not None:
             check_callable(precondition, f"{where}: its precondition", ["self"])
@@ -119,6 +119,9 @@ class Method(Generic[Owner, Result, P]):
         self.when = when
         self.lane = checked_lane(where, options.lane)
         self.external = checked_external(where, options.external)
+        check_awaited(function, where, self.external)
+        self.awaited = is_awaited(function)
+        """True for an `async def`, which runs in the event loop of its server."""
         self.retry = checked_retry(where, options.retry)
         self.timeout = checked_timeout(where, options.timeout)
         self.for_many: Callable[[list[Owner]], object] | None = None
@@ -253,7 +256,8 @@ def method(
     `precondition` takes the object and says whether the work may run now; a ticket whose turn comes while it is false
     ends with that in its Error. Calling the method from Python does not check it; `aw.can(obj.method)` does.
     `lane` gives it exclusive access with all jobs of that lane; None runs it in parallel. `external=True` runs it
-    outside of a transaction, for work that talks to other systems or takes long. `retry` says what happens when it
+    outside of a transaction, for work that talks to other systems or takes long; such a method may be an `async def`,
+    which waits without a thread. `retry` says what happens when it
     raises. `when` is a timer (`aw.Every`, `aw.Cron`) that starts it on each object that its criteria finds.
     A run that takes longer than `timeout` ends with `TimedOut`; None means the one of the server's settings.
 
@@ -263,8 +267,8 @@ def method(
     Its parameters, if it has any, are given when it is asked for: `aw.later(order.refund.given(Decimal("12.50")))`.
     Above `@staticmethod`, it marks a function that needs no object: texts call it by the class.
 
-    Raises `BadDeclaration` if the function is asynchronous, or `when` is no timer, or `timeout` no duration; or if a
-    timer starts it and a parameter has no default; or for options above `@staticmethod`.
+    Raises `BadDeclaration` if the function is an `async def` and not external, or `when` is no timer, or `timeout` no
+    duration; or if a timer starts it and a parameter has no default; or for options above `@staticmethod`.
     """
 
     def mark(target: Any) -> Method[Any, Any] | StaticMethod[..., Any]:

@@ -14,7 +14,13 @@ from afterwork.errors import BadArguments, BadDeclaration, shown
 from afterwork.model.arguments.parameters import Arguments, Parameters
 from afterwork.model.arguments.result import WorkResult
 from afterwork.model.base import registry_of
-from afterwork.model.functions import check_arguments, check_callable, check_callable_alone
+from afterwork.model.functions import (
+    check_arguments,
+    check_awaited,
+    check_callable,
+    check_callable_alone,
+    is_awaited,
+)
 from afterwork.model.lane import MAIN, Lane, checked_lane
 from afterwork.model.method import HasTickets, Method, Ticket, checked_external
 from afterwork.model.retry import Retry, checked_retry
@@ -67,7 +73,7 @@ class Action:
     """A function of a view model that runs with it, in the order of the class body."""
 
     def __init__(self, function: Callable[[Any], object], enabled: Callable[[Any], object] | None) -> None:
-        check_callable_alone(function, "@aw.action")
+        check_callable_alone(function, "@aw.action", may_await=True)
         if enabled is not None:
             check_callable(enabled, f"@aw.action on {function.__qualname__}: its enabled", ["self"])
         self.function = function
@@ -101,7 +107,8 @@ def action(
     function: Callable[[Any], object] | None = None, /, *, enabled: Callable[[Any], object] | None = None
 ) -> Any:
     """Mark a function of a view model as one of its actions. `enabled` takes the view model; while it is false, the
-    action is skipped. Raises `BadDeclaration` if the function needs arguments or is asynchronous."""
+    action is skipped. In an external view model it may be an `async def`. Raises `BadDeclaration` if the function
+    needs arguments."""
     return functools.partial(Action, enabled=enabled) if function is None else Action(function, enabled)
 
 
@@ -209,6 +216,7 @@ class ViewModel(Generic[Root, Ticket]):
         checked_timeout(cls.__name__, cls.timeout)
         checked_lane(cls.__name__, cls.lane)
         checked_external(cls.__name__, cls.external)
+        _check_awaited(cls)
         checked_retry(cls.__name__, cls.retry)
         _check_when(cls.__name__, cls.when)
         if cls.root_class is not None:
@@ -283,6 +291,15 @@ def _check_names(cls: type[ViewModel[Any, Any]]) -> None:
             kind = type(value).__name__.lower()
             raise BadDeclaration(f"{cls.__name__}.{name}: each view model has this name. Give the {kind} another one.")
     check_arguments(cls.__init__, f"{cls.__name__}.__init__", ["self", "root"])
+
+
+def _check_awaited(cls: type[ViewModel[Any, Any]]) -> None:
+    """Refuse an `async def` among the actions of a view model that runs where nothing is awaited."""
+    awaited = [name for name, action in cls.actions.items() if is_awaited(action.function)]
+    for name in awaited:
+        check_awaited(cls.actions[name].function, f"{cls.__name__}.{name}", cls.external)
+    if awaited and isinstance(cls.when, Once):
+        raise BadDeclaration(f"{cls.__name__}.{awaited[0]}: what runs once is not awaited. Write it as def.")
 
 
 def _check_when(name: str, when: object) -> None:

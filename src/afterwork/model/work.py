@@ -9,6 +9,7 @@ from sqlalchemy.orm import Mapper
 
 from afterwork.model.arguments.parameters import Parameters
 from afterwork.model.arguments.result import WorkResult
+from afterwork.model.functions import is_awaited
 from afterwork.model.job_function import JobFunction
 from afterwork.model.lane import Lane, lane_name
 from afterwork.model.machine.declaration import EventMethod, Machine, declared_machines
@@ -51,6 +52,11 @@ class _Work:
         return self._declared().external
 
     @property
+    def awaited(self) -> bool:
+        """Return whether it has an `async def`, so that it runs in the event loop of its server."""
+        raise NotImplementedError
+
+    @property
     def retry(self) -> Retry | None:
         return self._declared().retry
 
@@ -67,6 +73,10 @@ class MethodWork(_Work):
 
     def _declared(self) -> Method[Any, Any]:
         return self.method
+
+    @property
+    def awaited(self) -> bool:
+        return self.method.awaited
 
     @property
     def parameters(self) -> Parameters:
@@ -95,6 +105,10 @@ class FunctionWork(_Work):
         return self.function
 
     @property
+    def awaited(self) -> bool:
+        return self.function.awaited
+
+    @property
     def parameters(self) -> Parameters:
         return self.function.parameters
 
@@ -111,6 +125,10 @@ class ViewModelWork(_Work):
 
     def _declared(self) -> type[ViewModel[Any]]:
         return self.view_model
+
+    @property
+    def awaited(self) -> bool:
+        return any(is_awaited(action.function) for action in self.view_model.actions.values())
 
     @property
     def parameters(self) -> Parameters:

@@ -1,20 +1,23 @@
 """Draining a lane: running its due jobs until none is left."""
 
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
 
 from sqlalchemy import Connection
 
 from afterwork.jobs.attempts import Settled
+from afterwork.jobs.awaited_run import AwaitedRun
 from afterwork.jobs.batch import Batched, BatchSize, CommittedBatch, TakenApart, Undone
 from afterwork.jobs.in_transaction import run_batch
-from afterwork.jobs.leased import begin, run_leased
+from afterwork.jobs.leased import begin, begin_awaited, run_claimed, run_leased
 from afterwork.jobs.quarantine import Loss
 from afterwork.jobs.run import Rejected
 from afterwork.jobs.runner import Runner
 from afterwork.jobs.source import Claim
 from afterwork.model.key import key_text
+from afterwork.model.lane import PARALLEL
+from afterwork.server.awaits import Awaits, Place
 from afterwork.store import lane_rate, leases
 from afterwork.store.leases import Lease
 
@@ -22,12 +25,13 @@ from afterwork.store.leases import Lease
 @dataclass(frozen=True)
 class Drainer:
     """Drains lanes for one server. `holding` registers each lease while it is worked on. `may_run_externally` returns
-    whether a run may begin that keeps its worker until it ends."""
+    whether a run may begin that keeps its worker until it ends. `loop` has those awaited that keep none."""
 
     runner: Runner
     server: int
     holding: Callable[[Lease, bool], None]
     may_run_externally: Callable[[], bool]
+    loop: Awaits
     sizes: dict[str, BatchSize] = field(default_factory=dict)
     """The batch sizes of lanes in which something has gone wrong, from one turn to the next."""
 
@@ -59,7 +63,7 @@ class Drainer:
         with self._holding(connection, lease):
             with self.runner.database.transaction(connection):
                 leases.begin_again(self.runner.database, connection, lease)
-            return run_leased(self.runner, connection, lease)
+            return self._awaited(connection, run_leased(self.runner, connection, lease), self.loop.place)
 
     def _most(self, lane: str) -> int:
         return 1 if self.runner.limits.claims_singly(lane) else self.runner.settings.batch
@@ -75,7 +79,9 @@ class Drainer:
             return CommittedBatch([], more=False)
         batched = self._run(connection, lane, priority, 1)
         match batched:
-            case CommittedBatch(settled=settled) if all(isinstance(outcome, Rejected) for _, outcome in settled):
+            case CommittedBatch(settled=settled, awaited=0) if all(
+                isinstance(outcome, Rejected) for _, outcome in settled
+            ):
                 # Nothing began: none was due, or all were rejected.
                 lane_rate.give_back(database, connection, lane, clock.now())
             case _:
@@ -87,7 +93,9 @@ class Drainer:
         is_alone = self.runner.quarantine.tries_alone(lane)
         first = again(lambda: self._first(connection, lane, priority)) if is_alone else None
         result = first or again(lambda: self._batch(connection, lane, priority, most))
-        return self._leased(connection, result) if isinstance(result, Claim) else result
+        if not isinstance(result, Claim):
+            return result
+        return self._begin_awaited(connection, lane, priority) if result.awaited else self._leased(connection, result)
 
     def _batch(self, connection: Connection, lane: str, priority: int | None, most: int) -> Batched | Claim:
         try:
@@ -105,11 +113,49 @@ class Drainer:
     def _leased(self, connection: Connection, claim: Claim) -> CommittedBatch:
         if claim.external and not self.may_run_externally():
             return CommittedBatch([], more=False)
-        lease = Lease(str(claim.run.id), key_text(claim.key), claim.run.lane, self.server, epoch=1)
+        lease = self._lease(claim)
         with self._holding(connection, lease):
             begun = begin(self.runner, connection, claim, lease)
-            settled = run_leased(self.runner, connection, lease) if begun else []
+            run = run_leased(self.runner, connection, lease) if begun else []
+            settled = self._awaited(connection, run, self.loop.place)
             return CommittedBatch(settled, more=bool(settled))
+
+    def _lease(self, claim: Claim) -> Lease:
+        return Lease(str(claim.run.id), key_text(claim.key), claim.run.lane, self.server, epoch=1)
+
+    def _begin_awaited(self, connection: Connection, lane: str, priority: int | None) -> CommittedBatch:
+        """Begin runs that are to be awaited, several at once where their lane has no limit."""
+        places = self.loop.places(lane, self.runner.settings.batch if lane == PARALLEL else 1)
+        settled: Settled = []
+        with ExitStack() as stack:
+            stack.callback(self._free, places)
+
+            def lease_of(claim: Claim) -> Lease:
+                lease = self._lease(claim)
+                stack.enter_context(self._holding(connection, lease))
+                return lease
+
+            begun = begin_awaited(self.runner, connection, lane, priority, len(places), lease_of) if places else {}
+            for lease, claim in begun.items():
+                run = run_claimed(self.runner, connection, lease, claim)
+                settled += self._awaited(connection, run, lambda _: places.pop())
+        awaited = len(begun) - len(settled)
+        return CommittedBatch(settled, more=bool(begun) and self.loop.may_begin_more(lane), awaited=awaited)
+
+    def _free(self, places: Sequence[Place]) -> None:
+        for place in places:
+            self.loop.free(place)
+
+    def _awaited(self, connection: Connection, run: AwaitedRun | Settled, place: Callable[[str], Place]) -> Settled:
+        """Return the outcome of a run. Have it awaited at a place first, if that is still to be done; the outcome is []
+        if it comes later."""
+        if not isinstance(run, AwaitedRun):
+            return run
+        return self.loop.begin(connection, run, place(run.lease.lane), self._settle)
+
+    def _settle(self, connection: Connection, run: AwaitedRun) -> Settled:
+        with self._holding(connection, run.lease):
+            return run.settle(connection)
 
     @contextmanager
     def _holding(self, connection: Connection, lease: Lease) -> Iterator[None]:

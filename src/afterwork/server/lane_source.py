@@ -10,6 +10,7 @@ from sqlalchemy import Connection
 from afterwork.jobs.batch import BatchSize, CommittedBatch
 from afterwork.jobs.runner import Runner
 from afterwork.jobs.source import Assignment, Due, EndedRuns, OwnWork, Peers, Source, WorkerHandle
+from afterwork.server.awaited_runs import AwaitedRuns
 from afterwork.server.drain import Drainer
 from afterwork.server.lanes import KnownLanes
 from afterwork.server.scheduler import Scheduler
@@ -27,13 +28,20 @@ class LaneSource(Source):
     own = LANES
 
     def __init__(
-        self, runner: Runner, link: ServerConnection, lanes: KnownLanes, scheduler: Scheduler, stopping: threading.Event
+        self,
+        runner: Runner,
+        link: ServerConnection,
+        lanes: KnownLanes,
+        scheduler: Scheduler,
+        stopping: threading.Event,
+        awaited: AwaitedRuns,
     ) -> None:
         self._runner = runner
         self._link = link
         self._lanes = lanes
         self._scheduler = scheduler
         self._stopping = stopping
+        self._awaited = awaited
         self._sizes: dict[str, BatchSize] = {}
         self._mixing = SharedTransactions(runner, self._sizes)
         self.most_with = self._mixing.most_with
@@ -86,7 +94,7 @@ class LaneSource(Source):
         ran = False
         try:
             for batched in self._drainer(worker).drain(connection, lane, priority):
-                ran = ran or not (isinstance(batched, CommittedBatch) and not batched.settled and not batched.more)
+                ran = ran or not (isinstance(batched, CommittedBatch) and batched.did_nothing)
                 if isinstance(batched, CommittedBatch):
                     self._mixing.ran_alone(lane, batched.settled)
                 if ran and self._lanes.limits.claims_singly(lane):
@@ -136,7 +144,8 @@ class LaneSource(Source):
 
     def _drainer(self, worker: WorkerHandle) -> Drainer:
         may_run_externally = partial(self._scheduler.may_run_externally, worker.assignment)
-        return Drainer(self._runner, worker.server, worker.hold, may_run_externally, self._sizes)
+        loop = self._awaited.for_worker(worker.assignment)
+        return Drainer(self._runner, worker.server, worker.hold, may_run_externally, loop, self._sizes)
 
 
 def _is_gone(connection: Connection) -> bool:

@@ -2,6 +2,7 @@
 
 import threading
 import time
+from collections import Counter
 from collections.abc import Iterable
 
 from sqlalchemy import Connection
@@ -23,7 +24,7 @@ class KnownLanes:
         self._lock = threading.Lock()
         self._standby = standby
         self.limits = limits or LaneLimits()
-        self._held: list[tuple[threading.Thread, Lease]] = []
+        self._held: Counter[tuple[threading.Thread, Lease]] = Counter()
         self._claims: dict[str, threading.Thread] = {}
         self._elsewhere: dict[Workload, float] = {}
         self.recent = first
@@ -64,16 +65,19 @@ class KnownLanes:
             with self._lock:
                 self.known = new | (self.known if len(self.known) < MAX_KNOWN_LANES else set())
 
-    def hold(self, lease: Lease, begun: bool) -> None:
+    def hold(self, lease: Lease, begun: bool, thread: threading.Thread | None = None) -> None:
         """Note that a worker begins to work on a lease, or has ended. Two may begin with the same one: one of them then
-        finds that it can't have it, and the other continues."""
-        mine = threading.current_thread(), lease
+        finds that it can't have it, and the other continues. `thread` is that of another worker than the current."""
+        mine = thread or threading.current_thread(), lease
         with self._lock:
             if begun:
-                self._held.append(mine)
-            else:  # the loop has taken it over for a worker, unless the thread itself held it
-                same = [held for held in self._held if held[1] == lease]
-                self._held.remove(mine if mine in same else same[0])
+                self._held[mine] += 1
+                return
+            if mine not in self._held:  # the loop has taken it over for a worker
+                mine = next(held for held in self._held if held[1] == lease)
+            self._held[mine] -= 1
+            if not self._held[mine]:
+                del self._held[mine]
 
     def claim(self, claim: str, begun: bool) -> None:
         """Note that a worker begins to recompute the derived values of a claim, or has ended."""
@@ -96,7 +100,7 @@ class KnownLanes:
         with self._lock:
             held = [lease for holder, lease in self._held if holder is thread]
             claims = [claim for claim, holder in self._claims.items() if holder is thread]
-            self._held = [(holder, lease) for holder, lease in self._held if holder is not thread]
+            self._held = Counter({held: times for held, times in self._held.items() if held[0] is not thread})
             self._claims = {claim: holder for claim, holder in self._claims.items() if holder is not thread}
         return held, claims
 

@@ -36,7 +36,8 @@ class Scheduler:
 
     `workers` short and long assignments run at a time; a kind of which none runs may always begin one more. After
     `limit` seconds with one run, the worker of an assignment is replaced. `clock` reads monotonic seconds. While
-    `is_alone` returns true, a run in quarantine has the process for itself."""
+    `is_alone` returns true, a run in quarantine has the process for itself. Up to `awaited` runs are awaited at a time,
+    which take no worker."""
 
     def __init__(
         self,
@@ -45,8 +46,10 @@ class Scheduler:
         lanes: KnownLanes,
         clock: Callable[[], float] = time.monotonic,
         is_alone: Callable[[], bool] = lambda: False,
+        awaited: int = 200,
     ) -> None:
         self._is_alone = is_alone
+        self._awaited = awaited
         self._workers = workers
         self._capacity = Capacity(workers, limit)
         self._lanes = lanes
@@ -57,6 +60,8 @@ class Scheduler:
         self._leases: deque[Lease] = deque()
         self._external: dict[Workload, int | None] = {}
         """Lanes whose first ticket is external and could not begin, with the priority that came first."""
+        self._full: dict[Workload, int | None] = {}
+        """Lanes whose first ticket is to be awaited and had no place, with the priority that came first."""
         self._numbers = itertools.count(1)
         self._last: dict[Workload, int] = {}
         """The number of the last assignment of each lane that is still busy."""
@@ -68,6 +73,7 @@ class Scheduler:
         with self._lock:
             active = self._active()
             self._external = {lane: first for lane, first in self._external.items() if lane in due}
+            self._full = {lane: first for lane, first in self._full.items() if lane in due}
             self._last = {lane: number for lane, number in self._last.items() if lane in due or lane in active}
             waiting = [lane for lane in due if self._may_wait(lane, active)]
             waiting.sort(key=lambda lane: self._last.get(lane, 0))  # of those that return, the longest waiting first
@@ -122,6 +128,8 @@ class Scheduler:
                 return self._begin(Assignment("long", {lease.lane: None}, self._clock(), lease))
             rooms: dict[Kind, bool] = {}
             for lane, priority in self._queue.items():
+                if self._waits_for_a_place(lane, priority):
+                    continue
                 kind = self._kind(lane, priority)
                 if kind not in rooms:
                     rooms[kind] = self._has_room(kind)
@@ -134,7 +142,11 @@ class Scheduler:
         """Begin an assignment of a workload that may be due, without a look. None if no worker is free for it."""
         with self._lock:
             kind = self._kind(workload, None)
-            can_begin = self._may_wait(workload, self._active()) and self._has_room(kind)
+            can_begin = (
+                self._may_wait(workload, self._active())
+                and self._has_room(kind)
+                and not (workload in self._full and self._places_left() <= 0)
+            )
             return self._take(kind, {workload: None}) if can_begin else None
 
     def _take(self, kind: Kind, workloads: Mapping[Workload, int | None]) -> Assignment:
@@ -145,6 +157,7 @@ class Scheduler:
         for lane in workloads:
             self._queue.pop(lane, None)
             self._external.pop(lane, None)
+            self._full.pop(lane, None)
             self._last[lane] = next(self._numbers)
 
     def _begin(self, assignment: Assignment) -> Assignment:
@@ -163,7 +176,49 @@ class Scheduler:
         # While its first priority stays the same, the first ticket is the external one that could not begin.
         return "long" if lane in self._external and self._external[lane] == priority else "short"
 
+    # Runs that are awaited.
+
+    def places(self, assignment: Assignment, lane: str, wanted: int) -> list[Assignment]:
+        """Begin the assignments of up to `wanted` runs of a lane that are to be awaited. Without a place for any, the
+        lane waits until there is one. `assignment` is that of the worker that begins them."""
+        with self._lock:
+            room = self._places_left(besides=assignment)
+            if room <= 0:
+                self._full[lane] = assignment.workloads.get(lane)
+            return [self.place(lane) for _ in range(min(room, wanted))]
+
+    def place(self, lane: str) -> Assignment:
+        """Begin the assignment of a run that is awaited, even if there is no place."""
+        with self._lock:
+            begun = self._begin(Assignment("awaited", {lane: None}, self._clock()))
+            begun.is_external = True
+            return begun
+
+    def has_slot(self, lane: str) -> bool:
+        """Return whether a lane that a worker drains may have room for another run beside those that are awaited."""
+        with self._lock:
+            drained_or_awaited = sum(lane in assignment.workloads for assignment in self._running)
+            return lane == PARALLEL or drained_or_awaited - 1 < self._lanes.limits.slots(lane)
+
+    def gives_way(self, assignment: Assignment) -> bool:
+        """End the assignment of a run that was awaited. Return whether something may have waited for that."""
+        with self._lock:
+            self.end(assignment)
+            return bool(self._full) or PARALLEL not in assignment.workloads
+
+    def _places_left(self, besides: Assignment | None = None) -> int:
+        if self._is_alone():
+            return int(self._has_survived(besides))
+        return self._awaited - sum(assignment.kind == "awaited" for assignment in self._running)
+
+    def _waits_for_a_place(self, lane: Workload, priority: int | None) -> bool:
+        return lane in self._full and self._full[lane] == priority and self._places_left() <= 0
+
     # Free workers.
+
+    @property
+    def _with_workers(self) -> list[Assignment]:
+        return [assignment for assignment in self._running if assignment.kind != "awaited"]
 
     @property
     def has_leases(self) -> bool:
@@ -188,7 +243,7 @@ class Scheduler:
         if self._is_alone() and not self._has_survived(besides):
             return False
         return self._capacity.has_room(
-            [assignment for assignment in self._running if assignment is not besides], kind, self._clock()
+            [assignment for assignment in self._with_workers if assignment is not besides], kind, self._clock()
         )
 
     # Reports of workers.
@@ -225,6 +280,8 @@ class Scheduler:
                 break
             if isinstance(lane, OwnWork) or self._kind(lane, priority) != "short":
                 continue
+            if self._waits_for_a_place(lane, priority):
+                continue
             if (most := most_with(lane)) > len(lanes):
                 lanes[lane] = priority
                 room = min(room, most)
@@ -257,7 +314,7 @@ class Scheduler:
     def waits_to_run_externally(self, lane: str) -> bool:
         """Return whether the first ticket of a lane could not begin because of too many external runs."""
         with self._lock:
-            return lane in self._external
+            return lane in self._external or lane in self._full
 
     # For the loop.
 
@@ -276,7 +333,7 @@ class Scheduler:
         with self._lock:
             new = [
                 assignment
-                for assignment in self._capacity.held_up(self._running, self._clock())
+                for assignment in self._capacity.held_up(self._with_workers, self._clock())
                 if not assignment.is_reported
             ]
             for assignment in new:
@@ -286,7 +343,7 @@ class Scheduler:
     def stuck(self) -> Mapping[Kind, Sequence[Assignment]]:
         """Return the kinds of work for which no worker is left, each with its assignments, which are all held up."""
         with self._lock:
-            return self._capacity.stuck(self._running, self._clock())
+            return self._capacity.stuck(self._with_workers, self._clock())
 
     def until_held_up(self) -> float | None:
         """Return the seconds until an assignment has been with one run long enough to be replaced or reported."""
@@ -294,11 +351,11 @@ class Scheduler:
             now = self._clock()
             durations = [
                 self._capacity.limit + assignment.since - now
-                for assignment in self._running
+                for assignment in self._with_workers
                 if not assignment.is_reported
             ]
             if self.is_waiting:
                 durations += [
-                    self._capacity.patience(assignment) + assignment.since - now for assignment in self._running
+                    self._capacity.patience(assignment) + assignment.since - now for assignment in self._with_workers
                 ]
             return min((seconds for seconds in durations if seconds > 0), default=None)

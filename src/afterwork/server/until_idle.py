@@ -8,6 +8,7 @@ from sqlalchemy import Connection
 from afterwork.jobs.batch import CommittedBatch
 from afterwork.jobs.runner import Runner
 from afterwork.jobs.source import Assignment, EndedRuns, Peers, Source, WorkerHandle, Workload
+from afterwork.server.awaits import AwaitsHere
 from afterwork.server.drain import Drainer
 from afterwork.server.history import write_at_end
 from afterwork.server.presence import Presence
@@ -18,7 +19,8 @@ from afterwork.store.leases import ensure_lanes
 def run_until_idle(runner: Runner, connection: Connection) -> Iterator[EndedRuns]:
     """Run until nothing is due that this thread can run. Yields the outcomes, in order."""
     presence = Presence.enter(connection, runner.database, runner.clock, runner.events, runner.says)
-    drainer = Drainer(runner, presence.id, lambda lease, begun: None, may_run_externally=lambda: True)
+    loop = AwaitsHere(runner.events)
+    drainer = Drainer(runner, presence.id, lambda lease, begun: None, may_run_externally=lambda: True, loop=loop)
     runner.quarantine.enter(presence.id, drainer.holding)
     runner.limits.declare(runner.database, connection)
     try:
@@ -30,6 +32,7 @@ def run_until_idle(runner: Runner, connection: Connection) -> Iterator[EndedRuns
         yield from _run(runner, connection, presence, drainer)
         prune(runner, connection)
     finally:
+        loop.stop()
         if not connection.invalidated:
             write_at_end(runner, connection, presence.id)
             presence.leave(connection)

@@ -157,6 +157,12 @@ class Workers:
                 return "wake"
         return waiting(max(0.0, until - time.monotonic()))
 
+    def count(self, by: int) -> None:
+        """Count runs that go on without a thread among the tasks that somebody waits for."""
+        with self._idle:
+            self._busy += by
+            self._idle.notify_all()
+
     def wait_until_idle(self, seconds: float) -> int:
         """Wait for all tasks to end. Return the number still busy after these seconds."""
         with self._idle:
@@ -167,7 +173,8 @@ class Workers:
         """End the threads, each after its current task."""
         with self._idle:
             self._kept = 0
-            for seat in self._free:
+            free, self._free = self._free, []
+            for seat in free:
                 seat.bell.put(False)
 
     def join(self, seconds: float) -> None:

@@ -9,6 +9,7 @@ from sqlalchemy import ColumnElement, Connection, Select, bindparam, delete, exi
 
 from afterwork.model.lane import MAIN, PARALLEL
 from afterwork.store.database import Database
+from afterwork.store.direct_statement import DirectStatement
 from afterwork.store.tables import lane as lanes
 from afterwork.store.tables import lease as leases
 from afterwork.store.tables import server as servers
@@ -28,6 +29,16 @@ class Lease:
     lane: str
     server: int
     epoch: int
+
+
+_OURS = DirectStatement(
+    select(leases.c.run)
+    .where(
+        leases.c.run == bindparam("run"), leases.c.epoch == bindparam("epoch"), leases.c.server == bindparam("server")
+    )
+    .with_for_update()
+)
+_RELEASED = DirectStatement(delete(leases).where(leases.c.run == bindparam("run")))
 
 
 def ensure_lanes(connection: Connection, names: Iterable[str]) -> bool:
@@ -96,14 +107,17 @@ def free_slot(name: object) -> Select[Any]:
     )
 
 
-def take(database: Database, connection: Connection, lease: Lease) -> None:
-    """Begin a lease, in the transaction that has claimed the ticket and its lane."""
+def take(database: Database, connection: Connection, *begun: Lease) -> None:
+    """Begin leases, in the transaction that has claimed the tickets and their lane."""
+    if not begun:
+        return
     times = {"taken": database.after(timedelta(0)), "expires": _end(database)}
-    connection.execute(leases.insert().values(vars(lease) | times))
-    if lease.lane != PARALLEL:
-        alone = update(lanes).where(*_is_alone(lease.lane)).values(lease=lease.run)
-        if not connection.execute(alone).rowcount:
-            _take_slot(connection, lease)
+    connection.execute(leases.insert().values(times), [vars(lease) for lease in begun])
+    for lease in begun:
+        if lease.lane != PARALLEL:
+            alone = update(lanes).where(*_is_alone(lease.lane)).values(lease=lease.run)
+            if not connection.execute(alone).rowcount:
+                _take_slot(connection, lease)
 
 
 def _take_slot(connection: Connection, lease: Lease) -> None:
@@ -121,10 +135,8 @@ def _take_slot(connection: Connection, lease: Lease) -> None:
 
 def holds(connection: Connection, lease: Lease) -> bool:
     """Return whether the lease is still ours; if so, nobody can take it over before this transaction ends."""
-    ours = select(leases.c.run).where(
-        leases.c.run == lease.run, leases.c.epoch == lease.epoch, leases.c.server == lease.server
-    )
-    return connection.execute(ours.with_for_update()).scalar() is not None
+    ours = {"run": lease.run, "epoch": lease.epoch, "server": lease.server}
+    return bool(_OURS.execute(connection, ours))
 
 
 def is_taken(connection: Connection, ticket: str) -> bool:
@@ -139,7 +151,7 @@ def has(connection: Connection, server: int, ticket: str) -> bool:
 
 def release(connection: Connection, lease: Lease) -> None:
     """End a lease, in the transaction that settles its run."""
-    connection.execute(delete(leases).where(leases.c.run == lease.run))
+    _RELEASED.change(connection, {"run": lease.run})
     if lease.lane != PARALLEL:
         alone = update(lanes).where(lanes.c.lease == lease.run).values(lease=None)
         if not connection.execute(alone).rowcount:

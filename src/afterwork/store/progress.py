@@ -8,6 +8,7 @@ from datetime import datetime, timedelta
 from sqlalchemy import ColumnElement, Connection, Select, bindparam, column, delete, select, text
 
 from afterwork.model.utc_datetime import UtcDateTime
+from afterwork.store.direct_statement import DirectStatement
 from afterwork.store.tables import match as matches
 from afterwork.store.tables import progress
 
@@ -34,6 +35,8 @@ _ASK_ONE = text(
     "INSERT INTO afterwork_progress (ticket, at, stop) VALUES (:ticket, :at, true)"
     " ON CONFLICT (ticket) DO UPDATE SET stop = true"
 ).bindparams(bindparam("at", type_=UtcDateTime()))
+
+_ASKED = DirectStatement(select(progress.c.ticket).where(progress.c.stop, progress.c.ticket == bindparam("ticket")))
 
 
 @dataclass(frozen=True)
@@ -71,6 +74,10 @@ def ask_these_to_stop(connection: Connection, tickets: Collection[str], now: dat
 def asked_to_stop(connection: Connection, tickets: Collection[str]) -> set[str]:
     c = progress.c
     return set(connection.execute(select(c.ticket).where(c.stop, c.ticket.in_(tickets))).scalars())
+
+
+def was_asked_to_stop(connection: Connection, ticket: str) -> bool:
+    return bool(_ASKED.execute(connection, {"ticket": ticket}))
 
 
 def let_go_on(connection: Connection, tickets: Collection[str]) -> None:

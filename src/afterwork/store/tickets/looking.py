@@ -22,7 +22,7 @@ from sqlalchemy import (
 
 from afterwork.store.direct_statement import DirectStatement
 from afterwork.store.key_lists import padded
-from afterwork.store.readable_values import reading_any_text
+from afterwork.store.readable_values import UndecodableText, reading_any_text
 from afterwork.store.tickets.columns import TicketColumns, aware, has_begun
 from afterwork.store.tickets.rows import DueGroup, TicketRow
 from afterwork.store.tickets.ticket_table import TicketTable
@@ -49,10 +49,20 @@ class WaitingTickets(TicketTable):
 
     def row(self, connection: Connection, key: Any) -> TicketRow | None:
         """Return a pending ticket that this transaction's run already holds; None if it is gone."""
-        locking = self._select().where(self._has_key(key), self.columns.pending).with_for_update()
+        rows: Sequence[Sequence[Any]]
         with reading_any_text(connection):
-            rows = connection.execute(locking).all()
+            if isinstance(key, UndecodableText):
+                rows = connection.execute(self._pending_row(self._has_key(key))).all()
+            else:
+                rows = self._row.execute(connection, {"afterwork_key": key})
         return next(map(TicketRow.of, rows), None)
+
+    @cached_property
+    def _row(self) -> DirectStatement:
+        return DirectStatement(self._pending_row(self.columns.key == bindparam("afterwork_key")))
+
+    def _pending_row(self, has_key: ColumnElement[bool]) -> Select[Any]:
+        return self._select().where(has_key, self.columns.pending).with_for_update()
 
     def rows(
         self, connection: Connection, keys: Sequence[Any], now: datetime, lane: str, priority: int
