@@ -17,6 +17,7 @@ from sqlalchemy.orm import Session
 from afterwork.derived.compute import fresh as answers
 from afterwork.derived.explain.explanation import Explanation
 from afterwork.derived.explain.readers import Reader
+from afterwork.jobs.awaited_run import awaited_run
 from afterwork.model.job_function import JobFunction
 from afterwork.model.method import BoundMethod, GivenWork, Ticket
 from afterwork.model.viewmodel import ViewModel
