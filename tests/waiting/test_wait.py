@@ -370,5 +370,5 @@ def test_the_end_of_a_ticket_costs_no_statement_more(world: World, session: Sess
     session.commit()
     with statements(world.engine) as sent:
         world.run()
-    assert not [statement for statement in sent if "awaited" in statement or "notify" in statement.lower()]
+    assert not [statement for statement in sent if "afterwork_waiter" in statement or "notify" in statement.lower()]
     assert SysAsyncTicket.__tablename__ in "".join(sent)

@@ -37,7 +37,7 @@ class EndingTickets(TicketTable):
     @cached_property
     def _end(self) -> dict[tuple[bool, bool, Still], DirectStatement]:
         return {
-            (error, many, still): DirectStatement(self._end_statement(error, many, still))
+            (error, many, still): DirectStatement(self._returning(self._ending(error, many, still)))
             for error in (True, False)
             for many in (True, False)
             for still in get_args(Still)
@@ -45,9 +45,16 @@ class EndingTickets(TicketTable):
 
     @cached_property
     def _end_with_result(self) -> dict[Still, DirectStatement]:
+        return {still: DirectStatement(self._returning(self._ending_with_result(still))) for still in get_args(Still)}
+
+    @cached_property
+    def _end_each_with_result(self) -> dict[Still, DirectStatement]:
+        return {still: DirectStatement(self._ending_with_result(still)) for still in get_args(Still)}
+
+    def _ending_with_result(self, still: Still) -> Update:
         assert self.contract.result is not None  # otherwise no result is kept
-        result = {self.contract.result.column: bindparam("afterwork_result", type_=self.contract.result.column.type)}
-        return {still: DirectStatement(self._ending(False, False, still).values(result)) for still in get_args(Still)}
+        column = self.contract.result.column
+        return self._ending(False, False, still).values({column: bindparam("afterwork_result", type_=column.type)})
 
     def end(self, connection: Connection, ended: Sequence[EndedTicket], now: datetime) -> None:
         """Write Done, DeleteTime, Error and Attempts. Raise `NotWritten` if a trigger silently prevented it."""
@@ -132,8 +139,7 @@ class EndingTickets(TicketTable):
                 **({} if error is None else {"afterwork_why": error}),
                 **place,
             }
-            rows = self._end[error is not None, many, still].execute(connection, values)
-            written += _Written(len(rows), any(row[0] for row in rows))
+            written += _Written.of(self._end[error is not None, many, still].execute(connection, values))
         return written + self._end_each(connection, with_result, now, still, place)
 
     def _end_times(self, now: datetime, keep: int) -> dict[str, datetime]:
@@ -164,10 +170,9 @@ class EndingTickets(TicketTable):
             case []:
                 return _Written()
             case [only]:
-                count = self._end_with_result[still].change(connection, only)
-            case _:
-                count = self._end_with_result[still].change_each(connection, values)
-        return _Written(count, is_awaited=True)  # perhaps: what is sent in one go returns no rows
+                return _Written.of(self._end_with_result[still].execute(connection, only))
+        # What is sent in one go returns no rows, so perhaps one is awaited.
+        return _Written(self._end_each_with_result[still].change_each(connection, values), is_awaited=True)
 
     def _stored_result(self, text: str | None) -> object:
         """Return a result as its column takes it: columns of JSON take what a text says."""
@@ -185,9 +190,9 @@ class EndingTickets(TicketTable):
         values = {getattr(c, name).column: value for name, value in asked.items() if name in form.attributes}
         return connection.execute(update(c.table).where(c.key.column == ticket.row.key).values(values)).rowcount
 
-    def _end_statement(self, error: bool, many: bool, still: Still) -> ReturningUpdate[Any]:
+    def _returning(self, ending: Update) -> ReturningUpdate[Any]:
         # Flows are asked for here, so that tickets without any cost no statement more.
-        return self._ending(error, many, still).returning(is_awaited(self.contract.key.column))
+        return ending.returning(is_awaited(self.contract.key.column))
 
     def _ending(self, error: bool, many: bool, still: Still) -> Update:
         c = self.contract
@@ -248,6 +253,11 @@ class _Written:
 
     count: int = 0
     is_awaited: bool = False
+
+    @classmethod
+    def of(cls, rows: Sequence[Any]) -> "_Written":
+        """Return it from the rows that a statement has returned, one for each end."""
+        return cls(len(rows), any(row[0] for row in rows))
 
     def __add__(self, other: "_Written") -> "_Written":
         return _Written(self.count + other.count, self.is_awaited or other.is_awaited)

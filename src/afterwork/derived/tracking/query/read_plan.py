@@ -28,7 +28,7 @@ from afterwork.derived.tracking.query.flat_query import (
 from afterwork.store.journal.tracked_table import TrackedTable
 
 A_STATEMENT = "with a statement"
-"""What reads, in messages."""
+"""The reader, in messages."""
 
 ProvenanceQuery = Select[Any] | CompoundSelect[Any]
 
