@@ -392,7 +392,8 @@ class Afterwork:
         a server has still to take. In doubt it is stale, as for `aw.is_stale`. Reads in the transaction of the object's
         session, which is flushed before.
 
-        Raises `BadRequest` if the object has no such cache, `NoSession` if it is in no session.
+        Raises `BadRequest` if the object has no such cache, `NoSession` if it is in no session, and `NotInstalled` or
+        `WrongSchema` if the database is not as it must be.
         """
         session = session_of(obj)
         session.flush()
@@ -415,7 +416,8 @@ class Afterwork:
     def impact(self, obj: object, member: str) -> list[Reader]:
         """Return the caches that become stale if a member of an object changes, direct readers first.
 
-        Raises `BadRequest` if the object has no such member, `NoSession` if it is in no session.
+        Raises `BadRequest` if the object has no such member, `NoSession` if it is in no session, and `NotInstalled` or
+        `WrongSchema` if the database is not as it must be.
         """
         connection = connection_of(obj)
         with self._explainer(connection) as explainer:
