@@ -6,10 +6,11 @@ from typing import Any
 
 import pytest
 from sqlalchemy import create_engine
+from sqlalchemy.ext.asyncio import create_async_engine
 from sqlalchemy.orm import Session, registry
 
 import afterwork as aw
-from afterwork.errors import BadRequest, NoSession
+from afterwork.errors import AfterworkError, BadRequest, NoSession, UnsupportedDatabase
 from tests.model.declared import model, plain
 
 
@@ -63,3 +64,20 @@ def test_what_can_not_be_asked_for_is_refused(what: str) -> None:
         with pytest.raises((BadRequest, NoSession), match=said):
             ask(obj)
         session.expunge_all()
+
+
+def test_an_engine_that_is_none_is_told() -> None:
+    _, app = model()
+
+    engine = create_engine("sqlite://")
+    for given, says in (
+        ("sqlite://", r"str is no engine that a server can use. Make one of the URL: sqlalchemy.create_engine\(url\)"),
+        (Session(engine), r"Session is no engine .* Give its engine, session.get_bind\(\)"),
+        (create_async_engine("sqlite+aiosqlite://"), r"AsyncEngine is no engine .* await connection.run_sync"),
+        (None, r"NoneType is no engine .* Give it one from sqlalchemy.create_engine.$"),
+    ):
+        for use in (app.run_until_idle, app.install, app.uninstall, app.to_install, app.insight):
+            with pytest.raises(UnsupportedDatabase, match=says):
+                use(given)  # type: ignore[arg-type]
+    with pytest.raises(AfterworkError, match="no path of a file"):
+        app.load(5)  # type: ignore[arg-type]

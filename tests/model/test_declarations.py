@@ -170,7 +170,10 @@ HIDDEN: dict[str, Callable[[Any], Any]] = {
 """Decorators that hide what is marked below them, by what they make of it."""
 
 REFUSED: dict[str, tuple[Callable[[], Any], str]] = {
-    "a member that is not there": (thing_with(f=aw.derived("nn")(plain)), "'nn' is no column of Thing"),
+    "a member that is not there": (
+        thing_with(f=aw.derived("nn")(plain)),
+        r"'nn' is no column of Thing. Did you mean n\?",
+    ),
     "a member that is the key": (thing_with(f=aw.derived("id")(plain)), "must not change"),
     "a member that has the name of its function": (thing_with(n=aw.derived("n")(plain)), "is no column"),
     "a member of two functions": (thing_with(f=aw.derived("n")(plain), g=aw.derived("n")(plain)), "by 2 functions"),
@@ -197,6 +200,10 @@ REFUSED: dict[str, tuple[Callable[[], Any], str]] = {
     "a machine on a derived member": (
         thing_with(f=aw.machine(Chart, state="state"), g=aw.derived("state")(plain)),
         "Give each a column",
+    ),
+    "a machine on a misspelt column": (
+        thing_with(f=aw.machine(Chart, state="stat")),
+        r"the machine f: 'stat' is no column of Thing. Did you mean state\? Give the one that has its state",
     ),
     "a machine on a relationship": (
         thing_with(parent=relationship("Thing", remote_side="Thing.id"), f=aw.machine(Chart, state="parent")),
@@ -243,7 +250,7 @@ REFUSED: dict[str, tuple[Callable[[], Any], str]] = {
     },
     "a way to start that was not called": (work_with(f=act(), when=aw.WhenStale), r"Call it: aw.WhenStale\(…\)"),
     "a root that is a name": (lambda: types.new_class("W", (aw.ViewModel,), {"root": "Thing"}), "Give a mapped class"),
-    "a base that is metadata": (lambda: aw.Afterwork(MetaData()).model, "is no declarative base"),
+    "a base that is metadata": (lambda: aw.Afterwork(MetaData()), "is no declarative base"),
 }
 
 
@@ -364,15 +371,6 @@ def test_a_model_without_any_class_says_so() -> None:
 def test_a_setting_of_a_wrong_type_is_named(name: str, value: Any) -> None:
     with pytest.raises(BadDeclaration, match=f"{name}"):
         model(settings=aw.Settings(**{name: value}))
-
-
-def test_an_engine_that_is_none_is_told() -> None:
-    _, app = model()
-
-    with pytest.raises(AfterworkError, match="no engine that a server can use"):
-        app.run_until_idle("sqlite://")  # type: ignore[arg-type]
-    with pytest.raises(AfterworkError, match="no path of a file"):
-        app.load(5)  # type: ignore[arg-type]
 
 
 def test_a_model_may_name_the_class_of_its_tickets(tmp_path: Path) -> None:
