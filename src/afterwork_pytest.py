@@ -39,6 +39,19 @@ def afterwork_bind() -> Any:
     raise NoTestDatabase("Afterwork doesn't know the database of this test.")
 
 
+def _mode_of(marker: pytest.Mark) -> Any:
+    """Return the mode that a marker gives. Raises `BadRequest` unless it gives that and nothing else."""
+    from afterwork.errors import BadRequest
+
+    match marker.args, marker.kwargs:
+        case ([mode], {**others}) | ([], {"mode": mode, **others}) if not others:
+            return mode
+    given = ", ".join([*map(repr, marker.args), *(f"{name}={value!r}" for name, value in marker.kwargs.items())])
+    raise BadRequest(
+        f'@pytest.mark.afterwork({given}) gives no mode, or more than that. Give one: @pytest.mark.afterwork("inline")'
+    )
+
+
 @pytest.fixture
 def afterwork(request: pytest.FixtureRequest, afterwork_app: "Afterwork", afterwork_bind: Any) -> Iterator["Testing"]:
     """The application under test: run its jobs, ask what was asked for, move its clock."""
@@ -47,6 +60,6 @@ def afterwork(request: pytest.FixtureRequest, afterwork_app: "Afterwork", afterw
     mode = request.config.getini("afterwork_mode")
     marker = request.node.get_closest_marker("afterwork")
     if marker is not None:
-        mode = next(iter([*marker.args, *marker.kwargs.values()]), mode)
+        mode = _mode_of(marker)
     with Testing(afterwork_app, afterwork_bind, mode).lasting() as testing:
         yield testing

@@ -118,7 +118,8 @@ def test_caches_are_shown_as_json(shop: Trade, afterwork: Afterwork) -> None:
 def test_caches_that_no_server_has_come_to_yet_are_shown_as_such(the_trade: Trade, afterwork: Afterwork) -> None:
     lines = told(afterwork("caches")).splitlines()
 
-    (order,) = [line for line in lines if line.startswith("Order.total")]
+    order, why = [line for line in lines if line.startswith("Order.total")]
+    assert why == "Order.total is not refreshed in sets, since it has a LIMIT."
     assert "not begun" in order
     assert len(json.loads(told(afterwork("caches", "--json")))) == len(app.model.derivations)
 

@@ -77,7 +77,7 @@ def test_what_can_not_be_searched_for_is_told(afterwork: Afterwork) -> None:
     result = afterwork("tickets", "--search", "job:x")
 
     assert result.exit_code == 1
-    assert "There is no 'job:' to search by" in result.output
+    assert "Nothing can be searched by 'job:', only by work:" in result.output
 
 
 def test_one_ticket_tells_its_story(afterwork: Afterwork) -> None:

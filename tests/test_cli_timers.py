@@ -63,7 +63,7 @@ def ask(url: str, command: str, *arguments: str) -> Result:
 
 def test_timers_are_shown_in_words_with_what_comes_next(url: str) -> None:
     assert "Every 10 minutes" in ask(url, "timers").output
-    assert ask(url, "run", "Work").output == "Work has 2 matches. Servers run them now.\n"
+    assert ask(url, "run", "Work").output == "Work has 2 matches for servers to run.\n"
 
     _, timer = json.loads(ask(url, "timers", "--json").output)
 

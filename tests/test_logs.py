@@ -79,6 +79,13 @@ def the_only(lines: list[str]) -> dict[str, Any]:
     return found
 
 
+def test_a_run_without_a_root_is_named_by_its_work_alone() -> None:
+    with logged(JsonFormatter()) as lines:
+        log(Failed("purge", None, "a run", "ValueError: no", FACTS))
+
+    assert the_only(lines)["message"] == "purge failed (run a run): ValueError: no"
+
+
 def test_a_line_of_json_has_the_event_and_its_fields() -> None:
     with logged(JsonFormatter()) as lines:
         log(Failed("Parcel.ship", "Parcel!3", "a run", "ValueError: no", FACTS))

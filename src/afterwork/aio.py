@@ -17,6 +17,7 @@ from sqlalchemy.orm import Session
 from afterwork.derived.compute import fresh as answers
 from afterwork.derived.explain.explanation import Explanation
 from afterwork.derived.explain.readers import Reader
+from afterwork.errors import BadRequest, shown
 from afterwork.jobs.awaited_run import awaited_run
 from afterwork.model.job_function import JobFunction
 from afterwork.model.method import BoundMethod, GivenWork, Ticket
@@ -32,6 +33,8 @@ from afterwork.saving.sessions import session as session_of
 if TYPE_CHECKING:
     from afterwork.app import Afterwork
 
+UNCALLED = "Give the function without calling it: await aw.aio.call(order, order.flow.ship)"
+
 P = ParamSpec("P")
 T = TypeVar("T")
 
@@ -39,8 +42,11 @@ T = TypeVar("T")
 async def call(obj: object, function: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> T:
     """Call a function that may ask the database about an object, or change it, and return its result.
 
-    Raises `NoSession` if the object is in no session, and what the function raises.
+    Raises `NoSession` if the object is in no session, `BadRequest` for what is no function, such as the result of one,
+    and what the function raises.
     """
+    if not callable(function):
+        raise BadRequest(f"{shown(function)} can't be called. {UNCALLED}")
     return await _call_in(session_of(obj), partial(function, *args, **kwargs))
 
 

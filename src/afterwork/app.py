@@ -39,7 +39,7 @@ from afterwork.interruption import interruptible
 from afterwork.jobs.run import Outcome, Run, apart
 from afterwork.jobs.runner import Around, Runner, nothing_around
 from afterwork.model.awaiting import asking
-from afterwork.model.base import registry_of, registry_or_none
+from afterwork.model.base import registry_of
 from afterwork.model.derivation import MachineDerivation
 from afterwork.model.expression import evaluate
 from afterwork.model.functions import check_callable
@@ -109,6 +109,7 @@ class Afterwork:
         lanes: Iterable[Lane] = (),
         address: str | None = None,
     ) -> None:
+        registry_of(base)  # raises for what is no model
         self.base = base
         self._address = address
         self._module = module_of_caller()
@@ -135,11 +136,9 @@ class Afterwork:
 
     def _be_known(self) -> None:
         """Let those who have the tables of the model find its application, as Alembic has."""
-        registry = registry_or_none(self.base)
-        if registry is not None:
-            metadata = registry.metadata
-            metadata.info[APPLICATIONS] = [*map(ref, applications_of(metadata)), ref(self)]
-            metadata.info[LIMIT] = self.settings.arguments_limit
+        metadata = registry_of(self.base).metadata
+        metadata.info[APPLICATIONS] = [*map(ref, applications_of(metadata)), ref(self)]
+        metadata.info[LIMIT] = self.settings.arguments_limit
 
     @property
     def address(self) -> str | None:
@@ -270,10 +269,13 @@ class Afterwork:
         """
         return self._installation(self.database(engine)).script(Grants(grant_to, grant_to_writers))
 
-    def to_install(self, connection: Connection) -> Sequence[Finding]:
-        """Return what `install` would mend, as the transaction of a connection sees the database."""
-        with database_behind(connection, self.settings) as database:
-            return Insight(database, self.model, self.clock).to_install(connection)
+    def to_install(self, engine: Engine | Connection) -> Sequence[Finding]:
+        """Return what `install` would mend, as the open transaction of a connection sees the database, or a new one."""
+        if isinstance(engine, Engine):
+            with engine.connect() as connection:
+                return self.to_install(connection)
+        with database_behind(engine, self.settings) as database:
+            return Insight(database, self.model, self.clock).to_install(engine)
 
     def _installation(self, database: Database) -> Installation:
         return Installation(database, self.model, self.clock)
@@ -392,7 +394,9 @@ class Afterwork:
         a server has still to take. In doubt it is stale, as for `aw.is_stale`. Reads in the transaction of the object's
         session, which is flushed before.
 
-        Raises `BadRequest` if the object has no such cache, `NoSession` if it is in no session.
+        Raises `BadRequest` if the class has no such cache, `NoCacheYet` if no server has come to the object yet (while
+        `aw.fresh` calculates its value already), `NoSession` if it is in no session, and `NotInstalled` or
+        `WrongSchema` if the database is not as it must be.
         """
         session = session_of(obj)
         session.flush()
@@ -415,7 +419,8 @@ class Afterwork:
     def impact(self, obj: object, member: str) -> list[Reader]:
         """Return the caches that become stale if a member of an object changes, direct readers first.
 
-        Raises `BadRequest` if the object has no such member, `NoSession` if it is in no session.
+        Raises `BadRequest` if the object has no such member, `NoSession` if it is in no session, and `NotInstalled` or
+        `WrongSchema` if the database is not as it must be.
         """
         connection = connection_of(obj)
         with self._explainer(connection) as explainer:

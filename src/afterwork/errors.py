@@ -212,7 +212,7 @@ class NotAwaited(BadRequest):
     """Something asks the database of an AsyncSession, and was called without being awaited."""
 
     def __init__(self, call: str, instead: str | None = None) -> None:
-        how = instead or "Await the function of the same name in aw.aio, or aw.aio.call(obj, function, …)"
+        how = instead or "Await the function of the same name in aw.aio, or aw.aio.call(obj, function, …) without ()"
         super().__init__(
             f"{call} asks the database, which an AsyncSession does only where it is awaited. {how}, or call it by: "
             "await session.run_sync(lambda _: …)"

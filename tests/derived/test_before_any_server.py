@@ -1,10 +1,12 @@
 """Before any server has run, what nobody has calculated is stale, and `fresh` calculates it."""
 
 from decimal import Decimal
+from functools import cache
+from typing import Any
 
 import pytest
 from sqlalchemy import Engine
-from sqlalchemy.orm import Session
+from sqlalchemy.orm import DeclarativeBase, Mapped, Session, mapped_column
 
 import afterwork as aw
 from afterwork.errors import NoCacheYet
@@ -39,3 +41,51 @@ def test_a_value_made_of_other_values_is_calculated_with_them(engine: Engine) ->
         session.add(customer)
         session.flush()
         assert aw.fresh(customer, "total") == 6
+
+
+@cache
+def misspelt() -> Any:
+    """Return a model in which the expression of a member names a column that is not there."""
+
+    class Base(DeclarativeBase): ...
+
+    class SysAsyncTicket(aw.AsyncTicket, Base): ...
+
+    class Box(Base):
+        __tablename__ = "box"
+        id: Mapped[int] = mapped_column(primary_key=True)
+        n: Mapped[int] = mapped_column(default=0)
+        twice: Mapped[int] = mapped_column(default=0)
+        once: Mapped[int] = mapped_column(default=0)
+
+        @aw.derived(twice)
+        def compute_twice(self) -> int:
+            return self.n * 2
+
+        @compute_twice.expression
+        def _twice_in_sql(cls: Any) -> Any:
+            return cls.nn * 2
+
+        @aw.derived(once)
+        def compute_once(self) -> int:
+            return self.n
+
+        @compute_once.expression
+        def _once_in_sql(cls: Any) -> Any:
+            return cls.n * 1
+
+    Base.metadata.info["held"] = [SysAsyncTicket, Box]
+    return Base
+
+
+def test_an_expression_that_raises_is_told_by_check_and_is_the_reason_why_a_cache_is_not_in_sets(
+    engine: Engine,
+) -> None:
+    insight = installed(engine, misspelt()).insight(engine)
+    (fault,) = [finding for finding in insight.check() if finding.is_fault]
+    caches = {summary.name: summary for summary in insight.caches()}
+
+    assert fault.what.startswith("Box.twice: its expression raises AttributeError: type object 'Box' has no attribute")
+    assert "has no attribute 'nn'" in (caches["Box.twice"].why_not_in_sets or "")
+    assert insight.cache("Box.twice").why_not_in_sets == caches["Box.twice"].why_not_in_sets
+    assert (caches["Box.twice"].way, caches["Box.once"].way) == ("by its reads", "in sets")

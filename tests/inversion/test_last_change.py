@@ -49,7 +49,8 @@ def test_explain_tells_when_it_last_changed_and_why(store: Store, way: str) -> N
         assert explained.changed is not None
         assert explained.changed > before, what
         assert str(explained.because) == why.format(way=way), what
-        assert f"  It last changed at {explained.changed}, because {explained.because}." in str(explained)
+        moment = f"{explained.changed:%Y-%m-%d %H:%M:%S} UTC"
+        assert f"  It last changed at {moment}, because {explained.because}." in str(explained)
 
 
 @EACH

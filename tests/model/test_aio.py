@@ -12,7 +12,7 @@ from sqlalchemy.orm import DeclarativeBase, Mapped, Session, mapped_column, rela
 from statemachine import State, StateChart
 
 import afterwork as aw
-from afterwork.errors import NoSession, NotAwaited
+from afterwork.errors import BadRequest, NoSession, NotAwaited
 from tests.support.prepared import installed
 
 
@@ -106,6 +106,14 @@ def test_what_asks_the_database_is_awaited(meters: Engine) -> None:
     with_each_driver(meters, work)
 
 
+def test_what_was_called_before_is_no_function_to_call(meters: Engine) -> None:
+    async def work(session: AsyncSession, meter: Meter) -> None:
+        with pytest.raises(BadRequest, match=r"'closed' can't be called. Give the function without calling it"):
+            await aw.aio.call(meter, "closed")  # type: ignore[arg-type]
+
+    with_each_driver(meters, work)
+
+
 FORGOTTEN: dict[str, Callable[[Meter], object]] = {
     "aw.fresh": lambda meter: aw.fresh(meter, "cost"),
     "aw.is_stale": lambda meter: aw.is_stale(meter, "cost"),
@@ -122,7 +130,7 @@ FORGOTTEN: dict[str, Callable[[Meter], object]] = {
 @pytest.mark.parametrize("call", FORGOTTEN)
 def test_who_forgets_to_await_is_told_what_to_write(meters: Engine, call: str) -> None:
     async def work(session: AsyncSession, meter: Meter) -> None:
-        with pytest.raises(NotAwaited, match=rf"{call}.* asks the database.*aw\.aio"):
+        with pytest.raises(NotAwaited, match=rf"{call}.* asks the database.*aw\.aio.* without \(\)"):
             FORGOTTEN[call](meter)
 
     with_each_driver(meters, work)

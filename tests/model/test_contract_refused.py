@@ -148,4 +148,4 @@ def test_two_ticket_classes_are_refused() -> None:
 
 def test_what_is_no_model_is_refused() -> None:
     with pytest.raises(BadDeclaration, match="no declarative base and no registry"):
-        _ = aw.Afterwork("shop").model
+        aw.Afterwork("shop")

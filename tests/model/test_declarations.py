@@ -1,18 +1,28 @@
 """Each declaration works, or is refused where it is made or when the model is read: with words that say what to do."""
 
+import functools
 import gc
 import types
 from collections.abc import Callable, Iterator
-from datetime import date, timedelta
+from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
 import pytest
 from sqlalchemy import Engine, MetaData, create_engine
-from sqlalchemy.orm import DeclarativeBase, Mapped, Session, column_property, mapped_column, relationship, synonym
+from sqlalchemy.ext.hybrid import hybrid_property
+from sqlalchemy.orm import (
+    DeclarativeBase,
+    Mapped,
+    Session,
+    column_property,
+    mapped_column,
+    relationship,
+    synonym,
+)
 
 import afterwork as aw
-from afterwork.errors import AfterworkError, BadDeclaration, BadRequest, ModelError, NoSession
+from afterwork.errors import AfterworkError, BadDeclaration, ModelError
 from tests.model.declared import ODD, Chart, Made, act, expressed, failing, for_many, model, needs_two, plain
 from tests.typing import own_tickets
 
@@ -129,8 +139,41 @@ def one() -> Any:
     return aw.column(plain)
 
 
+def needs_session(self: Any, session: Session) -> None: ...
+
+
+def needs_nowhere(self: Any, what: "Nowhere") -> None: ...  # type: ignore[name-defined]  # noqa: F821
+
+
+def needs_missing(self: Any, what: "Session.Missing") -> None: ...  # type: ignore[name-defined]
+
+
+def has_one(self: Any, session: Session | None = None) -> None: ...
+
+
+def decorated(marked: Any) -> Any:
+    @functools.wraps(marked)
+    def wrapper(self: Any) -> Any:
+        return marked(self)
+
+    return wrapper
+
+
+HIDDEN: dict[str, Callable[[Any], Any]] = {
+    "classmethod": classmethod,
+    "staticmethod": staticmethod,
+    "property": property,
+    "cached_property": functools.cached_property,
+    "hybrid_property": hybrid_property,
+    "function": decorated,
+}
+"""Decorators that hide what is marked below them, by what they make of it."""
+
 REFUSED: dict[str, tuple[Callable[[], Any], str]] = {
-    "a member that is not there": (thing_with(f=aw.derived("nn")(plain)), "'nn' is no column of Thing"),
+    "a member that is not there": (
+        thing_with(f=aw.derived("nn")(plain)),
+        r"'nn' is no column of Thing. Did you mean n\?",
+    ),
     "a member that is the key": (thing_with(f=aw.derived("id")(plain)), "must not change"),
     "a member that has the name of its function": (thing_with(n=aw.derived("n")(plain)), "is no column"),
     "a member of two functions": (thing_with(f=aw.derived("n")(plain), g=aw.derived("n")(plain)), "by 2 functions"),
@@ -158,6 +201,10 @@ REFUSED: dict[str, tuple[Callable[[], Any], str]] = {
         thing_with(f=aw.machine(Chart, state="state"), g=aw.derived("state")(plain)),
         "Give each a column",
     ),
+    "a machine on a misspelt column": (
+        thing_with(f=aw.machine(Chart, state="stat")),
+        r"the machine f: 'stat' is no column of Thing. Did you mean state\? Give the one that has its state",
+    ),
     "a machine on a relationship": (
         thing_with(parent=relationship("Thing", remote_side="Thing.id"), f=aw.machine(Chart, state="parent")),
         "'parent' is no column",
@@ -174,9 +221,36 @@ REFUSED: dict[str, tuple[Callable[[], Any], str]] = {
     "a variable named handle": (work_with(handle=aw.variable()), "Work.handle: each view model has this name"),
     "two handlers": (work_with(f=aw.on_exception(needs_two), g=aw.on_exception(needs_two)), "One is enough"),
     "an initialiser that needs more": (work_with(__init__=lambda self, root, more: None), "called with self and root"),
+    "a view model without an action": (work_with(f=plain), "Work has no @aw.action, so a run of it would do nothing"),
+    "a view model of no root without an action": (
+        work_with(f=plain, where={"root": None}),
+        "Work has no @aw.action, so a run of it would do nothing",
+    ),
+    "a timer without an action": (work_with(f=plain, when=aw.Every(minutes=1)), "Work has no @aw.action"),
+    "a parameter that no ticket can keep": (
+        thing_with(f=aw.method(needs_session)),
+        "Thing.f: session is annotated with",
+    ),
+    "a parameter of an unknown class": (
+        thing_with(f=aw.method(needs_nowhere)),
+        "Thing.f: the annotation of what, 'Nowhere', can't be resolved",
+    ),
+    "a parameter of a class that is not there": (
+        thing_with(f=aw.method(needs_missing)),
+        "the annotation of what, 'Session.Missing', can't be resolved",
+    ),
+    **{
+        f"a {mark} below a {name}": (declared, f"{where}.f: {name} stands above {mark}, and hides it")
+        for name, hide in HIDDEN.items()
+        for mark, where, declared in (
+            ("@aw.method", "Thing", thing_with(f=hide(aw.method(plain)))),
+            ("@aw.derived", "Thing", thing_with(f=hide(aw.derived("n")(plain)))),
+            ("@aw.action", "Work", work_with(f=hide(act()), g=act())),
+        )
+    },
     "a way to start that was not called": (work_with(f=act(), when=aw.WhenStale), r"Call it: aw.WhenStale\(…\)"),
     "a root that is a name": (lambda: types.new_class("W", (aw.ViewModel,), {"root": "Thing"}), "Give a mapped class"),
-    "a base that is metadata": (lambda: aw.Afterwork(MetaData()).model, "is no declarative base"),
+    "a base that is metadata": (lambda: aw.Afterwork(MetaData()), "is no declarative base"),
 }
 
 
@@ -231,6 +305,12 @@ def test_a_method_has_the_name_under_which_its_class_has_it(tmp_path: Path) -> N
     assert [(ended.run.work, ended.outcome) for ended in app.run_until_idle(engine)] == [("Thing.act", aw.Succeeded())]
 
 
+def test_a_parameter_with_a_default_may_be_of_any_class() -> None:
+    _, app = model({"f": aw.method(has_one)})
+
+    assert "Thing.f" in app.model.works
+
+
 def test_an_expression_may_be_a_class_method_or_have_the_name_of_its_function() -> None:
     def compute(cls: Any) -> Any:
         return cls.m
@@ -269,43 +349,6 @@ def test_a_model_without_any_class_says_so() -> None:
         assert aw.Afterwork(Base).model
 
 
-# What is asked for at run time.
-
-
-class NoClass:
-    @aw.method
-    def act(self) -> None: ...
-
-
-ASKED: dict[str, tuple[Callable[[Any], object], str]] = {
-    "a method of no mapped class": (lambda thing: aw.later(NoClass().act), "no object of a mapped class"),
-    "a view model on no object": (lambda thing: aw.later(aw.ViewModel(None)), "ViewModel has no root, whose session"),
-    "the session of no object": (lambda thing: aw.session(5), "no object of a mapped class"),
-    "the freshness of no object": (lambda thing: aw.is_stale(5, "n"), "no object of a mapped class"),
-    "whether no method can run": (lambda thing: aw.can(5), "no method of an object"),  # type: ignore[arg-type]
-    "after": (lambda thing: aw.later(thing.f, after=5), "after=5: give a timedelta"),  # type: ignore[arg-type]
-    "keep": (lambda thing: aw.later(thing.f, keep=5), "keep=5: give a timedelta"),  # type: ignore[arg-type]
-    "priority": (lambda thing: aw.later(thing.f, priority="high"), "priority='high': give a whole number"),  # type: ignore[arg-type]
-    "unique": (lambda thing: aw.later(thing.f, unique="yes"), "unique='yes': give True"),  # type: ignore[arg-type]
-    "lane": (lambda thing: aw.later(thing.f, lane=5), "lane=5: give a name"),  # type: ignore[arg-type]
-    "at": (lambda thing: aw.later(thing.f, at="noon"), "'noon' is no datetime"),  # type: ignore[arg-type]
-    "a day": (lambda thing: aw.later(thing.f, at=date(2030, 1, 1)), "is no datetime"),  # type: ignore[arg-type]
-    "not_after": (lambda thing: aw.later(thing.f, not_after="noon"), "'noon' is no datetime"),  # type: ignore[arg-type]
-}
-
-
-@pytest.mark.parametrize("what", sorted(ASKED))
-def test_what_can_not_be_asked_for_is_refused(what: str) -> None:
-    thing, _ = model({"f": aw.method(plain)})
-    ask, said = ASKED[what]
-    with Session(create_engine("sqlite://")) as session:
-        session.add(obj := thing())
-
-        with pytest.raises((BadRequest, NoSession), match=said):
-            ask(obj)
-        session.expunge_all()
-
-
 @pytest.mark.parametrize(
     ("name", "value"),
     [
@@ -328,15 +371,6 @@ def test_what_can_not_be_asked_for_is_refused(what: str) -> None:
 def test_a_setting_of_a_wrong_type_is_named(name: str, value: Any) -> None:
     with pytest.raises(BadDeclaration, match=f"{name}"):
         model(settings=aw.Settings(**{name: value}))
-
-
-def test_an_engine_that_is_none_is_told() -> None:
-    _, app = model()
-
-    with pytest.raises(AfterworkError, match="no engine that a server can use"):
-        app.run_until_idle("sqlite://")  # type: ignore[arg-type]
-    with pytest.raises(AfterworkError, match="no path of a file"):
-        app.load(5)  # type: ignore[arg-type]
 
 
 def test_a_model_may_name_the_class_of_its_tickets(tmp_path: Path) -> None:

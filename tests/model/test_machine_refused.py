@@ -93,7 +93,7 @@ def test_a_state_column_that_is_not_there_is_listed_with_all_that_is_wrong() -> 
         id: Mapped[int] = mapped_column(primary_key=True)
         flow = aw.machine(Flow, state="stat")
 
-    with pytest.raises(ModelError, match=r"the machine flow: 'stat' is no column of Order"):
+    with pytest.raises(ModelError, match=r"the machine flow: 'stat' is no column of Order."):
         _ = aw.Afterwork(base).model
 
 

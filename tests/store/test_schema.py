@@ -1,6 +1,7 @@
 """Installing: it says what it did, does nothing twice, and what is not right is told with what to do."""
 
 from collections.abc import Callable
+from typing import Any
 
 import pytest
 from sqlalchemy import Engine, create_engine, inspect, text
@@ -14,6 +15,7 @@ from afterwork.store.bounded_count import Count
 from afterwork.store.tables import SCHEMA_VERSION
 from afterwork.store.tickets.filter import STATES
 from tests.conftest import Shop
+from tests.migrations.releases import release
 from tests.support import shop
 from tests.support.shop import Base, SysAsyncTicket, add_customer, numbers
 
@@ -72,6 +74,32 @@ def test_a_database_that_was_not_installed_is_refused_with_what_to_do(
     shop.create(engine)
     with pytest.raises(NotInstalled, match=r"has no tables of Afterwork\. Create them once with app\.install"):
         STARTS[start](app, engine)
+
+
+QUESTIONS: dict[str, Callable[[aw.Afterwork, Any], object]] = {
+    "fresh": lambda app, customer: aw.fresh(customer, "total"),
+    "is_stale": lambda app, customer: aw.is_stale(customer, "total"),
+    "explain": lambda app, customer: app.explain(customer, "total"),
+    "impact": lambda app, customer: app.impact(customer, "name"),
+}
+
+
+@pytest.mark.parametrize("question", QUESTIONS)
+@pytest.mark.parametrize("is_gone", [False, True], ids=["before it is installed", "after it is removed"])
+def test_what_asks_of_values_says_that_nothing_is_installed(engine: Engine, question: str, is_gone: bool) -> None:
+    only = release()
+    only.base.metadata.create_all(engine)
+    app = aw.Afterwork(only.base)
+    if is_gone:
+        app.install(engine)
+        app.uninstall(engine)
+    with Session(engine) as session:
+        session.add(customer := only.customer(name="Ann"))
+        session.flush()
+        with pytest.raises(NotInstalled, match=r"has no tables of Afterwork\. Create them once with app\.install"):
+            QUESTIONS[question](app, customer)
+        session.rollback()
+        assert session.scalar(text("SELECT 1")) == 1
 
 
 @pytest.mark.parametrize("start", ["run_until_idle", "serving", "status", "pause"])

@@ -44,7 +44,7 @@ def test_whatever_a_value_is_its_written_form_finds_it(value: str) -> None:
 @pytest.mark.parametrize(
     ("text", "advice"),
     [
-        ("job:remind", "There is no 'job:' to search by, but work:, root:, error:, lane:."),
+        ("job:remind", "Nothing can be searched by 'job:', only by work:, root:, error:, lane:."),
         ("work:a work:b", "work: is there twice"),
     ],
 )

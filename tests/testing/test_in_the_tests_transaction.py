@@ -8,7 +8,7 @@ from sqlalchemy import Engine, TextClause, select, text
 from sqlalchemy.orm import Session
 
 import afterwork as aw
-from afterwork.errors import BadRequest, CommittedInTest
+from afterwork.errors import BadRequest, CommittedInTest, NaiveDatetime
 from afterwork.testing import Testing
 from tests.testing.depot import Depot, Insurer, Parcel, Unpack, a_parcel, install, open_depot, tables, under_test, works
 
@@ -174,6 +174,16 @@ def test_a_retry_waits_for_the_clock(scene: Scene) -> None:
 
     session.refresh(parcel)
     assert parcel.moved == 1
+
+
+def test_the_clock_moves_to_points_in_time_only(scene: Scene) -> None:
+    testing, _ = scene
+    with pytest.raises(NaiveDatetime, match="has no time zone"):
+        testing.clock.move_to(datetime(2100, 1, 1))
+    with pytest.raises(BadRequest, match="'noon' is no datetime"):
+        testing.clock.move_to("noon")  # type: ignore[arg-type]
+    with pytest.raises(BadRequest, match="60 is no span of time"):
+        testing.clock.advance(60)  # type: ignore[arg-type]
 
 
 def test_derived_values_follow_each_change_and_no_own_one(scene: Scene) -> None:

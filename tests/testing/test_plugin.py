@@ -75,6 +75,28 @@ class TestOfAClass:
 """
 
 
+def test_a_marker_gives_one_mode(project: Project) -> None:
+    project.write({"test_marked.py": MARKED})
+    ran = project.run("test_marked.py")
+    assert (ran.counts("error"), ran.code) == (3, 1)
+    assert "@pytest.mark.afterwork('inline', 'x') gives no mode, or more than that" in ran.said
+    assert "@pytest.mark.afterwork(mood='inline') gives no mode, or more than that" in ran.said
+
+
+MARKED = """
+import pytest
+
+@pytest.mark.afterwork("inline", "x")
+def test_two(afterwork): ...
+
+@pytest.mark.afterwork(mood="inline")
+def test_another_word(afterwork): ...
+
+@pytest.mark.afterwork
+def test_none(afterwork): ...
+"""
+
+
 def test_who_forgets_something_is_told_what_to_do(project: Project) -> None:
     conftest = FILES["conftest.py"].replace("def afterwork_bind", "def bind")
     project.write({"pytest.ini": "[pytest]\n", "conftest.py": conftest, "test_unbound.py": UNBOUND})

@@ -54,7 +54,7 @@ def test_what_can_not_be_searched_for_is_told(client: TestClient) -> None:
     answer = client.get("/tickets", params={"q": "job:x"})
 
     assert answer.status_code == 404
-    assert "There is no &#39;job:&#39; to search by" in answer.text
+    assert "Nothing can be searched by &#39;job:&#39;" in answer.text
     assert "There is no state &#39;odd&#39;" in client.get("/tickets?state=odd").text
 
 

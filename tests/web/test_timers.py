@@ -91,7 +91,7 @@ def test_a_dry_run_shows_what_would_be_hit_and_changes_nothing(office: Office, c
 def test_a_timer_is_run_cancelled_paused_and_resumed(
     office: Office, client: TestClient, program: TestClient, act: Act
 ) -> None:
-    assert "Work has 2 matches. Servers run them now." in act("/timers/Work/run", "/timers/Work")
+    assert "Work has 2 matches for servers to run." in act("/timers/Work/run", "/timers/Work")
     assert "2 matches of Work cancelled." in act("/timers/Work/cancel", "/timers/Work")
     assert "Timer Work is paused." in act("/timers/Work/pause", "/timers/Work")
     assert "It would be due" in client.get("/timers/Work").text

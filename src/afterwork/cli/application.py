@@ -2,6 +2,7 @@
 
 import importlib
 import os
+import pkgutil
 import re
 import shlex
 import sys
@@ -21,6 +22,7 @@ from afterwork.cli.project import FILE, TABLE, project_of
 from afterwork.errors import AfterworkError
 from afterwork.jobs.run import text_of
 from afterwork.language.syntax.spelling import nearest
+from afterwork.model.known_names import meant
 
 APP = "AFTERWORK_APP"
 
@@ -66,7 +68,9 @@ def _module(name: str, folder: Path) -> ModuleType:
         return importlib.import_module(name)
     except ModuleNotFoundError as error:
         if error.name is not None and f"{name}.".startswith(f"{error.name}."):
-            raise click.BadParameter(f"There is no module {name}, neither in {folder} nor installed.") from None
+            beside = [module.name for module in pkgutil.iter_modules([str(folder)])]
+            suggestion = " ".join(filter(None, (f"neither in {folder} nor installed.", meant(name, beside))))
+            raise click.BadParameter(f"There is no module {name}, {suggestion}") from None
         raise click.ClickException(f"Importing {name} raised {text_of(error)}") from None
     except Exception as error:
         raise click.ClickException(f"Importing {name} raised {text_of(error)}") from None

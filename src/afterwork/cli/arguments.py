@@ -4,7 +4,7 @@ import functools
 import getpass
 import re
 import sys
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from datetime import timedelta
@@ -22,6 +22,7 @@ from afterwork.cli.application import ApplicationCommand, app_argument, as_typed
 from afterwork.cli.printing import print_result
 from afterwork.cli.project import FILE, TABLE, project_of
 from afterwork.model.inspection import from_external_id
+from afterwork.model.known_names import meant
 
 DATABASE = "AFTERWORK_DATABASE"
 
@@ -43,6 +44,23 @@ DRIVERS = {
 
 
 NO_PREPARED_STATEMENTS: Mapping[str, Any] = {"connect_args": {"prepare_threshold": None}}
+
+
+class _NameChoice(click.Choice[str]):
+    """One of several names. What is none of them is answered with the one that may have been meant."""
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> str:
+        """Return one of the names, or refuse a value."""
+        try:
+            return super().convert(value, param, ctx)
+        except click.BadParameter as error:
+            suggestion = meant(str(value), self.choices)
+            raise click.BadParameter(" ".join(filter(None, (error.message, suggestion))), ctx, param) from None
+
+
+def one_of(names: Sequence[str]) -> click.Choice[str]:
+    """Return the type of an option that takes one of some names."""
+    return _NameChoice(names)
 
 
 def url_of(text: str) -> URL:

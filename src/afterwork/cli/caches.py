@@ -15,6 +15,7 @@ from afterwork.cli.arguments import (
     command,
     current_user,
     object_at,
+    one_of,
 )
 from afterwork.cli.printing import name_text, table_lines, utc_text
 from afterwork.derived.compute.verify import Verified
@@ -28,7 +29,7 @@ LIST_HEAD = ("object", "state", "runs", "last run (UTC)", "ms", "because", "erro
 
 @command(
     click.argument("name", required=False),
-    click.option("--state", type=click.Choice(get_args(State)), help="List only the objects of NAME in this state."),
+    click.option("--state", type=one_of(get_args(State)), help="List only the objects of NAME in this state."),
     click.option("--after", metavar="PLACE", help="Continue a list at the PLACE named at its end."),
 )
 def caches(app: Afterwork, at: OpenedLate, name: str | None, state: State | None, after: str | None) -> Shown:
@@ -124,7 +125,8 @@ def _impact_lines(readers: Sequence[Reader], root: str, member: str) -> Iterator
     if not readers:
         yield f"No cache reads {member} of {root}."
         return
-    yield f"If {member} of {root} changes, {len(readers):,} caches become stale or may follow:"
+    become = "1 cache becomes" if len(readers) == 1 else f"{len(readers):,} caches become"
+    yield f"If {member} of {root} changes, {become} stale or may follow:"
     for reader in readers:
         yield f"  {reader.name} of {reader.root_id}" + (f", through {reader.through}" if reader.through else "")
 

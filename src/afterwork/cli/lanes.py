@@ -6,16 +6,25 @@ from typing import Literal
 import click
 
 from afterwork.app import Afterwork
+from afterwork.cli.application import as_typed
 from afterwork.cli.arguments import OpenedLate, Shown, command, current_user
 from afterwork.cli.printing import progress_text, table_lines, utc_text
 from afterwork.control import Thing, act_on
-from afterwork.errors import UnknownLane
+from afterwork.errors import UnknownLane, shown
 from afterwork.insight import Activity, Insight, LaneView, ServerView
 from afterwork.model.known_names import instead_of
 from afterwork.model.lane import MAIN, PARALLEL
 
 LANES_HEAD = ("lane", "rule", "now", "waiting", "matches", "oldest since (UTC)", "scheduled")
 SERVERS_HEAD = ("server", "state", "process", "host", "started (UTC)", "last sign of life (UTC)", "serves", "knows")
+
+
+def server_number(context: click.Context, parameter: click.Parameter, given: str) -> int:
+    """Return the number of a server that a text gives, or refuse it, with the command that lists servers."""
+    if given.isascii() and given.isdigit():
+        return int(given)
+    advice = as_typed("They are listed by: afterwork lanes MODULE:APP --database URL", context)
+    raise click.BadParameter(f"There is no server {shown(given)}. Servers have numbers. {advice}")
 
 
 @command()
@@ -33,7 +42,7 @@ def _activity_lines(activity: Activity) -> Iterator[str]:
     )
     for run in activity.running:
         said = "" if run.said is None else f", {progress_text(run.said)}"
-        work = f"{run.work or run.ticket} on {run.root_id}"
+        work = str(run.work or run.ticket) + ("" if run.root_id is None else f" on {run.root_id}")
         yield f"server {run.server} runs {work} since {utc_text(run.since)} UTC{said}"
     for suspect in activity.suspects:
         what = "is not tried again" if suspect.is_given_up else "is tried alone"
@@ -62,7 +71,7 @@ def pause(app: Afterwork, at: OpenedLate, name: str) -> Shown:
     return _turn(app, at, "pause", name)
 
 
-@command(click.argument("server", type=int))
+@command(click.argument("server", callback=server_number))
 def drain(app: Afterwork, at: OpenedLate, server: int) -> Shown:
     """Drain SERVER: it begins nothing more, and leaves when its current runs have ended, however long that takes."""
     act = act_on("server", "drain")

@@ -25,6 +25,7 @@ from afterwork.cli.arguments import (
     duration_in_seconds,
     engine_at,
     names,
+    one_of,
     size,
 )
 from afterwork.cli.systemd import reporting_to_systemd
@@ -132,13 +133,13 @@ LEVELS = ("debug", "info", "warning", "error")
 @click.option(
     "--log",
     "layout",
-    type=click.Choice(get_args(Layout)),
+    type=one_of(get_args(Layout)),
     default="human",
     show_default=True,
     help="A line of text for each event, or a line of JSON.",
 )
 @click.option("--json", "as_json", is_flag=True, help="Write the log as JSON, like --log json.")
-@click.option("--log-level", type=click.Choice(LEVELS), default="info", show_default=True)
+@click.option("--log-level", type=one_of(LEVELS), default="info", show_default=True)
 def serve(
     app: Afterwork,
     url: URL,

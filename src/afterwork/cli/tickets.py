@@ -8,7 +8,7 @@ from typing import Any
 import click
 
 from afterwork.app import Afterwork
-from afterwork.cli.arguments import OpenedLate, Shown, command
+from afterwork.cli.arguments import OpenedLate, Shown, command, one_of
 from afterwork.cli.printing import progress_text, table_lines, utc_text
 from afterwork.errors import NotThere, shown
 from afterwork.insight import FlowView, Insight, TicketDetail, TicketFilter, TicketPage, TicketView
@@ -21,7 +21,7 @@ CHOICES = ("pending", "failed", "done", *(state for state in STATES if state not
 FILTERS = (
     click.option(
         "--state",
-        type=click.Choice(CHOICES),
+        type=one_of(CHOICES),
         help="Only tickets in this state; pending ones are all that have not ended.",
     ),
     click.option("--work", metavar="TEXT", help="Only those whose view model or method has TEXT in its name."),

@@ -41,7 +41,7 @@ class NamedAct:
 
 
 def _say_started(name: str, started: StartedRound) -> str:
-    return f"{name} has {started.matches:,} matches. Servers run them now."
+    return f"{name} has {started.matches:,} {'match' if started.matches == 1 else 'matches'} for servers to run."
 
 
 def _say_cancelled(name: str, cancelled: Cancellation) -> str:

@@ -1,6 +1,7 @@
 """Events about runs of jobs."""
 
 import logging
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Literal
@@ -56,13 +57,17 @@ class _RunEvent(LoggedEvent):
     root_id: str | None
     run: str
 
+    def words(self) -> Mapping[str, object]:
+        """Return the values for the message. `what` is the work, and its root if it has one."""
+        return {**super().words(), "what": self.work if self.root_id is None else f"{self.work} on {self.root_id}"}
+
 
 @dataclass(frozen=True)
 class Ran(_RunEvent):
     """A run that ended well."""
 
     level = logging.DEBUG
-    message = "%(work)s on %(root_id)s done (run %(run)s)"
+    message = "%(what)s done (run %(run)s)"
 
     facts: Facts
 
@@ -85,7 +90,7 @@ class Failed(_RunEvent):
     """A run that failed, or a ticket that could not be run. `error` is the text of the ticket's Error."""
 
     level = logging.WARNING
-    message = "%(work)s on %(root_id)s failed (run %(run)s): %(error)s"
+    message = "%(what)s failed (run %(run)s): %(error)s"
 
     error: str
     facts: Facts
@@ -96,7 +101,7 @@ class WasCancelled(_RunEvent):
     """A run that was cancelled by hand, while it went on or before it began."""
 
     level = logging.INFO
-    message = "%(work)s on %(root_id)s was cancelled (run %(run)s)"
+    message = "%(what)s was cancelled (run %(run)s)"
 
 
 @dataclass(frozen=True)
@@ -104,7 +109,7 @@ class Expired(_RunEvent):
     """A ticket whose turn came after its last time to begin, so that it was not run."""
 
     level = logging.INFO
-    message = "%(work)s on %(root_id)s was not run (run %(run)s): %(error)s"
+    message = "%(what)s was not run (run %(run)s): %(error)s"
 
     error: str
 
@@ -114,7 +119,7 @@ class PutOff(_RunEvent):
     """A run that raised and will be tried again after `seconds`."""
 
     level = logging.INFO
-    message = "%(work)s on %(root_id)s: attempt %(attempt)d raised, next in %(seconds).1f s (run %(run)s): %(error)s"
+    message = "%(what)s: attempt %(attempt)d raised, next in %(seconds).1f s (run %(run)s): %(error)s"
 
     error: str
     attempt: int
@@ -139,7 +144,7 @@ class WasWithdrawn(_RunEvent):
     """A ticket that somebody ended or deleted while its external run went on. Nothing of the run was saved."""
 
     level = logging.WARNING
-    message = "the ticket of %(work)s on %(root_id)s was ended or deleted while it ran: nothing was saved (run %(run)s)"
+    message = "the ticket of %(what)s was ended or deleted while it ran: nothing was saved (run %(run)s)"
 
 
 @dataclass(frozen=True)
@@ -147,9 +152,7 @@ class WrittenInPart(_RunEvent):
     """A ticket that ended, though its table refused part of that. `written` names what was written."""
 
     level = logging.ERROR
-    message = (
-        "%(work)s on %(root_id)s has ended (run %(run)s), but the ticket's table accepted only %(written)s: %(error)s"
-    )
+    message = "%(what)s has ended (run %(run)s), but the ticket's table accepted only %(written)s: %(error)s"
 
     written: str
     error: str
@@ -164,7 +167,7 @@ class Unwritable(_RunEvent):
 
     level = logging.ERROR
     message = (
-        "%(work)s on %(root_id)s can't end (run %(run)s): the ticket's table refuses every change to its row. Nothing "
+        "%(what)s can't end (run %(run)s): the ticket's table refuses every change to its row. Nothing "
         "of the run was saved. It is tried again, later each time, while others go on. Check the triggers, constraints "
         "and policies of the table: %(error)s"
     )
@@ -177,7 +180,7 @@ class Lost(_RunEvent):
     """A run that another server took over, so that nothing of this one was saved."""
 
     level = logging.WARNING
-    message = "%(work)s on %(root_id)s was taken over by another server: nothing was saved (run %(run)s)"
+    message = "%(what)s was taken over by another server: nothing was saved (run %(run)s)"
 
 
 @dataclass(frozen=True)
@@ -189,7 +192,7 @@ class Abandoned(_RunEvent):
 
     level = logging.WARNING
     message = (
-        "%(work)s on %(root_id)s was abandoned (run %(run)s): its time-out has passed, and it goes on. Its thread "
+        "%(what)s was abandoned (run %(run)s): its time-out has passed, and it goes on. Its thread "
         "stays until it ends by itself"
     )
 

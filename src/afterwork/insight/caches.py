@@ -89,7 +89,7 @@ def summaries(connection: Connection, model: ModelInfo, now: datetime) -> list[C
     naming, past, plans = MemberNames(model), runs_of_all_time(connection), _plans(connection, model)
     waiting = waiting_changes(connection)
     return [
-        _unknown(model.derivations[name])
+        _unknown(model.derivations[name], plans.get(name))
         if row is None
         else _with_waiting(_summary(connection, naming, row, past[name], plans.get(name), now), waiting.get(row.id))
         for name in sorted(rows.keys() | model.derivations.keys())
@@ -101,7 +101,7 @@ def summary(connection: Connection, model: ModelInfo, name: str, now: datetime) 
     """Return one cache over all objects. Raises `BadRequest` if neither the model nor the database has it."""
     row = connection.execute(select(derivations).where(derivations.c.name == name)).one_or_none()
     if row is None:
-        return _unknown(model.derivation_named(name))
+        return _unknown(model.derivation_named(name), _plans(connection, model).get(name))
     past, plan = runs_of_all_time(connection)[name], _plans(connection, model).get(name)
     found_by_reads = _summary(connection, MemberNames(model), row, past, plan, now)
     return _with_waiting(found_by_reads, waiting_changes(connection).get(row.id))
@@ -203,16 +203,25 @@ def _summary(
         past.seconds / runs if runs else None,
         causes,
         BackfillProgress(row.backfill_done, row.backfill_total, row.backfill_began, row.backfilled),
-        isinstance(plan, RefreshPlan),
-        isinstance(plan, RefreshPlan) and plan.is_at_commit,
-        plan if isinstance(plan, str) else None,
+        *_way(plan),
     )
 
 
-def _unknown(cache: Derivation) -> CacheSummary:
+def _unknown(cache: Derivation, plan: RefreshPlan | str | None) -> CacheSummary:
+    """Return a cache that no server has come to yet."""
     none = Count(0)
     progress = BackfillProgress(0, None, None, False)
-    return CacheSummary(cache.name, _kind(cache), True, none, none, none, none, 0, None, (), progress)
+    counts = (none, none, none, none, 0, None, ())
+    return CacheSummary(cache.name, _kind(cache), True, *counts, progress, *_way(plan))
+
+
+def _way(plan: RefreshPlan | str | None) -> tuple[bool, bool, str | None]:
+    """Return whether a cache is in sets, and at commit, and why it is not in sets."""
+    match plan:
+        case RefreshPlan():
+            return True, plan.is_at_commit, None
+        case _:
+            return False, False, plan
 
 
 def _kind(cache: Derivation | None) -> DerivationKind | None:

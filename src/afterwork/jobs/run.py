@@ -68,6 +68,11 @@ class Run:
     """The arguments that its request gave, by name."""
 
     @property
+    def what(self) -> str:
+        """Return its work, and its root if it has one, for messages."""
+        return self.work if self.root_id is None else f"{self.work} on {self.root_id}"
+
+    @property
     def is_first_attempt(self) -> bool:
         """Return whether it was never tried before."""
         return self.attempt == 1

@@ -12,6 +12,7 @@ from typing import Any
 from sqlalchemy import Column, Table
 from sqlalchemy.orm import Mapper
 
+from afterwork.boundary import CONTAINED
 from afterwork.compat.sqlalchemy_conditions import typed_condition
 from afterwork.errors import BadDeclaration
 from afterwork.model.derived import Derived
@@ -71,6 +72,17 @@ class MemberDerivation(_Derivation):
         expression = expression_of(self.derived.function)
         sql = None if expression is None else expression.in_sql(self.root)
         return None if sql is None else lambda: typed_condition(sql)
+
+    @property
+    def sql_side_problem(self) -> str | None:
+        """The exception that the declared function for SQL raises, as text; None if it raises nothing."""
+        try:
+            with CONTAINED:
+                if self.derived.in_sql is not None:
+                    self.derived.in_sql(self.root.class_)
+        except Exception as error:  # of the application's own function
+            return f"{type(error).__name__}: {error}"
+        return None
 
     @property
     def column(self) -> Column[Any]:

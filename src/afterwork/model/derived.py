@@ -11,6 +11,7 @@ from sqlalchemy.orm import Mapped, MappedColumn, Mapper
 
 from afterwork.errors import BadDeclaration
 from afterwork.model.functions import check_callable_alone, checked_function
+from afterwork.model.known_names import meant
 from afterwork.model.timeout import checked_timeout
 from afterwork.model.when import WhenStale
 
@@ -88,7 +89,7 @@ class Derived(Generic[Owner, Result]):
         where = f"@aw.derived on {mapper.class_.__name__}.{self.name}"
         key = member_key(self._member, mapper)
         if key is None or key not in mapper.columns:
-            raise BadDeclaration(f"{where}: {self._member!r} is no column of {mapper.class_.__name__}.")
+            raise BadDeclaration(f"{where}: {no_column(self._member, mapper)}")
         if not isinstance(mapper.columns[key], Column):
             raise BadDeclaration(f"{where}: {key} is calculated by the database, so it can't be written.")
         if mapper.columns[key].primary_key:
@@ -116,6 +117,12 @@ def member_key(member: object, mapper: Mapper[Any]) -> str | None:
             return next((p.key for p in mapper.column_attrs if p.columns[0].name == column.name), None)
         case _:
             return getattr(member, "key", None)
+
+
+def no_column(member: object, mapper: Mapper[Any]) -> str:
+    """Return the sentence on a member that is no column of a class, with similar names."""
+    suggestion = meant(member, mapper.columns.keys()) if isinstance(member, str) else ""
+    return " ".join(filter(None, (f"{member!r} is no column of {mapper.class_.__name__}.", suggestion)))
 
 
 class DerivedDecorator(Protocol):

@@ -15,20 +15,18 @@ from afterwork.language.syntax.spelling import folded
 from afterwork.model.base import registry_of, registry_or_none
 from afterwork.model.contract import CLASS_NAME, HOW_TO_HAVE_TICKETS, Contract
 from afterwork.model.derivation import Derivation, derivations_of
-from afterwork.model.derived import Derived
 from afterwork.model.external_id import parse
 from afterwork.model.job_function import JobFunction
 from afterwork.model.known_names import MAX_LISTED, instead_of
 from afterwork.model.lane import MAIN, Lane, lanes_by_name
-from afterwork.model.machine.declaration import TRIGGER, Machine, declared_machines
+from afterwork.model.machine.declaration import TRIGGER, declared_machines
 from afterwork.model.machine.state_scope import base_of, scope_of
-from afterwork.model.method import Method
+from afterwork.model.marks import MARKS_OF_MAPPED, MARKS_OF_VIEW_MODELS, hidden_marks, mark_of
 from afterwork.model.model_texts import text_problems
-from afterwork.model.static_method import StaticMethod
 from afterwork.model.ticket import contract_of, is_ticket_class
 from afterwork.model.timer import OnceAction, TimedWork, once_of, timers_of
-from afterwork.model.variable import Variable
-from afterwork.model.viewmodel import Action, Column, OnException, ViewModel
+from afterwork.model.viewmodel import ViewModel, no_action
+from afterwork.model.when import WhenStale
 from afterwork.model.work import FunctionWork, MethodWork, StateScopedWork, ViewModelWork, Work, methods_of
 
 
@@ -155,6 +153,8 @@ def inspect_model(
     once = once_of(works, problems)
     declared = _lanes(works, timers, lanes or {}, problems)
     problems += _misplaced(mappers, view_models)
+    problems += _without_actions(view_models)
+    problems += _impossible_arguments(works)
     problems += text_problems(registry_of(base), mappers, view_models, timers)
     contract = _contract(mappers, problems)
     if contract is None:
@@ -212,32 +212,29 @@ def _contract(mappers: Iterable[Mapper[Any]], problems: list[str]) -> Contract |
 def _misplaced(mappers: Iterable[Mapper[Any]], view_models: Iterable[type[ViewModel[Any]]]) -> Iterator[str]:
     """Yield what is marked where the mark means nothing: as of a view model in a mapped class, or the reverse."""
     for view_model in view_models:
+        yield from hidden_marks(view_model)
         for name, value in vars(view_model).items():
-            if (mark := _mark(value, MARKS_OF_MAPPED)) is not None and name != TRIGGER:
+            if (mark := mark_of(value, MARKS_OF_MAPPED)) is not None and name != TRIGGER:
                 yield f"{view_model.__name__}.{name}: {mark} is for mapped classes. A view model has @aw.action."
     for base in dict.fromkeys(base for mapper in mappers for base in mapper.class_.__mro__):
+        yield from hidden_marks(base)
         for name, value in vars(base).items():
-            if (mark := _mark(value, MARKS_OF_VIEW_MODELS)) is not None:
+            if (mark := mark_of(value, MARKS_OF_VIEW_MODELS)) is not None:
                 yield f"{base.__name__}.{name}: {mark} is for view models. A mapped class has @aw.method."
 
 
-MARKS_OF_MAPPED: Mapping[type, str] = {
-    Method: "@aw.method",
-    StaticMethod: "@aw.method",
-    Derived: "@aw.derived",
-    Machine: "aw.machine",
-}
-
-MARKS_OF_VIEW_MODELS: Mapping[type, str] = {
-    Action: "@aw.action",
-    Column: "@aw.column",
-    OnException: "@aw.on_exception",
-    Variable: "aw.variable",
-}
+def _without_actions(view_models: Iterable[type[ViewModel[Any]]]) -> Iterator[str]:
+    """Yield the view models that do nothing. Others may be made of one that is a base."""
+    for view_model in view_models:
+        if not view_model.actions and not view_model.__subclasses__() and not isinstance(view_model.when, WhenStale):
+            yield f"{no_action(view_model)} Mark the functions that do its work with @aw.action."
 
 
-def _mark(value: object, marks: Mapping[type, str]) -> str | None:
-    return next((mark for kind, mark in marks.items() if isinstance(value, kind)), None)
+def _impossible_arguments(works: Mapping[str, Work]) -> Iterator[str]:
+    """Yield the parameters that have to be given, and can't be. The variables of view models a server may give."""
+    for work in works.values():
+        if not isinstance(work, ViewModelWork):
+            yield from work.parameters.problems
 
 
 def _forgotten(model: registry) -> Iterator[str]:
@@ -290,12 +287,17 @@ def _lanes(
 
 
 def _view_models(base: object, mapped: set[type], problems: list[str]) -> Iterator[type[ViewModel[Any]]]:
-    """Yield the view models of this model: those rooted in its classes, and unrooted ones of this base or none."""
+    """Yield the view models of this model: those rooted in its classes, and unrooted ones of this base or none.
+
+    Of the unrooted ones without actions, only those that name this base can be told from others' bases.
+    """
     own = registry_of(base)
     for view_model in sorted(_descendants(ViewModel), key=lambda cls: (cls.__module__, cls.__qualname__)):
         root = view_model.root_class
         if root is None:
-            if view_model.actions and (view_model.model is None or registry_or_none(view_model.model) is own):
+            is_ours = view_model.model is not None and registry_or_none(view_model.model) is own
+            is_anyones = view_model.model is None and bool(view_model.actions)
+            if is_anyones or (is_ours and (view_model.actions or not view_model.__subclasses__())):
                 yield view_model
         elif any(issubclass(cls, root) for cls in mapped):
             yield view_model

@@ -152,6 +152,11 @@ class Method(Generic[Owner, Result, P]):
             self._results[cls] = WorkResult.of_function(f"{cls.__name__}.{self.name}", self.function, cls)
         return self._results[cls]
 
+    @property
+    def of_an_object(self) -> str:
+        """The sentence about what asks for it without an object."""
+        return f"{self.function.__qualname__} is a method of the class, and works on one of its objects."
+
     def may_run(self, target: Owner) -> bool:
         """Return whether the precondition holds for `target` now. True without one."""
         return self.precondition is None or bool(self.precondition(target))
@@ -285,6 +290,8 @@ def can(bound: BoundMethod[Any, Any] | GivenWork[Any]) -> bool:
     """Return whether a method of an object may run now: `aw.can(customer.assign_number)`. Raises what its precondition
     raises, and `BadRequest` for anything else."""
     bound = bound.work if isinstance(bound, GivenWork) else bound
+    if isinstance(bound, Method):
+        raise BadRequest(f"{bound.of_an_object} Name the object: aw.can(obj.{bound.name}).")
     if not isinstance(bound, BoundMethod):
         raise BadRequest(
             f"{shown(bound)} is no method of an object. Give one without calling it: customer.assign_number"

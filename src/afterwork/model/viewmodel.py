@@ -199,26 +199,27 @@ class ViewModel(Generic[Root, Ticket]):
         super().__init_subclass__(**others)
         if root is not None and not isinstance(root, type):
             raise BadDeclaration(f"{cls.__name__}: its root is {shown(root)}. Give a mapped class: root=Customer.")
-        cls.root_class = root or _root_of_base(cls) or cls.root_class
-        if model is not None:
-            registry_of(model)  # raises for what is no model
-            cls.model = model
-        cls.actions = {**cls.actions, **{name: a for name, a in vars(cls).items() if isinstance(a, Action)}}
-        cls.columns = {**cls.columns, **{name: c for name, c in vars(cls).items() if isinstance(c, Column)}}
-        cls.variables = {**cls.variables, **{name: v for name, v in vars(cls).items() if isinstance(v, Variable)}}
         _check_names(cls)
         handlers = [value for value in vars(cls).values() if isinstance(value, OnException)]
         if len(handlers) > 1:
             raise BadDeclaration(
                 f"{cls.__name__} marks {len(handlers)} functions with @aw.on_exception. One is enough."
             )
-        cls.exception_handler = handlers[0] if handlers else cls.exception_handler
         checked_timeout(cls.__name__, cls.timeout)
         checked_lane(cls.__name__, cls.lane)
         checked_external(cls.__name__, cls.external)
         _check_awaited(cls)
         checked_retry(cls.__name__, cls.retry)
         _check_when(cls.__name__, cls.when)
+        if model is not None:
+            registry_of(model)  # raises for what is no model
+            cls.model = model
+        # Python may hold a class that was refused for a while. Without these, no model takes it for one of its own.
+        cls.root_class = root or _root_of_base(cls) or cls.root_class
+        cls.exception_handler = handlers[0] if handlers else cls.exception_handler
+        cls.actions = {**cls.actions, **{name: a for name, a in vars(cls).items() if isinstance(a, Action)}}
+        cls.columns = {**cls.columns, **{name: c for name, c in vars(cls).items() if isinstance(c, Column)}}
+        cls.variables = {**cls.variables, **{name: v for name, v in vars(cls).items() if isinstance(v, Variable)}}
         if cls.root_class is not None:
             if "ViewModels" not in vars(cls.root_class):
                 cls.root_class.ViewModels = ViewModelNames(cls.root_class)  # type: ignore[attr-defined]
@@ -285,6 +286,11 @@ def variables_to_carry(view_model: ViewModel[Any, Any]) -> Arguments | None:
     return parameters_of_variables(cls).written((), given) if given else None
 
 
+def no_action(cls: type[ViewModel[Any, Any]]) -> str:
+    """Return the sentence about a view model that does nothing."""
+    return f"{cls.__name__} has no @aw.action, so a run of it would do nothing."
+
+
 def _check_names(cls: type[ViewModel[Any, Any]]) -> None:
     for name, value in vars(cls).items():
         if name in RESERVED and isinstance(value, (Action, Column, OnException, Variable)):
@@ -323,4 +329,4 @@ def withdraw(view_model: type[ViewModel[Any]]) -> None:
     """Remove a view model from its model. From now on it does nothing, and nothing starts it."""
     if view_model.root_class is not None:
         view_model.root_class.ViewModels._take(view_model.__name__)  # type: ignore[attr-defined]
-    view_model.root_class, view_model.actions, view_model.when = None, {}, None
+    view_model.root_class, view_model.model, view_model.actions, view_model.when = None, None, {}, None

@@ -13,9 +13,9 @@ from afterwork.model.base import registry_of
 from afterwork.model.contract import CLASS_NAME, HOW_TO_HAVE_TICKETS, Contract
 from afterwork.model.job_function import JobFunction
 from afterwork.model.lane import Lane
-from afterwork.model.method import BoundMethod, GivenWork
+from afterwork.model.method import BoundMethod, GivenWork, Method
 from afterwork.model.ticket import contract_in, contract_of, is_ticket_class, ticket_contract
-from afterwork.model.viewmodel import ViewModel, parameters_of_variables, variables_to_carry
+from afterwork.model.viewmodel import ViewModel, no_action, parameters_of_variables, variables_to_carry
 from afterwork.model.work import name_of_method
 from afterwork.saving.sessions import plain_session
 from afterwork.saving.sessions import session as session_of
@@ -95,6 +95,11 @@ def wanted_of(work: object) -> WantedWork:
     elif isinstance(work, BoundMethod | JobFunction):
         _check_needs_nothing(work)
     match work:
+        case BoundMethod(target=type() as cls, method=method):
+            raise BadRequest(
+                f"{cls.__name__}.{method.name} works on an object, and was asked for on the class: leave out "
+                f"@classmethod above @aw.method, and write aw.later(obj.{method.name})."
+            )
         case BoundMethod(target=root, method=method):
             session_of(root)
             name = name_of_method(inspect(root).mapper, method)
@@ -103,9 +108,16 @@ def wanted_of(work: object) -> WantedWork:
             return WantedWork(work, work.name, None, work.lane, work.parameters, arguments)
         case ViewModel(root=root):
             cls = type(work)
+            if not cls.actions:
+                raise BadRequest(f"{no_action(cls)} Mark the functions that do its work, or ask for another one.")
             return WantedWork(
                 work, cls.__name__, root, work.lane, parameters_of_variables(cls), variables_to_carry(work)
             )
+        case Method():
+            raise BadRequest(f"{work.of_an_object} Name the object: aw.later(obj.{work.name}).")
+        case type() as cls if issubclass(cls, ViewModel):
+            root = "" if cls.root_class is None else cls.root_class.__name__.lower()
+            raise BadRequest(f"{cls.__name__} is no work by itself. Make one of it: aw.later({cls.__name__}({root})).")
     raise BadRequest(
         f"{shown(work)} is no work. Give a method marked with @aw.method, without calling it: "
         "aw.later(customer.assign_number), a view model on its root: aw.later(Assigner(customer)), or a function "

@@ -3,7 +3,8 @@
 from collections.abc import Iterator
 from contextlib import contextmanager
 
-from sqlalchemy import Connection, Dialect, Engine
+from sqlalchemy import URL, Connection, Dialect, Engine
+from sqlalchemy.orm import Session, scoped_session
 
 from afterwork.errors import UnsupportedDatabase
 from afterwork.settings import Settings
@@ -44,11 +45,7 @@ from afterwork.store.tenant_schema import in_tenant_schema, refuse_translation
 def database_of(engine: Engine, settings: Settings) -> Database:
     """Return the database behind an engine. Raises `UnsupportedDatabase` for any but SQLite and PostgreSQL."""
     if not isinstance(engine, Engine):
-        raise UnsupportedDatabase(
-            f"{type(engine).__name__} is no engine that a server can use. Give it one from sqlalchemy.create_engine, "
-            "also where the application itself uses an AsyncEngine. What takes a Connection, as app.install does, is "
-            "called by: await connection.run_sync(app.install)"
-        )
+        raise no_engine(engine)
     match engine.dialect.name, engine.dialect.driver:
         case "sqlite", "pysqlite":
             refuse_translation(engine.get_execution_options())
@@ -65,12 +62,33 @@ def database_of(engine: Engine, settings: Settings) -> Database:
             )
 
 
+def no_engine(given: object) -> UnsupportedDatabase:
+    """Return the error about what was given for an engine."""
+    what = f"{type(given).__name__} is no engine that a server can use."
+    if hasattr(given, "run_sync"):  # an AsyncConnection or AsyncSession
+        how = "What takes a Connection is called by: await connection.run_sync(app.install)"
+    elif hasattr(given, "sync_engine"):
+        how = (
+            "Give it one from sqlalchemy.create_engine, also where the application itself uses an AsyncEngine. What "
+            "takes a Connection, as app.install does, is called by: await connection.run_sync(app.install)"
+        )
+    elif isinstance(given, Session | scoped_session):
+        how = "Give its engine, session.get_bind(), or, to what takes a Connection, session.connection()."
+    elif isinstance(given, str | URL):
+        how = "Make one of the URL: sqlalchemy.create_engine(url)"
+    else:
+        how = "Give it one from sqlalchemy.create_engine."
+    return UnsupportedDatabase(f"{what} {how}")
+
+
 @contextmanager
 def database_behind(connection: Connection, settings: Settings) -> Iterator[Database]:
     """Provide the database of somebody else's connection, for what the block does there.
 
     Any driver serves, also one below an async connection. Raises `UnsupportedDatabase`.
     """
+    if not isinstance(connection, Connection):
+        raise no_engine(connection)
     match connection.dialect.name:
         case "sqlite":
             yield SQLite(connection.engine, settings)

@@ -16,6 +16,9 @@ from afterwork.store.tables import run as runs
 from afterwork.store.tables import total as totals
 from afterwork.store.texts import storable_or_none
 
+DIGITS = 6
+"""The digits of estimated seconds behind the point."""
+
 BOUNDS = (
     0.001, 0.002, 0.005, 0.01, 0.02, 0.05, 0.1, 0.2, 0.5, 1.0, 2.0, 5.0, 10.0, 20.0, 50.0, 100.0, 200.0, 500.0,
     1000.0, 2000.0, 5000.0, 10000.0,
@@ -89,13 +92,16 @@ class Histogram:
             yield (BOUNDS[place - 1] if place else 0.0), high, self.counts[place]
 
     def quantile(self, share: float) -> float | None:
-        """Estimate, in seconds, the quantile for a share (0 to 1) of all durations; None without any."""
+        """Estimate, in seconds, the quantile for a share (0 to 1) of all durations; None without any.
+
+        It has microseconds, and nothing below: it is an estimate.
+        """
         wanted, passed = self.count * share, 0
         for place, count in enumerate(self.counts):
             if count and passed + count >= wanted:
                 low = BOUNDS[place - 1] if place else 0.0
                 high = BOUNDS[place] if place < len(BOUNDS) else low
-                return low + (high - low) * max(0.0, wanted - passed) / count
+                return round(low + (high - low) * max(0.0, wanted - passed) / count, DIGITS)
             passed += count
         return None
 

@@ -171,8 +171,8 @@ class Testing:
     def _failure(self, run: Run, raised: Raised) -> Exception:
         error = self._failures.pop(run.id, None)
         if error is None:
-            return JobFailed(f"{run.work} on {run.root_id} failed: {raised.text}")
-        error.add_note(f"It was raised by a run of {run.work} on {run.root_id}.")
+            return JobFailed(f"{run.what} failed: {raised.text}")
+        error.add_note(f"It was raised by a run of {run.what}.")
         return error
 
 

@@ -5,7 +5,8 @@ from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
 
 from afterwork.clock import Clock, SystemClock
-from afterwork.errors import BadRequest
+from afterwork.errors import BadRequest, shown
+from afterwork.model.utc_datetime import aware
 
 
 class MovableClock:
@@ -24,7 +25,9 @@ class MovableClock:
         return datetime.now(UTC) + self._offset
 
     def advance(self, span: timedelta) -> None:
-        """Move forward by a span. Raises `BadRequest` for a negative one."""
+        """Move forward by a span. Raises `BadRequest` for a negative one, or for none."""
+        if not isinstance(span, timedelta):
+            raise BadRequest(f"{shown(span)} is no span of time. Give a timedelta: timedelta(hours=1).")
         if span < timedelta(0):
             raise BadRequest(f"{span} would put the clock back. What has happened can't happen later than now.")
         self._lived.append((self._began, self.now()))
@@ -32,8 +35,8 @@ class MovableClock:
         self._began = self.now()
 
     def move_to(self, moment: datetime) -> None:
-        """Move forward to an aware time. Raises `BadRequest` if it has passed."""
-        self.advance(moment - self.now())
+        """Move forward to an aware time. Raises `BadRequest` if it has passed, `NaiveDatetime` without a time zone."""
+        self.advance(aware(moment) - self.now())
 
     def has_told(self, moment: datetime) -> bool:
         """Return whether there was a moment at which this was the time."""

@@ -15,6 +15,7 @@ from afterwork.model.contract import ContractAttribute
 from afterwork.model.external_id import external_id_or_none
 from afterwork.model.inspection import ModelInfo
 from afterwork.model.job_function import JobFunction
+from afterwork.model.known_names import instead_of
 from afterwork.model.lane import MAIN, Lane, lane_name
 from afterwork.model.machine.state_scope import base_of
 from afterwork.model.method import BoundMethod, GivenWork, Method
@@ -109,7 +110,8 @@ class Requests:
     def _known(self, name: str) -> str:
         work = self.model.works.get(name)
         if work is None:
-            raise BadRequest(f"The model has no work {name!r}. It has {', '.join(sorted(self.model.works))}.")
+            known = instead_of(name, sorted(self.model.works), verb="It has")
+            raise BadRequest(f"The model has no work {shown(name)}. {known}")
         return work.name
 
     def _root(self, root: Any) -> str:

@@ -27,6 +27,7 @@ from afterwork.saving.sessions import connection_of
 from afterwork.saving.sessions import session as session_of
 from afterwork.settings import Settings
 from afterwork.store.dialects import database_behind
+from afterwork.store.schema import check_installed
 
 
 @asking("aw.is_stale(…)")
@@ -37,7 +38,8 @@ def is_stale(obj: object, name: str) -> bool:
     doubt it counts as out of date: where its queries ask for derived values by more than one column, or by no integer.
     This is answered in the transaction of the object's session, which is flushed before.
 
-    Raises `BadRequest` if the object has no such cache, `NoSession` if it is in no session.
+    Raises `BadRequest` if the object has no such cache, `NoSession` if it is in no session, and `NotInstalled` or
+    `WrongSchema` if the database is not as it must be.
     """
     with _inquiry(obj, name) as (inquiry, derivation):
         return inquiry.staleness.is_stale(derivation, external_id(obj))
@@ -52,7 +54,8 @@ def fresh(obj: object, name: str) -> Any:
     that is the server's work. This happens in the transaction of the object's session, which is flushed before.
 
     Raises `BadRequest` if the object has no such member, `NoSession` if it is in no session, `CircularCaches` if it is
-    made from itself, `BadValue` if it can't be stored, and what the calculation raises.
+    made from itself, `BadValue` if it can't be stored, `NotInstalled` or `WrongSchema` if the database is not as it
+    must be, and what the calculation raises.
     """
     with _inquiry(obj, name) as (inquiry, derivation):
         if not isinstance(derivation.declaration, MemberDerivation):
@@ -72,6 +75,7 @@ def _inquiry(obj: object, name: str) -> "Iterator[tuple[_Inquiry, RegisteredDeri
     model = inspect_model(instance_state(obj).mapper.registry)
     cache = model.derivation_of(obj, name)
     with database_behind(connection, Settings()) as database:
+        check_installed(database, connection)
         matcher = matcher_of(database, model, connection)
         derivation = matcher.registry.of(cache)
         yield _Inquiry(Staleness(connection, matcher, matcher.entries.waiting(connection))), derivation

@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import UTC, datetime
 from typing import Any, Literal
 
 from afterwork.derived.cause import Cause, read_cause
@@ -116,20 +116,20 @@ class Explanation(CacheLine):
     def _past(self) -> Iterator[str]:
         """The sentences on what made it stale, and on its last run."""
         if self.stale is not None:
-            yield f"It is to run {f'at {self.due} ' if self.state == 'fresh' else ''}because {self.stale}."
+            yield f"It is to run {f'at {_utc(self.due)} ' if self.state == 'fresh' else ''}because {self.stale}."
         if self.is_behind:
             yield "Very many changes wait to be matched, so it may be stale. See: afterwork status"
         if self.computed is not None and self.runs:
             times = "once" if self.runs == 1 else f"{self.runs:,} times, last"
-            yield f"It has run {times} at {self.computed}, for {(self.took or 0) * 1000:.1f} ms."
+            yield f"It has run {times} at {_utc(self.computed)}, for {(self.took or 0) * 1000:.1f} ms."
             yield f"It ran because {self.because}."
         if self.changed is not None:
-            yield f"It last changed at {self.changed}, because {self.because}."
+            yield f"It last changed at {_utc(self.changed)}, because {self.because}."
         if self.error is not None and self.state == "stale":
             yield f"It can't be calculated as things are: {self.error}"
         elif self.error is not None:
             yield f"It failed: {self.error}"
-            again = "" if self.due is None else f" at {self.due}, or"
+            again = "" if self.due is None else f" at {_utc(self.due)}, or"
             yield f"It is tried again{again} when something that it read changes."
 
     @property
@@ -141,3 +141,8 @@ class Explanation(CacheLine):
             yield "It is refreshed in sets: its query leads from each change to the objects that it touches."
         if self.why_not_in_sets is not None:
             yield f"It is not refreshed in sets, since {self.why_not_in_sets}."
+
+
+def _utc(moment: datetime | None) -> str:
+    """Return a timestamp for a sentence, to the second."""
+    return "an unknown time" if moment is None else f"{moment.astimezone(UTC):%Y-%m-%d %H:%M:%S} UTC"

@@ -1,7 +1,7 @@
 """Checks that every change to tracked tables is captured, and that changes do not wait to be matched."""
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import timedelta
 
 from sqlalchemy import Connection, Table, func, select
@@ -10,6 +10,7 @@ from afterwork.derived.capture.install import JOURNAL
 from afterwork.derived.capture.requirements import plans_at_commit
 from afterwork.derived.inversion.plans import CaptureNeeds, capture_needs
 from afterwork.insight.check.finding import INSTALL, CheckContext, Finding
+from afterwork.model.derivation import MemberDerivation
 from afterwork.store.dialects import capture_on, commit_triggers_on
 from afterwork.store.journal import tables as own
 from afterwork.store.journal.capture import CapturedTable, CapturePlan, capturable, captured_tables, load
@@ -61,6 +62,11 @@ def _count(scene: CheckContext, table: Table) -> int:
 
 
 INSTALL_AGAIN = "Install again, with app.install(engine) or: afterwork install MODULE:APP --database URL"
+ADD_COLUMN = "Add the column, or take it out of the model; then install again"
+AFTER_COLUMNS = (
+    "It may be so because a column is missing, see above, and can't be mended before that. Add the column, or take it "
+    "out of the model; then install again"
+)
 NOT_CAPTURED = (
     "Values that are made of its rows stay as they are when these change. Take it out of the table, or have the values "
     "made again by hand: afterwork recompute"
@@ -96,10 +102,22 @@ def problems(
         ]
     installed = {route.spec for captured in known.values() for route in captured.routes}
     missing = dict.fromkeys((spec.table, spec.derivation) for spec in needs.routes if spec not in installed)
-    return problems_of_all + [
-        CaptureProblem(table, f"does not tell {derivation} of its changes yet", INSTALL_AGAIN)
-        for table, derivation in missing
-    ]
+    return _columns_first(
+        problems_of_all
+        + [
+            CaptureProblem(table, f"does not tell {derivation} of its changes yet", INSTALL_AGAIN)
+            for table, derivation in missing
+        ]
+    )
+
+
+def _columns_first(faults: list[CaptureProblem]) -> list[CaptureProblem]:
+    """Return problems with those first that installing again can't mend, and neither what follows from them."""
+    lost = [fault for fault in faults if fault.advice == ADD_COLUMN]
+    if not lost:
+        return faults
+    others = [fault for fault in faults if fault.advice != ADD_COLUMN]
+    return lost + [replace(fault, advice=AFTER_COLUMNS) if fault.advice == INSTALL_AGAIN else fault for fault in others]
 
 
 def _problems(captured: CapturedTable, plan: CapturePlan | None, shown: CatalogState) -> Iterator[tuple[str, str]]:
@@ -111,7 +129,7 @@ def _problems(captured: CapturedTable, plan: CapturePlan | None, shown: CatalogS
         yield "is not captured yet", INSTALL_AGAIN
         return
     for name in plan.lost:
-        yield f"has no column {name}", "Add the column, or take it out of the model; then install again"
+        yield f"has no column {name}", ADD_COLUMN
     for limit in shown.limits:
         yield limit, NOT_CAPTURED
     faults = plan.faults
@@ -135,15 +153,24 @@ def _problems_at_commit(scene: CheckContext) -> Iterator[CaptureProblem]:
             yield CaptureProblem(plan.table.fullname, f"nothing computes {name} at commit", INSTALL_AGAIN)
 
 
+def _failed_expressions(scene: CheckContext) -> Iterator[Finding]:
+    """Yield the derived members whose expression raises when it is asked for."""
+    for name, derivation in scene.model.derivations.items():
+        if isinstance(derivation, MemberDerivation) and (problem := derivation.sql_side_problem) is not None:
+            advice = "Mend the expression. Until then, servers call the Python function for each object."
+            yield Finding(f"{name}: its expression raises {problem}", False, advice)
+
+
 def look_at_capture(scene: CheckContext) -> Iterator[Finding]:
-    """Yield the problems of the triggers that capture changes."""
+    """Yield the problems of the triggers that capture changes, and of the expressions that tell what they look for."""
     if not scene.model.derivations:
         return
+    yield from _failed_expressions(scene)
     tables = load(scene.connection, scene.model.tables)
     needs = capture_needs(scene.connection, list(scene.model.derivations.values()), tables)
     faults = problems(scene.connection, scene.model.contract.table.fullname, scene.model.tables, needs)
     faults += _problems_at_commit(scene)
-    for problem in faults:
+    for problem in _columns_first(faults):
         yield Finding(f"capture on {problem.table}: {problem.what}", False, problem.advice)
     if not faults:
         yield Finding(f"capture on {len(scene.model.tables)} tables", True, INSTALL)

@@ -2,7 +2,7 @@
 
 import inspect as python
 import json
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
@@ -12,8 +12,11 @@ from afterwork.model.arguments.annotation import NOTHING, Resolver, annotations_
 from afterwork.model.arguments.kind import HIDDEN, Kind, Objects, Tree
 from afterwork.model.arguments.kind_of import Kinds
 from afterwork.model.arguments.references import Reference, references
+from afterwork.model.known_names import meant
 
 SEVERAL = (python.Parameter.VAR_POSITIONAL, python.Parameter.VAR_KEYWORD)
+
+STARS = dict(zip(SEVERAL, ("*", "**"), strict=True))
 
 
 @dataclass(frozen=True)
@@ -36,8 +39,10 @@ class WorkParameter:
 class Parameters:
     """The parameters of a work, without `self`. `name` is the work's name in messages."""
 
-    def __init__(self, name: str, parameters: Iterable[WorkParameter]) -> None:
+    def __init__(self, name: str, parameters: Iterable[WorkParameter], never_given: Sequence[str] = ()) -> None:
         self.name = name
+        self.never_given = never_given
+        """Those of the function that no ticket can give, as it writes them: `*args`."""
         self.by_name = {each.parameter.name: each for each in parameters}
         self._python = python.Signature([each.parameter for each in self.by_name.values()])
 
@@ -51,7 +56,8 @@ class Parameters:
         """
         own = list(signature_of(function).parameters.values())[0 if itself is None else 1 :]
         kinds = Kinds(Resolver.of_function(function, itself, model))
-        return cls(name, [WorkParameter(each, kinds) for each in own if each.kind not in SEVERAL])
+        several = [f"{STARS[each.kind]}{each.name}" for each in own if each.kind in SEVERAL]
+        return cls(name, [WorkParameter(each, kinds) for each in own if each.kind not in SEVERAL], several)
 
     @classmethod
     def of_variables(
@@ -73,17 +79,34 @@ class Parameters:
         """The names of the parameters that have no default."""
         return [name for name, each in self.by_name.items() if each.is_required]
 
+    @property
+    def problems(self) -> Iterator[str]:
+        """The reasons for which no ticket could ever give all that has no default."""
+        for name in self.required:
+            try:
+                self._kind(name)
+            except BadArguments as error:
+                yield str(error)
+
     def __str__(self) -> str:
         return str(self._python) if self.by_name else "no arguments"
 
     def written(self, args: Sequence[Any], kwargs: Mapping[str, Any]) -> "Arguments":
         """Return the arguments of a call. Raises `BadArguments`, which names the parameter."""
+        for name in kwargs.keys() - self.by_name.keys():
+            suggestion = " ".join(filter(None, (f"takes no argument {shown(name)}.", meant(name, self.by_name))))
+            raise BadArguments(f"{self.name} {suggestion} {self._takes}")
         try:
             given = self._python.bind(*args, **kwargs).arguments
         except TypeError as error:
-            raise BadArguments(f"{self.name}: {error}. It takes {self}.") from None
+            raise BadArguments(f"{self.name}: {error}. {self._takes}") from None
         tree = {name: self._written(name, value) for name, value in given.items()}
         return Arguments(self, tree)
+
+    @property
+    def _takes(self) -> str:
+        never = f" No ticket can give {' or '.join(self.never_given)}." if self.never_given else ""
+        return f"It takes {self}.{never}"
 
     def _written(self, name: str, value: Any) -> Tree:
         try:
@@ -102,7 +125,7 @@ class Parameters:
             return self.by_name[name].kind
         except CantBeKept as error:
             raise BadArguments(f"{self.name}: {name} {error}") from None
-        except NameError as error:
+        except (NameError, AttributeError, SyntaxError, TypeError) as error:  # of a text that Python can't evaluate
             raise BadArguments(
                 f"{self.name}: the annotation of {name}, {self._annotation(name)!r}, can't be resolved ({error}). "
                 "Import what it names when the program runs, not for type checkers only."

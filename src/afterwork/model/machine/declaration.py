@@ -12,7 +12,7 @@ from sqlalchemy.orm import Mapper
 from afterwork.errors import BadDeclaration
 from afterwork.language.typed.states import HasStates, MachineStates
 from afterwork.model.awaiting import asking
-from afterwork.model.derived import member_key, member_name
+from afterwork.model.derived import member_key, member_name, no_column
 from afterwork.model.machine.chart import HISTORY, adapted, eventless, events_of, outline
 from afterwork.model.machine.state_column import state_column_problem
 from afterwork.model.machine.states import States
@@ -132,7 +132,7 @@ class Machine(HasStates):
         key = member_key(self._member, mapper)
         if key is None or key not in mapper.columns:
             raise BadDeclaration(
-                f"{self.where}: {self._member!r} is no column of {mapper.class_.__name__}. "
+                f"{self.where}: {no_column(self._member, mapper)} "
                 "Give the one that has its state: aw.machine(OrderFlow, state=state)."
             )
         return key

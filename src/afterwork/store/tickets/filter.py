@@ -59,7 +59,9 @@ class TicketFilter:
                 words.append(value)
             elif name not in QUALIFIERS:
                 known = ", ".join(f"{qualifier}:" for qualifier in QUALIFIERS)
-                raise BadRequest(f'There is no {shown(name + ":")} to search by, but {known}. Text goes into "quotes".')
+                raise BadRequest(
+                    f'Nothing can be searched by {shown(name + ":")}, only by {known}. Text goes into "quotes".'
+                )
             elif name in parts:
                 raise BadRequest(f"{name}: is there twice. A ticket has one {name}.")
             else:
