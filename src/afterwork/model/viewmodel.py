@@ -208,7 +208,8 @@ class ViewModel(Generic[Root, Ticket]):
         checked_timeout(cls.__name__, cls.timeout)
         checked_lane(cls.__name__, cls.lane)
         checked_external(cls.__name__, cls.external)
-        _check_awaited(cls)
+        actions = {**cls.actions, **{name: a for name, a in vars(cls).items() if isinstance(a, Action)}}
+        _check_awaited(cls, actions)
         checked_retry(cls.__name__, cls.retry)
         _check_when(cls.__name__, cls.when)
         if model is not None:
@@ -217,7 +218,7 @@ class ViewModel(Generic[Root, Ticket]):
         # Python may hold a class that was refused for a while. Without these, no model takes it for one of its own.
         cls.root_class = root or _root_of_base(cls) or cls.root_class
         cls.exception_handler = handlers[0] if handlers else cls.exception_handler
-        cls.actions = {**cls.actions, **{name: a for name, a in vars(cls).items() if isinstance(a, Action)}}
+        cls.actions = actions
         cls.columns = {**cls.columns, **{name: c for name, c in vars(cls).items() if isinstance(c, Column)}}
         cls.variables = {**cls.variables, **{name: v for name, v in vars(cls).items() if isinstance(v, Variable)}}
         if cls.root_class is not None:
@@ -299,11 +300,11 @@ def _check_names(cls: type[ViewModel[Any, Any]]) -> None:
     check_arguments(cls.__init__, f"{cls.__name__}.__init__", ["self", "root"])
 
 
-def _check_awaited(cls: type[ViewModel[Any, Any]]) -> None:
+def _check_awaited(cls: type[ViewModel[Any, Any]], actions: Mapping[str, Action]) -> None:
     """Refuse an `async def` among the actions of a view model that runs where nothing is awaited."""
-    awaited = [name for name, action in cls.actions.items() if is_awaited(action.function)]
+    awaited = [name for name, action in actions.items() if is_awaited(action.function)]
     for name in awaited:
-        check_awaited(cls.actions[name].function, f"{cls.__name__}.{name}", cls.external)
+        check_awaited(actions[name].function, f"{cls.__name__}.{name}", cls.external)
     if awaited and isinstance(cls.when, Once):
         raise BadDeclaration(f"{cls.__name__}.{awaited[0]}: what runs once is not awaited. Write it as def.")
 
