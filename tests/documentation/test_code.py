@@ -30,6 +30,7 @@ NOT_RUN = {
 NOT_CHECKED = {
     "nginx": "the settings of another program",
     "caddy": "the settings of another program",
+    "yaml": "the settings of another program",
     "text": "what something prints, or a diagram",
 }
 """Languages of blocks that nothing reads, and why."""
