@@ -16,7 +16,7 @@ from starlette.testclient import TestClient
 import afterwork as aw
 from afterwork.cli import main, printing
 from afterwork.derived.explain.readers import Reader
-from afterwork.insight import OnceView
+from afterwork.insight import FailureGroup, OnceView
 from examples import shop
 from tests.support.command_line import APP, ROOT, run, told
 from tests.web.browser import scenes
@@ -27,6 +27,7 @@ PRINTED: dict[str, list[str]] = {
     "check": [],
     "status": [],
     "history": [],
+    "failures": [],
     "works": [],
     "work": ["Customer.assign_number"],
     "graph": [],
@@ -143,7 +144,7 @@ def documented() -> dict[str, list[str]]:
     return {command.strip(): re.findall(r"`(\w+)`", told.partition(":")[0]) for command, told in rows}
 
 
-LISTED = {"once": OnceView, "impact": Reader}
+LISTED = {"once": OnceView, "impact": Reader, "failures": FailureGroup}
 """The elements of lists that are empty here."""
 
 

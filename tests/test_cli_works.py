@@ -40,7 +40,7 @@ def test_a_work_is_told(ann: Customer, engine: Engine, afterwork: Afterwork) -> 
     assert said.startswith("Customer.assign_number  method of Customer\nTake the next customer number.")
     assert "only if self.number is None" in said
     assert "its own code: median" in said
-    assert "tickets: 0 waiting, 0 scheduled, 0 running" in said
+    assert "tickets: 0 waiting, 0 scheduled, 0 awaiting, 0 running" in said
     assert json.loads(told(afterwork("work", "Order.total", "--json")))["kind"] == "derived value"
     assert "Customer.assign_number" in told(afterwork("work", "Customer.asign_number"), 1)
 

@@ -175,7 +175,7 @@ def test_a_database_of_an_older_version_is_captured_anew_and_all_is_made_again(e
     if is_postgresql:
         with engine.connect() as connection:
             found = connection.execute(text("SELECT tgname FROM pg_trigger WHERE tgname LIKE 'afterwork%'")).scalars()
-            assert {name.split("_")[1] for name in found} == {"1", "2", "wake"}
+            assert {name.split("_")[1] for name in found} == {"1", "2", "wake", "ended", "gone"}
 
 
 @ONLY_POSTGRESQL

@@ -298,7 +298,7 @@ def test_each_server_prunes_and_leaves_what_others_start(the_shop: Shop, only: s
 def test_check_names_what_no_server_serves(the_shop: Shop) -> None:
     def found() -> list[str]:
         return [
-            one.what for one in the_shop.app.insight(the_shop.engine).check() if one.topic == "servers" and one.is_fault
+            one.what for one in the_shop.app.insight(the_shop.engine).check() if one.topic == "lanes" and one.is_fault
         ]
 
     ask(the_shop, *WORKS)

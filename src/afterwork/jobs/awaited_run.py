@@ -120,7 +120,8 @@ class AwaitedRun:
             stack.enter_context(within(call.run, call.context))
             try:
                 returned = None
-                for result in calls(call.work, call.root, call.context):
+                for function in calls(call.work, call.root, call.context):
+                    result = function()
                     returned = await result if isawaitable(result) else result
             except asyncio.CancelledError:
                 self.reporter.check()  # says why, if it was cancelled from outside

@@ -1,8 +1,9 @@
 """Performing a work on a root: a method after its precondition, or actions from top to bottom."""
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from functools import partial
 from operator import attrgetter
 from typing import Any
 
@@ -69,8 +70,10 @@ def perform(work: Work, root: object | None, run: Run, context: RunContext) -> o
     The result of a view model is that of its last action, None if that was not enabled.
     """
     with within(run, context):
-        results = list(calls(work, root, context))
-    return results[-1] if results else None
+        returned = None
+        for call in calls(work, root, context):
+            returned = call()
+        return returned
 
 
 @contextmanager
@@ -80,19 +83,24 @@ def within(run: Run, context: RunContext) -> Iterator[None]:
         yield
 
 
-def calls(work: Work, root: object | None, context: RunContext) -> Iterator[object]:
-    """Call the functions of a work, one after the other, and yield what each returns before the next is called: some
-    have to be awaited."""
+def calls(work: Work, root: object | None, context: RunContext) -> Sequence[Callable[[], object]]:
+    """Return what to call for a work, one after the other. What a call returns may have to be awaited before the next.
+
+    None of it is a generator, which would make a RuntimeError of the StopIteration that a work raises.
+    """
     match work:
         case MethodWork():
             bound = _bound(work, root)
-            yield _call(bound, bound.method.parameters(type(root)), context.arguments)
+            return [partial(_call, bound, bound.method.parameters(type(root)), context.arguments)]
         case FunctionWork(function=function):
-            yield _call(function, function.parameters, context.arguments)
+            return [partial(_call, function, function.parameters, context.arguments)]
         case ViewModelWork(view_model=view_model):
             instance = _view_model(view_model, root, context)
-            for action in view_model.actions.values():
-                yield action.function(instance) if action.is_enabled(instance) else None
+            return [partial(_act, action, instance) for action in view_model.actions.values()]
+
+
+def _act(action: Action, view_model: ViewModel[Any]) -> object:
+    return action.function(view_model) if action.is_enabled(view_model) else None
 
 
 def _call(function: Callable[..., object], parameters: Parameters, arguments: Mapping[str, Any]) -> object:

@@ -12,7 +12,8 @@ from afterwork.compat.sqlalchemy_session import is_clean, is_flushing, new_objec
 from afterwork.derived.tracking.session_hooks import TrackedSession
 from afterwork.errors import CalculationWrites, NoConnectionInLoop, TransactionIsTheRuns
 from afterwork.jobs.run import Run
-from afterwork.model.ticket import is_ticket_class, may_write_tickets
+from afterwork.jobs.ticket_writes import may_write_tickets
+from afterwork.model.ticket import is_ticket_class
 from afterwork.saving.current_work import BEGUN_RUNS, STATEMENTS_AT_END
 from afterwork.store.database import RUNNING, WHO_ENDS_IT
 from afterwork.store.direct_statement import own

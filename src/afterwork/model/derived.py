@@ -11,7 +11,6 @@ from sqlalchemy.orm import Mapped, MappedColumn, Mapper
 
 from afterwork.errors import BadDeclaration
 from afterwork.model.functions import check_callable_alone, checked_function
-from afterwork.model.known_names import meant
 from afterwork.model.timeout import checked_timeout
 from afterwork.model.when import WhenStale
 
@@ -121,6 +120,8 @@ def member_key(member: object, mapper: Mapper[Any]) -> str | None:
 
 def no_column(member: object, mapper: Mapper[Any]) -> str:
     """Return the sentence on a member that is no column of a class, with similar names."""
+    from afterwork.model.known_names import meant  # only errors need it
+
     suggestion = meant(member, mapper.columns.keys()) if isinstance(member, str) else ""
     return " ".join(filter(None, (f"{member!r} is no column of {mapper.class_.__name__}.", suggestion)))
 

@@ -4,22 +4,16 @@ from datetime import UTC, datetime
 from typing import Any
 
 from sqlalchemy import (
-    CTE,
     BigInteger,
     FetchedValue,
     Integer,
     MetaData,
-    Table,
     Text,
-    TextClause,
-    UpdateBase,
     func,
     inspect,
 )
 from sqlalchemy.orm import Mapped, Mapper, Session, mapped_column, object_session, registry
-from sqlalchemy.sql import visitors
 
-from afterwork.compat.sqlalchemy_statements import written_table
 from afterwork.model.contract import CLASS_NAME, DEFAULT_KEEP_MINUTES, Contract
 from afterwork.model.utc_datetime import UtcDateTime
 from afterwork.settings import Settings
@@ -206,12 +200,3 @@ def limit_of_arguments(contract: Contract) -> int:
 def is_ticket_class(cls: type) -> bool:
     """Return whether a mapped class is a model's ticket class, which its name alone decides."""
     return cls.__name__ == CLASS_NAME
-
-
-def may_write_tickets(statement: Any) -> bool:
-    """Return whether a statement that is no SELECT may write tickets. One on another table of the model does not."""
-    table = written_table(statement) if isinstance(statement, UpdateBase) else None
-    contract = table.metadata.info.get(CONTRACT) if isinstance(table, Table) else None
-    if contract is None or table in contract.mapper.tables:
-        return True
-    return any(isinstance(element, CTE | TextClause) for element in visitors.iterate(statement))
