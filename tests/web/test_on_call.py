@@ -118,7 +118,7 @@ def test_an_export_that_fails(world: World) -> None:
 
     assert need["level"] == "alarm"
     assert need["error"].startswith("ConnectionError: the bookkeeping does not answer")
-    assert "Export has 1 matches. Servers run them now." in press(client, need)
+    assert "Export has 1 match for servers to run." in press(client, need)
 
 
 def test_a_server_that_was_killed(ann: object, engine: Engine, serve: Serve) -> None:

@@ -51,7 +51,7 @@ def test_works_are_listed_with_what_they_did(client: TestClient) -> None:
     assert re.search(r'href="/works/Customer.assign_number\?span=hour">.*?data-name="Done">12<', page)
     assert 'href="/works?kind=cache&amp;span=hour"' in page
     assert "Without a run in this time" in page
-    assert "afterwork works MODULE:APP --span hour" in page
+    assert f"afterwork works {shop.app.address} --span hour" in page
     found = client.get("/api/works", params={"span": "day", "kind": "ticket"}).json()
     assert {one["name"] for one in found["works"]} >= {"Customer.assign_number"}
     assert len(found["periods"]) == 24
@@ -78,7 +78,7 @@ def test_a_work_shows_what_it_is_and_how_it_ran(client: TestClient) -> None:
     assert re.search(r"<dt>median</dt><dd>\d", page)
     assert "up to " in page  # the values of the histograms, for those who can't see it
     assert "No failure is on record." in page
-    assert "afterwork work MODULE:APP Customer.assign_number --span hour" in page
+    assert f"afterwork work {shop.app.address} Customer.assign_number --span hour" in page
     found = client.get("/api/works/Customer.assign_number?span=week").json()
     assert (found["kind"], found["runs"]["total"]["done"]) == ("method", 12)
 
