@@ -104,7 +104,7 @@ def test_hours_count_what_minutes_count_however_often_they_are_written(the_shop:
     with the_shop.engine.connect() as connection:
         (row,) = connection.execute(select(hour)).all()
 
-    assert (row.done, row.seconds, row.took) == (3, 0.75, "0 0 0 0 0 0 0 0 3")
+    assert (row.done, row.seconds, row.took) == (3, 0.75, "0 0 0 0 0 0 0 0 3 s=0.75")
     assert row.hour == now.replace(minute=0, second=0, microsecond=0)
 
 
@@ -140,7 +140,7 @@ def test_a_work_is_told_with_its_declaration_its_durations_and_its_failures(the_
     assert found.took.count == 3
     assert [(run.root_id, run.attempt) for run in found.failures] == [("Customer!1", 3)]
     assert {state: count.number for state, count in found.waiting.items()} == {
-        "waiting": 0, "scheduled": 1, "running": 0,
+        "waiting": 0, "scheduled": 1, "awaiting": 0, "running": 0,
     }  # fmt: skip
 
 
