@@ -12,6 +12,7 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from datetime import timedelta
+from functools import partial
 from types import TracebackType
 
 from afterwork.errors import TimedOut
@@ -165,6 +166,8 @@ class Timeouts:
         self._wakes_at = 0.0
         self.disown: Disown | None = None
         """Disowns the worker of an abandoned run. If None, no run is abandoned."""
+        self._held: dict[threading.Thread, Callable[[], None]] = {}
+        """By thread that gives up a run, what frees the worker of that run."""
 
     @contextmanager
     def over(self, watched: TimedRun) -> Iterator[None]:
@@ -211,7 +214,29 @@ class Timeouts:
         with self._more:
             self._running.discard(watched)
         # A thread of its own, so that a database that doesn't answer keeps no other run waiting.
-        threading.Thread(target=_give_up, args=(watched, self.disown), name="afterwork-gives-up", daemon=True).start()
+        threading.Thread(target=self._give_up, args=(watched,), name="afterwork-gives-up", daemon=True).start()
+
+    def _give_up(self, watched: TimedRun) -> None:
+        """Abandon a run, settle it, and free its worker."""
+        frees = watched.abandon(self._disown)
+        if frees is not None:
+            self._held[threading.current_thread()] = frees
+            try:
+                assert watched.give_up is not None
+                watched.give_up()
+            finally:
+                self._free(threading.current_thread())
+
+    def _disown(self, thread: threading.Thread) -> Callable[[], None]:
+        """Disown a worker, or a thread that gives up a run and hangs in its turn: whoever settles the run then frees
+        what that thread would have freed."""
+        if thread in self._held:
+            return partial(self._free, thread)
+        assert self.disown is not None
+        return self.disown(thread)
+
+    def _free(self, thread: threading.Thread) -> None:
+        self._held.pop(thread, lambda: None)()
 
     def _watch(self) -> None:
         while True:
@@ -222,13 +247,3 @@ class Timeouts:
                     return
                 self._wakes_at = min((run.moment for run in self._running), default=0.0)
                 self._more.wait(max(0.0, self._wakes_at - self._clock()))
-
-
-def _give_up(watched: TimedRun, disown: Disown) -> None:
-    frees = watched.abandon(disown)
-    if frees is not None:
-        try:
-            assert watched.give_up is not None
-            watched.give_up()
-        finally:
-            frees()
