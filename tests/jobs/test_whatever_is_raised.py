@@ -9,7 +9,7 @@ from sqlalchemy import Engine
 import afterwork as aw
 from afterwork.events import ListenerRaised, RoundFailed
 from tests.support.hooks import CHANGING, LOADING, OF_ALL, OWN, Hooks, SysAsyncTicket, listening
-from tests.support.raising import GENERAL, KINDS
+from tests.support.raising import GENERAL, KINDS, REACHED
 from tests.support.world import everything
 
 WORST = ["SystemExit", "CancelledError", "StopIteration", "MuteError"]
@@ -36,6 +36,7 @@ def test_whatever_the_code_of_an_object_raises_only_its_own_run_fails(hooks: Hoo
     hooks.ask((None, None), *((place, kind) for kind in WORST), (None, None))
     hooks.run()
     hooks.check()
+    assert list(REACHED) == [place]
 
 
 OF_ONE_WORK = [place for place in OWN if OWN[place] not in (CHANGING, LOADING)]
@@ -48,6 +49,7 @@ def test_wherever_the_code_of_an_object_hangs_only_its_own_run_fails(impatient: 
     impatient.ask((None, None), (place, how), (None, None))
     impatient.serve()
     impatient.check()
+    assert list(REACHED) == [place]
 
 
 @pytest.mark.parametrize("place", OF_ALL)

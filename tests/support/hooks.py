@@ -3,6 +3,7 @@
 import threading
 from collections.abc import Callable, Collection, Iterator
 from contextlib import contextmanager
+from contextvars import ContextVar
 from dataclasses import dataclass, field
 from datetime import timedelta
 from typing import Any
@@ -22,11 +23,15 @@ from statemachine import State, StateChart
 
 import afterwork as aw
 from afterwork.events import Event, Reached
+from tests.support.going_clock import GoingClock
 from tests.support.hanging import GATE
 from tests.support.prepared import open_with
-from tests.support.raising import GENERAL, Amount, AmountColumn, Note, NoteColumn, Wordless, raises
+from tests.support.raising import GENERAL, REACHED, Amount, AmountColumn, Note, NoteColumn, Wordless, raises
 from tests.support.waiting import eventually
 from tests.support.world import everything
+
+ASKED_FOR: ContextVar[Any] = ContextVar("asked_for")
+"""The object for which a statement is executed. SQLAlchemy calls criteria without anything but their class."""
 
 
 class Base(DeclarativeBase): ...
@@ -92,10 +97,16 @@ class Thing(Base):
                 self.note = Note(self.place, self.kind)
             case "do_orm_execute" | "statement" | "loader criteria":
                 asked = select(Thing.id).where(Thing.id == self.id)
-                aw.session(self).execute(asked, execution_options={"thing": self}).all()
+                options = {"thing": self, "compiled_cache": None}  # criteria are called as a statement is compiled
+                aw.session(self).execute(asked, execution_options=options).all()
             case _:
                 pass
         self.done_by_method += 1
+
+    @classmethod
+    def loader_criteria(cls) -> Any:
+        raises("loader criteria", ASKED_FOR.get())
+        return cls.n >= 0
 
     @validates("done_by_method")
     def validate(self, name: str, value: int) -> int:
@@ -144,15 +155,10 @@ def in_flush(place: str) -> Callable[..., None]:
 
 def executing(state: ORMExecuteState) -> None:
     thing = state.execution_options.get("thing")
-    if thing is None:
-        return
-    raises("do_orm_execute", thing)
-
-    def criteria(cls: type[Thing]) -> Any:
-        raises("loader criteria", thing)
-        return cls.n >= 0
-
-    state.statement = state.statement.options(with_loader_criteria(Thing, criteria, track_closure_variables=False))
+    if thing is not None:
+        raises("do_orm_execute", thing)
+        ASKED_FOR.set(thing)
+        state.statement = state.statement.options(with_loader_criteria(Thing, lambda cls: cls.loader_criteria()))
 
 
 def sending(connection: object, cursor: object, statement: str, values: object, context: Any, many: bool) -> None:
@@ -285,12 +291,13 @@ class Hooks:
     """An installed application on a database of its own, whose code can be made to raise."""
 
     engine: Engine
-    clock: aw.ManualClock = field(default_factory=aw.ManualClock)
+    clock: aw.ManualClock = field(default_factory=GoingClock)
     seen: list[Event] = field(default_factory=list)
     settings: aw.Settings = field(default_factory=aw.Settings)
 
     def __post_init__(self) -> None:
         GENERAL.clear()
+        REACHED.clear()
         GATE.clear()
         self.app = aw.Afterwork(Base, clock=self.clock, on_event=self.listen, settings=self.settings)
         open_with(self.engine, Base, self._open)
@@ -309,6 +316,7 @@ class Hooks:
         with Session(self.engine) as session, session.begin():
             for place, kind in faults:
                 thing = Thing(place=place, kind=kind, n=7, note=Note(place, kind) if place == "result" else None)
+                thing.amount = Amount(0)  # with which the value is compared
                 session.add(thing)
                 for work in (thing.do, thing.do_outside, thing.do_at_last, Do(thing)):
                     aw.later(work)

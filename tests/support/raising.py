@@ -36,10 +36,15 @@ HANGS: dict[str, Callable[[], None]] = {"loops": loops, "waits": waits}
 GENERAL: dict[str, str] = {}
 """Of the places that belong to no object, those that raise, each with the kind."""
 
+REACHED: set[str] = set()
+"""The places at which something was raised, or hung."""
+
 
 def raises(place: str, thing: Any = None) -> None:
     """Raise what is to be raised at a place, if anything is, or hang there."""
     kind = GENERAL.get(place) if thing is None else thing.kind if thing.place == place else None
+    if kind:
+        REACHED.add(place)
     if kind in HANGS:
         HANGS[kind]()
     elif kind:
@@ -89,6 +94,7 @@ class Amount:
 
     def __eq__(self, other: object) -> bool:
         raises("equal", self)
+        raises("equal", other)
         return isinstance(other, Amount) and other.n == self.n
 
     def __hash__(self) -> int:
