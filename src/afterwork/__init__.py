@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from afterwork.derived.tracking.explicit_dependencies import depends_on, passed
     from afterwork.derived.tracking.hidden_state import untracked
     from afterwork.errors import Cancelled, TimedOut
-    from afterwork.jobs.awaited_run import read
+    from afterwork.jobs.async_run import read
     from afterwork.jobs.chosen_outcomes import give_up, retry_in
     from afterwork.jobs.progress import progress
     from afterwork.jobs.run import (
@@ -72,7 +72,7 @@ else:
             "derived.tracking.explicit_dependencies": "depends_on passed",
             "derived.tracking.hidden_state": "untracked",
             "errors": "Cancelled TimedOut",
-            "jobs.awaited_run": "read",
+            "jobs.async_run": "read",
             "jobs.chosen_outcomes": "give_up retry_in",
             "jobs.progress": "progress",
             "jobs.steps": "step",

@@ -5,7 +5,7 @@
     await aw.aio.call(order, order.flow.ship)
 
 Each does what the function of the same name does, in the transaction of the object's session. Objects of an ordinary
-session are served as well, without waiting; those of a run that is awaited, an `async def` work, as `aw.read` does it.
+session are served as well, without waiting; those of an async run, an `async def` work, as `aw.read` does it.
 """
 
 from collections.abc import Callable, Iterable
@@ -18,7 +18,7 @@ from afterwork.derived.compute import fresh as answers
 from afterwork.derived.explain.explanation import Explanation
 from afterwork.derived.explain.readers import Reader
 from afterwork.errors import BadRequest, shown
-from afterwork.jobs.awaited_run import awaited_run
+from afterwork.jobs.async_run import async_run
 from afterwork.model.job_function import JobFunction
 from afterwork.model.method import BoundMethod, GivenWork, Ticket
 from afterwork.model.viewmodel import ViewModel
@@ -51,7 +51,7 @@ async def call(obj: object, function: Callable[P, T], *args: P.args, **kwargs: P
 
 
 async def _call_in(inner: Session, function: Callable[[], T]) -> T:
-    run = awaited_run()
+    run = async_run()
     if run is not None and inner is run.session:
         return await run.read(function)
     return await call_in(inner, function)

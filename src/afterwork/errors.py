@@ -753,12 +753,12 @@ class CancelledByHand(Refused):
         super().__init__(f"Cancelled by {who} before it began.")
 
 
-class AwaitedInVain(Refused):
+class PrerequisiteFailed(Refused):
     """A ticket waited for another one, which did not end well."""
 
-    def __init__(self, awaited: str, is_gone: bool) -> None:
+    def __init__(self, prerequisite: str, is_gone: bool) -> None:
         ended = "was deleted before it ended" if is_gone else "did not end well"
-        super().__init__(f"Cancelled: ticket {awaited}, which it waited for, {ended}.")
+        super().__init__(f"Cancelled: ticket {prerequisite}, which it waited for, {ended}.")
 
 
 class ServerDied(Refused):

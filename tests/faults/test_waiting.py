@@ -15,7 +15,7 @@ import afterwork as aw
 from afterwork.errors import TicketFailed
 from afterwork.events import Point
 from tests.faults.scene import QUICK
-from tests.support.awaited import Base, Order, SysAsyncTicket
+from tests.support.packing import Base, Order, SysAsyncTicket
 from tests.support.processes import Process, Processes
 from tests.support.waiting import eventually
 
@@ -33,7 +33,7 @@ def wait(engine: Engine) -> Iterator[Wait]:
     Base.metadata.create_all(engine)
     aw.Afterwork(Base).install(engine)
 
-    def asked_and_awaited(name: str) -> Any:
+    def asked_and_waited(name: str) -> Any:
         with Session(engine) as session:
             order = Order()
             session.add(order)
@@ -42,14 +42,14 @@ def wait(engine: Engine) -> Iterator[Wait]:
             return aw.wait(ticket, timeout=LONG)
 
     with ThreadPoolExecutor() as threads:
-        yield lambda name: threads.submit(asked_and_awaited, name)
+        yield lambda name: threads.submit(asked_and_waited, name)
 
 
 def start(started: Processes, url: URL, fault: dict[str, Any] | None = None) -> Process:
     given = {
         "url": url.render_as_string(hide_password=False),
         "settings": QUICK,
-        "model": "tests.support.awaited",
+        "model": "tests.support.packing",
         "fault": fault,
     }
     return started.start("tests.support.server_main", json.dumps(given))

@@ -54,7 +54,7 @@ def test_of_many_some_are_listed_first_those_that_have_not_ended(world: World) -
     found = flow(world, 14)
 
     assert found is not None
-    assert (found.pending, found.awaits) == (3, 13)
+    assert (found.pending, found.prerequisites) == (3, 13)
     assert levels(found)[-1] == ["11", "12", "13", "1", "2", "3", "4", "5"]
     assert found.levels[0].more.number == 5
 

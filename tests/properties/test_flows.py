@@ -70,7 +70,7 @@ class Model:
     def _end(self, number: int, state: str) -> None:
         self.state[number] = state
         self.open.pop(number, None)
-        for waiting in [each for each, awaited in self.open.items() if number in awaited]:
+        for waiting in [each for each, prerequisites in self.open.items() if number in prerequisites]:
             if waiting not in self.open:
                 continue
             if state == "done" or self.nodes[waiting].if_failed == "run":
@@ -109,7 +109,7 @@ class Real:
     def __init__(self, world: World, flow: list[Node]) -> None:
         self.world = world
         with world.session() as session, session.begin():
-            for table in (tables.flow, tables.awaited, Mark, Piece, SysAsyncTicket):
+            for table in (tables.flow, tables.prerequisite, Mark, Piece, SysAsyncTicket):
                 session.execute(delete(table))
             self._ask(session, flow)
             session.flush()
@@ -120,8 +120,8 @@ class Real:
         for number, node in enumerate(flow):
             piece = Piece(name=f"{number}", failures=FOR_EVER if node.fails else 0)
             session.add(piece)
-            awaited = [self.tickets[each] for each in node.waits_for]
-            self.tickets.append(aw.after(awaited, getattr(piece, node.work), if_failed=node.if_failed))
+            prerequisites = [self.tickets[each] for each in node.waits_for]
+            self.tickets.append(aw.after(prerequisites, getattr(piece, node.work), if_failed=node.if_failed))
 
     def run(self) -> None:
         self.world.run()

@@ -332,7 +332,7 @@ def test_a_turn_that_takes_long_takes_no_other_lane(scene: Scene) -> None:
     assert not scene.scheduler.takes_another(assignment)
 
 
-def test_runs_that_are_awaited_take_no_worker_and_count_in_their_lane(scene: Scene) -> None:
+def test_async_runs_take_no_worker_and_count_in_their_lane(scene: Scene) -> None:
     scene.look("main")
     (drained,) = scene.begin_all()
     (place,) = scene.scheduler.places(drained, "main", 5)[:1]
@@ -345,7 +345,7 @@ def test_runs_that_are_awaited_take_no_worker_and_count_in_their_lane(scene: Sce
 
 def test_a_lane_without_a_place_for_a_run_waits_until_there_is_one() -> None:
     scene = Scene()
-    scene.scheduler = Scheduler(WORKERS, LIMIT, scene.lanes, lambda: scene.now, awaited=1)
+    scene.scheduler = Scheduler(WORKERS, LIMIT, scene.lanes, lambda: scene.now, async_runs=1)
     scene.look(PARALLEL)
     (drained,) = scene.begin_all()
     (place,) = scene.scheduler.places(drained, PARALLEL, 5)
@@ -360,7 +360,7 @@ def test_a_lane_without_a_place_for_a_run_waits_until_there_is_one() -> None:
     assert [assignment.workload for assignment in scene.begin_all()] == [PARALLEL]
 
 
-def test_a_run_that_is_awaited_for_long_holds_up_no_worker(scene: Scene) -> None:
+def test_a_long_async_run_holds_up_no_worker(scene: Scene) -> None:
     scene.scheduler.place("main")
     scene.now += 2 * LIMIT
 

@@ -241,7 +241,7 @@ def test_rows_of_flows_go_with_their_receipts(world: World) -> None:
     world.run()
 
     with world.session() as session:
-        rows = [session.scalar(select(func.count()).select_from(table)) for table in (tables.flow, tables.awaited)]
+        rows = [session.scalar(select(func.count()).select_from(table)) for table in (tables.flow, tables.prerequisite)]
     assert (rows, everything(world.engine, SysAsyncTicket)) == ([0, 0], [])
 
 
@@ -255,7 +255,7 @@ def test_a_deleted_join_leaves_nothing(world: World) -> None:
     world.run()
 
     with world.session() as session:
-        assert session.scalar(select(func.count()).select_from(tables.awaited)) == 0
+        assert session.scalar(select(func.count()).select_from(tables.prerequisite)) == 0
 
 
 def test_what_has_ended_well_counts_as_ended(world: World) -> None:

@@ -126,7 +126,7 @@ def test_the_end_of_one_costs_the_same_however_many_others_there_are(world: Worl
     with statements(world.engine) as sent:
         world.run()
 
-    about_flows = [each for each in sent if "afterwork_awaited" in each or "afterwork_flow" in each]
+    about_flows = [each for each in sent if "afterwork_prerequisite" in each or "afterwork_flow" in each]
     assert len(about_flows) == 8
 
 
@@ -138,7 +138,7 @@ def test_the_look_after_flows_reads_little_while_there_are_none(world: World) ->
     with statements(world.engine) as sent:
         world.run()
 
-    assert len([each for each in sent if "afterwork_awaited.ticket" in each]) == 1
+    assert len([each for each in sent if "afterwork_prerequisite.ticket" in each]) == 1
 
 
 def test_rows_read_for_the_end_of_one_do_not_grow_with_the_others(engine: Engine) -> None:

@@ -54,7 +54,7 @@ class Parcel(Base):
         self.cost, self.courier = f"{type(cost).__name__} {cost}", courier
 
     @aw.method(external=True, lane=None)
-    async def send_awaited(self) -> None:
+    async def send_async(self) -> None:
         number = self.id
         journal().note("begin", parcel=number)
         cost = await aw.step("label", buy_label_elsewhere, number)

@@ -10,7 +10,7 @@ import afterwork as aw
 from afterwork.model.ticket import contract_of
 from afterwork.store.dialects import database_of
 from afterwork.store.end_watch import EndWatch
-from tests.support.awaited import Base, SysAsyncTicket
+from tests.support.packing import Base, SysAsyncTicket
 from tests.support.world import World
 
 pytestmark = pytest.mark.parametrize("url", ["sqlite"], indirect=True)

@@ -9,7 +9,7 @@ from sqlalchemy.orm import DeclarativeBase, Mapped, Session, mapped_column
 
 import afterwork as aw
 from afterwork.events import ResultNotKept
-from tests.support.awaited import Base, Order, Pack, SysAsyncTicket, app, double
+from tests.support.packing import Base, Order, Pack, SysAsyncTicket, app, double
 from tests.support.world import World, errors, statements
 
 

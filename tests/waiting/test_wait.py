@@ -23,7 +23,7 @@ from afterwork.errors import (
     TicketFailed,
     TicketIsGone,
 )
-from tests.support.awaited import Base, Order, Receipt, SysAsyncTicket
+from tests.support.packing import Base, Order, Receipt, SysAsyncTicket
 from tests.support.waiting import eventually
 from tests.support.world import World, statements
 

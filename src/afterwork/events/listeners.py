@@ -119,11 +119,11 @@ class ServerEvents(Events):
         for event in events:
             for listener in self._own:
                 self._call(listener, event)
-        is_awaited = not all(isinstance(event, Reached) for event in events)
+        is_async = not all(isinstance(event, Reached) for event in events)
         for listener, delivery in self._deliveries:
             received = [event for event in events if is_logged(event)] if listener is log else events
             if received:
-                (delivery.deliver if is_awaited else delivery.add)(received)
+                (delivery.deliver if is_async else delivery.add)(received)
 
     def settle(self) -> None:
         for _, delivery in self._deliveries:

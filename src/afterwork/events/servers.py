@@ -61,7 +61,7 @@ class ServerCrashed(LoggedEvent):
 
 @dataclass(frozen=True)
 class LoopBlocked(LoggedEvent):
-    """An `async def` work that has kept the event loop for a while: all runs that are awaited stand still.
+    """An `async def` work that has kept the event loop for a while: all async runs stand still.
 
     `work` is "" if nobody knows whose code it is. Emitted once for each work.
     """

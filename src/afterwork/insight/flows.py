@@ -9,8 +9,8 @@ from sqlalchemy import Column, Connection, select
 from afterwork.insight.tickets import TicketView, views
 from afterwork.model.flow import IfFailed
 from afterwork.store.bounded_count import Count
-from afterwork.store.tables import awaited as pairs
 from afterwork.store.tables import flow as flows
+from afterwork.store.tables import prerequisite as pairs
 from afterwork.store.tickets.walk import LOOKED_AT, TicketWalk
 
 MAX_LISTED = 8
@@ -34,12 +34,12 @@ class FlowLevel:
 
 @dataclass(frozen=True)
 class FlowView:
-    """The flow around one ticket. It waits for `pending` of `awaits` tickets; `if_failed` says what a failure means.
+    """The flow around one ticket. It waits for `pending` of its `prerequisites`; `if_failed` says what a failure means.
 
-    `pairs` are keys of listed tickets: one that is awaited, and one that waits for it.
+    `pairs` are keys of listed tickets: a prerequisite, and one that waits for it.
     """
 
-    awaits: int
+    prerequisites: int
     pending: int
     if_failed: IfFailed | None
     levels: Sequence[FlowLevel]
@@ -52,22 +52,22 @@ def flow_around(connection: Connection, walk: TicketWalk, ticket: TicketView) ->
     after = _levels(connection, walk, ticket, 1)
     if not before and not after:
         return None
-    own = select(flows.c.awaits, flows.c.pending, flows.c.if_failed, flows.c.decided)
+    own = select(flows.c.prerequisites, flows.c.pending, flows.c.if_failed, flows.c.decided)
     row = connection.execute(own.where(flows.c.ticket == ticket.key)).one_or_none()
     levels = [*reversed(before), FlowLevel(0, [ticket], Count(0)), *after]
     keys = [each.key for level in levels for each in level.tickets]
-    shown = select(pairs.c.awaited, pairs.c.ticket).where(pairs.c.awaited.in_(keys), pairs.c.ticket.in_(keys))
+    shown = select(pairs.c.prerequisite, pairs.c.ticket).where(pairs.c.prerequisite.in_(keys), pairs.c.ticket.in_(keys))
     return FlowView(
-        0 if row is None else row.awaits,
+        0 if row is None else row.prerequisites,
         0 if row is None or row.decided else row.pending,
         None if row is None else row.if_failed,
         levels,
-        sorted((awaited, waiting) for awaited, waiting in connection.execute(shown)),
+        sorted((prerequisite, waiting) for prerequisite, waiting in connection.execute(shown)),
     )
 
 
 def _levels(connection: Connection, walk: TicketWalk, ticket: TicketView, step: Literal[-1, 1]) -> list[FlowLevel]:
-    near, far = (pairs.c.ticket, pairs.c.awaited) if step < 0 else (pairs.c.awaited, pairs.c.ticket)
+    near, far = (pairs.c.ticket, pairs.c.prerequisite) if step < 0 else (pairs.c.prerequisite, pairs.c.ticket)
     levels: list[FlowLevel] = []
     seen, keys = {ticket.key}, [ticket.key]
     for distance in range(1, MAX_DISTANCE + 1):

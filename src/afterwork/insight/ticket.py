@@ -103,7 +103,7 @@ _IF_FAILED: dict[IfFailed, str] = {
 def _awaits(ticket: TicketView, flow: FlowView | None) -> Iterator[str]:
     if ticket.state != "awaiting" or flow is None or flow.if_failed is None:
         return
-    yield f"It waits for {flow.pending:,} of {flow.awaits:,} tickets. {_IF_FAILED[flow.if_failed]}"
+    yield f"It waits for {flow.pending:,} of {flow.prerequisites:,} tickets. {_IF_FAILED[flow.if_failed]}"
 
 
 def _until(ticket: TicketView) -> Iterator[str]:

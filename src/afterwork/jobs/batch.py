@@ -29,16 +29,16 @@ class OpenBatch:
 @dataclass(frozen=True)
 class CommittedBatch:
     """A committed batch. With `more`, the lane may have further tickets. It is not `full` if its time was over before
-    all claimed tickets had begun, or if something went wrong. `awaited` counts runs that have begun and go on."""
+    all claimed tickets had begun, or if something went wrong. `going_on` counts runs that have begun and go on."""
 
     settled: Settled
     more: bool
     full: bool = True
-    awaited: int = 0
+    going_on: int = 0
 
     @property
     def did_nothing(self) -> bool:
-        return not (self.settled or self.more or self.awaited)
+        return not (self.settled or self.more or self.going_on)
 
 
 @dataclass(frozen=True)

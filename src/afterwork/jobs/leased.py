@@ -16,13 +16,13 @@ from sqlalchemy.exc import IntegrityError
 
 from afterwork.boundary import CONTAINED
 from afterwork.errors import Cancelled
+from afterwork.jobs.async_run import AsyncRun
 from afterwork.jobs.attempts import Settled
-from afterwork.jobs.awaited_run import AwaitedRun
 from afterwork.jobs.execution import Call, Execution
 from afterwork.jobs.quarantine import is_given_up
 from afterwork.jobs.run import Outcome, Raised, Rejected, Succeeded, Superseded, Withdrawn
 from afterwork.jobs.runner import Runner
-from afterwork.jobs.session import AwaitedSession, OutsideSession, RunSession, ended
+from afterwork.jobs.session import AsyncRunSession, OutsideSession, RunSession, ended
 from afterwork.jobs.settling import Settlement
 from afterwork.jobs.source import Claim
 from afterwork.jobs.steps import written_afterwards
@@ -46,7 +46,7 @@ def begin(runner: Runner, connection: Connection, claim: Claim, lease: Lease) ->
     return True
 
 
-def begin_awaited(
+def begin_async(
     runner: Runner,
     connection: Connection,
     lane: str,
@@ -60,7 +60,7 @@ def begin_awaited(
     try:
         with runner.database.transaction(connection):
             claimed = runner.job_source.claim(connection, lane, priority, runner.clock.now(), most)
-            claims = list(takewhile(lambda claim: claim.awaited, claimed.claims))
+            claims = list(takewhile(lambda claim: claim.is_async, claimed.claims))
             begun = {lease_of(claim): claim for claim in claims}
             leases.take(runner.database, connection, *begun)
     except IntegrityError:
@@ -71,7 +71,7 @@ def begin_awaited(
     return begun
 
 
-def run_leased(runner: Runner, connection: Connection, lease: Lease) -> Settled | AwaitedRun:
+def run_leased(runner: Runner, connection: Connection, lease: Lease) -> Settled | AsyncRun:
     """Run the ticket of a lease and settle it. Return [] if the ticket no longer exists, or the run if it is to be
     awaited first."""
     # Locks the row only while it is read: outside of `transaction`, each statement commits by itself.
@@ -82,7 +82,7 @@ def run_leased(runner: Runner, connection: Connection, lease: Lease) -> Settled 
     return run_claimed(runner, connection, lease, claim)
 
 
-def run_claimed(runner: Runner, connection: Connection, lease: Lease, claim: Claim) -> Settled | AwaitedRun:
+def run_claimed(runner: Runner, connection: Connection, lease: Lease, claim: Claim) -> Settled | AsyncRun:
     """Do the same with a claim that was read together with its lease."""
     return _LeasedRun(runner, connection, lease, claim).run()
 
@@ -100,12 +100,12 @@ class _LeasedRun:
     lease: Lease
     claim: Claim
 
-    def run(self) -> Settled | AwaitedRun:
+    def run(self) -> Settled | AsyncRun:
         runner, connection, lease, claim = self.runner, self.connection, self.lease, self.claim
         if lease.epoch > 1 and (reason := is_given_up(connection, lease.ticket, runner.settings)) is not None:
             connection.commit()
             return self._settlement.end(Rejected(str(reason)))
-        if claim.awaited:
+        if claim.is_async:
             return self._settling(self._open, time.perf_counter())
         run = self._run_externally if claim.external else self._run_in_transaction
         return self._settling(run, time.perf_counter())
@@ -154,10 +154,10 @@ class _LeasedRun:
             session.end()
             return [(self.claim, lost)]
 
-    def _open(self) -> Settled | AwaitedRun:
+    def _open(self) -> Settled | AsyncRun:
         """Load what the run needs, and leave it to be awaited. Settle one that may not begin."""
         runner, connection, claim = self.runner, self.connection, self.claim
-        session = AwaitedSession(connection)
+        session = AsyncRunSession(connection)
         is_left = False
         try:
             with runner.database.reading_only(connection):
@@ -167,7 +167,7 @@ class _LeasedRun:
             if isinstance(call, Call):
                 session.leave()
                 is_left = True
-                return AwaitedRun(self.lease, claim, session, execution, call, self._settle_awaited)
+                return AsyncRun(self.lease, claim, session, execution, call, self._settle_async)
             settled = self._saved(session, execution, [(claim, call)])
         finally:
             if not is_left:
@@ -175,20 +175,20 @@ class _LeasedRun:
         runner.report(settled)
         return settled
 
-    def _settle_awaited(self, connection: Connection, awaited: AwaitedRun) -> Settled:
+    def _settle_async(self, connection: Connection, run: AsyncRun) -> Settled:
         """Settle a run that was awaited, on a connection that may be another one by now."""
         settling = replace(self, connection=connection)
-        with ended(awaited.session):
-            if awaited.lost is not None and awaited.error is awaited.lost:
-                return settling._settlement.end(self.runner.hindered(self.claim, awaited.lost))
-            return settling._settling(partial(settling._close, awaited), awaited.began)
+        with ended(run.session):
+            if run.lost is not None and run.error is run.lost:
+                return settling._settlement.end(self.runner.hindered(self.claim, run.lost))
+            return settling._settling(partial(settling._close, run), run.began)
 
-    def _close(self, awaited: AwaitedRun) -> Settled:
-        if awaited.error is not None:
-            raise awaited.error
-        assert awaited.outcome is not None
-        awaited.session.take(self.connection)
-        settled = self._saved(awaited.session, awaited.execution, [(self.claim, awaited.outcome)])
+    def _close(self, run: AsyncRun) -> Settled:
+        if run.error is not None:
+            raise run.error
+        assert run.outcome is not None
+        run.session.take(self.connection)
+        settled = self._saved(run.session, run.execution, [(self.claim, run.outcome)])
         self.runner.report(settled)
         return settled
 

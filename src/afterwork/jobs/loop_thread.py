@@ -10,7 +10,7 @@ from typing import Any
 from weakref import WeakKeyDictionary
 
 from afterwork.errors import NoCurrentRun
-from afterwork.jobs.awaited_run import AwaitedRun, Hands
+from afterwork.jobs.async_run import AsyncRun, Hands
 from afterwork.jobs.run import Run, current_run
 
 BLOCKED_SECONDS = 0.75
@@ -37,7 +37,7 @@ class LoopThread:
         self._loop.set_task_factory(self._task)
         self._runs: WeakKeyDictionary[asyncio.Task[Any], Run] = WeakKeyDictionary()
         self._count = 0
-        self._waiting: set[AwaitedRun] = set()
+        self._waiting: set[AsyncRun] = set()
         """Runs that have not begun."""
         self._has_runs = threading.Condition()
         self._is_over = False
@@ -46,7 +46,7 @@ class LoopThread:
         self.thread.start()
         threading.Thread(target=self._watch, name="afterwork-loop-watch", daemon=True).start()
 
-    def start(self, run: AwaitedRun, hands: Hands, ended: Callable[[], None]) -> None:
+    def start(self, run: AsyncRun, hands: Hands, ended: Callable[[], None]) -> None:
         """Have a run awaited in the loop, from any thread. `ended` is called in the loop at its end."""
         with self._has_runs:
             self._count += 1
@@ -66,7 +66,7 @@ class LoopThread:
         # A context of its own: what begins the run may be part of something else.
         self._loop.call_soon_threadsafe(begin, context=Context())
 
-    def give_back(self) -> list[AwaitedRun]:
+    def give_back(self) -> list[AsyncRun]:
         """Return the runs that have not begun, which this loop will not begin any more."""
         with self._has_runs:
             waiting, self._waiting = self._waiting, set()

@@ -153,7 +153,7 @@ def _bound(work: MethodWork, root: object | None) -> BoundMethod[object]:
     if not isinstance(bound, BoundMethod):
         own = f"{type(root).__name__}.{work.method.name}"
         raise WrongRoot(f"{own} overrides {work.name} but is not marked with @aw.method.")
-    if bound.method.awaited != work.method.awaited:
+    if bound.method.is_async != work.method.is_async:
         own = f"{type(root).__name__}.{work.method.name}"
         raise WrongRoot(f"{own} overrides {work.name}, and only one of the two is an async def. Write both alike.")
     return bound

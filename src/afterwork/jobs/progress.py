@@ -82,8 +82,8 @@ class Reporter:
             self._connection = None
 
 
-class AwaitedReporter(Reporter):
-    """Writes the progress of a run that is awaited. `hand` gives what needs a connection to a thread that has one."""
+class AsyncReporter(Reporter):
+    """Writes the progress of an async run. `hand` gives what needs a connection to a thread that has one."""
 
     def __init__(self, database: Database, clock: Clock, ticket: str, hand: Callable[[Errand], None]) -> None:
         super().__init__(database, clock, ticket, in_transaction=False)

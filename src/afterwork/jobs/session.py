@@ -184,8 +184,8 @@ class OutsideSession(RunSession):
             raise
 
 
-class AwaitedSession(OutsideSession):
-    """The session of a run that is awaited. It has a connection only while the run is begun, reads or is settled."""
+class AsyncRunSession(OutsideSession):
+    """The session of an async run. It has a connection only while the run is begun, reads or is settled."""
 
     def get_bind(self, *args: Any, **options: Any) -> Any:
         if self.bind is None:

@@ -41,9 +41,9 @@ class OwnWork:
 Workload = str | OwnWork
 """Anything that can wait for a worker: a lane, by its name, or the own work of a source."""
 
-Kind = Literal["short", "long", "awaited"] | OwnWork
+Kind = Literal["short", "long", "async"] | OwnWork
 """The workers that may take an assignment: those for short runs, those for long runs, or that of a source. Long runs
-are external or in no lane. A run that is awaited has no worker."""
+are external or in no lane. A async run has no worker."""
 
 
 @dataclass(eq=False)
@@ -118,8 +118,8 @@ class Claim:
         return not isinstance(self.work, str) and self.work.external
 
     @property
-    def awaited(self) -> bool:
-        return not isinstance(self.work, str) and self.work.awaited
+    def is_async(self) -> bool:
+        return not isinstance(self.work, str) and self.work.is_async
 
 
 @dataclass(frozen=True)

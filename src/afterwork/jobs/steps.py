@@ -16,7 +16,7 @@ from afterwork.jobs.run import Run
 from afterwork.model.arguments.annotation import NOTHING, Resolver, signature_of
 from afterwork.model.arguments.kind import Kind
 from afterwork.model.arguments.kind_of import Kinds
-from afterwork.model.functions import is_awaited
+from afterwork.model.functions import is_async
 from afterwork.model.key import key_text
 from afterwork.store import steps as store
 from afterwork.store.database import Database
@@ -90,8 +90,8 @@ class Steps:
             _write(self._database, [done])
 
 
-class AwaitedSteps(Steps):
-    """The steps of one attempt of a run that is awaited. `errand` awaits something that needs a connection."""
+class AsyncSteps(Steps):
+    """The steps of one attempt of an async run. `errand` awaits something that needs a connection."""
 
     def __init__(self, database: Database, errand: Errands, clock: Clock, events: Events, run: Run) -> None:
         self._database, self._errand = database, errand
@@ -184,7 +184,7 @@ def step(name: str, function: Callable[P, Result], /, *args: P.args, **kwargs: P
             "Steps are for what is done elsewhere: declare the work external=True."
         )
     kind = _kind_of(name, function)
-    if isinstance(steps, AwaitedSteps):
+    if isinstance(steps, AsyncSteps):
         _check_awaits(name, function, True)
         return steps.await_it(name, lambda: function(*args, **kwargs), kind)  # type: ignore
     _check_awaits(name, function, False)
@@ -193,7 +193,7 @@ def step(name: str, function: Callable[P, Result], /, *args: P.args, **kwargs: P
 
 def _check_awaits(name: str, function: object, awaits: bool) -> None:
     """Refuse a function that would keep the event loop from all other runs, or whose call only begins something."""
-    if is_awaited(function) == awaits:
+    if is_async(function) == awaits:
         return
     if awaits:
         raise NoStep(

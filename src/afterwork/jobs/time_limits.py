@@ -18,7 +18,7 @@ from afterwork.boundary import CONTAINED
 from afterwork.errors import TimedOut
 from afterwork.events import Abandoned, Broken, Events
 from afterwork.jobs.run import Raised, Run, text_of, trace_of
-from afterwork.jobs.timeouts import TimedAwait, TimedRun, Timeouts
+from afterwork.jobs.timeouts import TimedAsyncRun, TimedRun, Timeouts
 from afterwork.model.timeout import NO_TIMEOUT
 from afterwork.store.database import Database
 
@@ -88,7 +88,7 @@ class TimeLimits:
         cut = partial(self.database.cut, _driver(connection))
         return TimedRun(timeout, cut=cut, give_up=partial(self._give_up, run, TimedOut(timeout), settle))
 
-    def awaited(
+    def async_run(
         self,
         run: Run,
         timeout: timedelta,
@@ -105,9 +105,9 @@ class TimeLimits:
             return False
 
         if self.database.shares_one_connection:
-            return TimedAwait(timeout, cancel)
+            return TimedAsyncRun(timeout, cancel)
         give_up = partial(self._give_up, run, TimedOut(timeout), settle)
-        return TimedAwait(timeout, cancel, cut=cut, give_up=give_up, disown=disown)
+        return TimedAsyncRun(timeout, cancel, cut=cut, give_up=give_up, disown=disown)
 
     def in_words(
         self, connection: Connection, run: Run, error: Exception, seconds: float, timeout: timedelta, settle: Told

@@ -134,8 +134,8 @@ class TimedRun:
 
 
 @dataclass(eq=False)
-class TimedAwait(TimedRun):
-    """The code of one run that is awaited. `interrupt` cancels its task: the thread of the loop serves others, so
+class TimedAsyncRun(TimedRun):
+    """The code of one async run. `interrupt` cancels its task: the thread of the loop serves others, so
     nothing is raised there. `disown` frees what an abandoned run holds."""
 
     disown: Callable[[], Callable[[], None]] = lambda: lambda: None

@@ -44,31 +44,31 @@ class Decision:
 def decide(flows: Collection[OpenFlow], waits: Mapping[str, Sequence[str]], ended: Mapping[str, End]) -> Decision:
     """Decide what ends mean for the tickets that wait, directly or through those that are cancelled.
 
-    `waits` has, by each awaited ticket, those that wait for it, as far as that end was not counted before.
+    `waits` has, by each prerequisite, those that wait for it, as far as that end was not counted before.
     """
     decision, ends = Decision(), list(ended.items())
     policy = {flow.ticket: flow.if_failed for flow in flows}
     pending = {flow.ticket: flow.pending for flow in flows}
-    for awaited, end in ends:  # grows by those that are cancelled
-        for ticket in waits.get(awaited, ()):
+    for prerequisite, end in ends:  # grows by those that are cancelled
+        for ticket in waits.get(prerequisite, ()):
             if ticket not in policy or ticket in decision.cancelled:
                 continue
             if end == "done" or policy[ticket] == "run":
-                decision.counted[ticket, awaited] = end
+                decision.counted[ticket, prerequisite] = end
                 pending[ticket] -= 1
                 decision.pending[ticket] = pending[ticket]
                 if not pending[ticket]:
                     decision.released.append(ticket)
             elif end == "gone" or policy[ticket] == "cancel":
-                decision.counted[ticket, awaited] = end
-                decision.cancelled[ticket] = awaited, end == "gone"
+                decision.counted[ticket, prerequisite] = end
+                decision.cancelled[ticket] = prerequisite, end == "gone"
                 ends.append((ticket, "failed"))
     return decision
 
 
-def by_awaited(pairs: Collection[tuple[str, str]]) -> Mapping[str, Sequence[str]]:
+def by_prerequisite(pairs: Collection[tuple[str, str]]) -> Mapping[str, Sequence[str]]:
     """Return the tickets that wait, by the ticket that they wait for, of pairs of both."""
     waits: defaultdict[str, list[str]] = defaultdict(list)
-    for ticket, awaited in pairs:
-        waits[awaited].append(ticket)
+    for ticket, prerequisite in pairs:
+        waits[prerequisite].append(ticket)
     return waits

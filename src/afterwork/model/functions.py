@@ -45,14 +45,14 @@ def check_is_done(function: object, where: str, *, may_yield: bool = False, may_
             )
 
 
-def is_awaited(function: object) -> bool:
+def is_async(function: object) -> bool:
     """Return whether what a call of a function returns must be awaited: it is an `async def`."""
     return python.iscoroutinefunction(function) or python.iscoroutinefunction(vars(type(function)).get("__call__"))
 
 
-def check_awaited(function: object, where: str, external: bool) -> None:
+def check_async(function: object, where: str, external: bool) -> None:
     """Refuse an `async def` that would run inside a transaction, which would stay open while it waits."""
-    if is_awaited(function) and not external:
+    if is_async(function) and not external:
         raise BadDeclaration(
             f"{where}: an async def waits for others, which no transaction may do. Declare it external=True, or write "
             "it as def."

@@ -9,7 +9,7 @@ from typing import Any, Generic
 from afterwork.errors import BadDeclaration, shown
 from afterwork.model.arguments.parameters import Parameters
 from afterwork.model.arguments.result import WorkResult
-from afterwork.model.functions import check_awaited, check_is_done, is_awaited
+from afterwork.model.functions import check_async, check_is_done, is_async
 from afterwork.model.lane import checked_lane
 from afterwork.model.method import GivenWork, P, Result, RunOptions, Ticket, checked_external
 from afterwork.model.retry import checked_retry
@@ -56,8 +56,8 @@ class JobFunction(Generic[Result, Ticket, P]):
         self.when = when
         self.lane = checked_lane(where, options.lane)
         self.external = checked_external(where, options.external)
-        check_awaited(function, where, self.external)
-        self.awaited = is_awaited(function)
+        check_async(function, where, self.external)
+        self.is_async = is_async(function)
         self.retry = checked_retry(where, options.retry)
         self.timeout = checked_timeout(where, options.timeout)
         functools.update_wrapper(self, function)

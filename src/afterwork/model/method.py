@@ -14,7 +14,7 @@ from afterwork.model.arguments.annotation import signature_of
 from afterwork.model.arguments.parameters import SEVERAL, Arguments, Parameters
 from afterwork.model.arguments.result import WorkResult
 from afterwork.model.awaiting import asking
-from afterwork.model.functions import check_awaited, check_callable, check_method, is_awaited
+from afterwork.model.functions import check_async, check_callable, check_method, is_async
 from afterwork.model.lane import MAIN, Lane, checked_lane
 from afterwork.model.retry import Retry, checked_retry
 from afterwork.model.static_method import StaticMethod, static_method
@@ -119,8 +119,8 @@ class Method(Generic[Owner, Result, P]):
         self.when = when
         self.lane = checked_lane(where, options.lane)
         self.external = checked_external(where, options.external)
-        check_awaited(function, where, self.external)
-        self.awaited = is_awaited(function)
+        check_async(function, where, self.external)
+        self.is_async = is_async(function)
         """True for an `async def`, which runs in the event loop of its server."""
         self.retry = checked_retry(where, options.retry)
         self.timeout = checked_timeout(where, options.timeout)

@@ -16,10 +16,10 @@ from afterwork.model.arguments.result import WorkResult
 from afterwork.model.base import registry_of
 from afterwork.model.functions import (
     check_arguments,
-    check_awaited,
+    check_async,
     check_callable,
     check_callable_alone,
-    is_awaited,
+    is_async,
 )
 from afterwork.model.lane import MAIN, Lane, checked_lane
 from afterwork.model.method import HasTickets, Method, Ticket, checked_external
@@ -302,9 +302,9 @@ def _check_names(cls: type[ViewModel[Any, Any]]) -> None:
 
 def _check_awaited(cls: type[ViewModel[Any, Any]], actions: Mapping[str, Action]) -> None:
     """Refuse an `async def` among the actions of a view model that runs where nothing is awaited."""
-    awaited = [name for name, action in actions.items() if is_awaited(action.function)]
+    awaited = [name for name, action in actions.items() if is_async(action.function)]
     for name in awaited:
-        check_awaited(actions[name].function, f"{cls.__name__}.{name}", cls.external)
+        check_async(actions[name].function, f"{cls.__name__}.{name}", cls.external)
     if awaited and isinstance(cls.when, Once):
         raise BadDeclaration(f"{cls.__name__}.{awaited[0]}: what runs once is not awaited. Write it as def.")
 

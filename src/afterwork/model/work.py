@@ -9,7 +9,7 @@ from sqlalchemy.orm import Mapper
 
 from afterwork.model.arguments.parameters import Parameters
 from afterwork.model.arguments.result import WorkResult
-from afterwork.model.functions import is_awaited
+from afterwork.model.functions import is_async
 from afterwork.model.job_function import JobFunction
 from afterwork.model.lane import Lane, lane_name
 from afterwork.model.machine.declaration import EventMethod, Machine, declared_machines
@@ -52,7 +52,7 @@ class _Work:
         return self._declared().external
 
     @property
-    def awaited(self) -> bool:
+    def is_async(self) -> bool:
         """Return whether it has an `async def`, so that it runs in the event loop of its server."""
         raise NotImplementedError
 
@@ -75,8 +75,8 @@ class MethodWork(_Work):
         return self.method
 
     @property
-    def awaited(self) -> bool:
-        return self.method.awaited
+    def is_async(self) -> bool:
+        return self.method.is_async
 
     @property
     def parameters(self) -> Parameters:
@@ -105,8 +105,8 @@ class FunctionWork(_Work):
         return self.function
 
     @property
-    def awaited(self) -> bool:
-        return self.function.awaited
+    def is_async(self) -> bool:
+        return self.function.is_async
 
     @property
     def parameters(self) -> Parameters:
@@ -127,8 +127,8 @@ class ViewModelWork(_Work):
         return self.view_model
 
     @property
-    def awaited(self) -> bool:
-        return any(is_awaited(action.function) for action in self.view_model.actions.values())
+    def is_async(self) -> bool:
+        return any(is_async(action.function) for action in self.view_model.actions.values())
 
     @property
     def parameters(self) -> Parameters:

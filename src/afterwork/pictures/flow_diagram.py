@@ -20,7 +20,7 @@ def flow_diagram(flow: FlowView, href: Callable[[str], str]) -> str:
     x = EDGE
     for column in columns:
         x += stacked(column, x, GAP_Y, total) + GAP_X
-    edges = [arrow(frames[awaited], frames[waiting]) for awaited, waiting in flow.pairs]
+    edges = [arrow(frames[prerequisite], frames[waiting]) for prerequisite, waiting in flow.pairs]
     parts = (part for column in columns for frame in column for part in frame.parts())
     return drawn("The flow of this ticket", [*edges, *parts], x - GAP_X + EDGE, total)
 

@@ -29,7 +29,7 @@ from afterwork.store.tickets.columns import aware as aware_or_utc
 from afterwork.store.untracked_statements import OWN
 
 AT_ONCE = 1000
-"""The most awaited tickets that one statement looks at."""
+"""The most prerequisites that one statement looks at."""
 
 Work = BoundMethod[Any, Ticket] | GivenWork[Ticket] | ViewModel[Any, Ticket] | JobFunction[Any, Ticket]
 
@@ -188,33 +188,36 @@ class _Saving:
                 continue
             earliest = aware_or_utc(wait.earliest)
             waiting.append(
-                {"ticket": own, "awaits": len(ends), "pending": pending, "if_failed": wait.if_failed}
+                {"ticket": own, "prerequisites": len(ends), "pending": pending, "if_failed": wait.if_failed}
                 | {"earliest": earliest}
             )
-            pairs += ({"ticket": own, "awaited": awaited, "outcome": outcome} for awaited, outcome in ends.items())
+            pairs += (
+                {"ticket": own, "prerequisite": prerequisite, "outcome": outcome}
+                for prerequisite, outcome in ends.items()
+            )
         if waiting:
             self._forget_others([flow["ticket"] for flow in waiting])
             self._execute(insert(tables.flow), waiting)
-            self._execute(insert(tables.awaited), pairs)
+            self._execute(insert(tables.prerequisite), pairs)
 
     def _forget_others(self, keys: Sequence[str]) -> None:
         """Delete the flows of tickets that had these keys before: a table may have been made anew."""
         for first in range(0, len(keys), AT_ONCE):
             chunk = keys[first : first + AT_ONCE]
             if self._execute(delete(tables.flow).where(tables.flow.c.ticket.in_(chunk))).rowcount:
-                self._execute(delete(tables.awaited).where(tables.awaited.c.ticket.in_(chunk)))
+                self._execute(delete(tables.prerequisite).where(tables.prerequisite.c.ticket.in_(chunk)))
 
     def _ends(self, wait: Wait) -> dict[str, str | None]:
         """Return the tickets that are waited for, by the texts of their keys, each with its end if that counts."""
         new: list[Any] = []
         saved: list[Any] = []
-        for awaited in wait.tickets:
-            key = getattr(awaited, self.contract.key.name)
+        for needed in wait.tickets:
+            key = getattr(needed, self.contract.key.name)
             if key is None:
                 raise BadRequest(
-                    f"{_named(awaited, self.contract)} was not saved, and another one waits for it. Flush it first."
+                    f"{_named(needed, self.contract)} was not saved, and another one waits for it. Flush it first."
                 )
-            (new if inspect(awaited).pending else saved).append(key)
+            (new if inspect(needed).pending else saved).append(key)
         for many in wait.many:
             (new if many.is_of(self.session) else saved).extend(many.keys)
         ends: dict[str, str | None] = dict.fromkeys(map(key_text, (*new, *saved)))

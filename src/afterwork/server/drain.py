@@ -6,18 +6,18 @@ from dataclasses import dataclass, field
 
 from sqlalchemy import Connection
 
+from afterwork.jobs.async_run import AsyncRun
 from afterwork.jobs.attempts import Settled
-from afterwork.jobs.awaited_run import AwaitedRun
 from afterwork.jobs.batch import Batched, BatchSize, CommittedBatch, TakenApart, Undone
 from afterwork.jobs.in_transaction import run_batch
-from afterwork.jobs.leased import begin, begin_awaited, run_claimed, run_leased
+from afterwork.jobs.leased import begin, begin_async, run_claimed, run_leased
 from afterwork.jobs.quarantine import Loss
 from afterwork.jobs.run import Rejected
 from afterwork.jobs.runner import Runner
 from afterwork.jobs.source import Claim
 from afterwork.model.key import key_text
 from afterwork.model.lane import PARALLEL
-from afterwork.server.awaits import Awaits, Place
+from afterwork.server.async_runner import AsyncRunner, Place
 from afterwork.store import lane_rate, leases
 from afterwork.store.leases import Lease
 
@@ -31,7 +31,7 @@ class Drainer:
     server: int
     holding: Callable[[Lease, bool], None]
     may_run_externally: Callable[[], bool]
-    loop: Awaits
+    loop: AsyncRunner
     sizes: dict[str, BatchSize] = field(default_factory=dict)
     """The batch sizes of lanes in which something has gone wrong, from one turn to the next."""
 
@@ -79,7 +79,7 @@ class Drainer:
             return CommittedBatch([], more=False)
         batched = self._run(connection, lane, priority, 1)
         match batched:
-            case CommittedBatch(settled=settled, awaited=0) if all(
+            case CommittedBatch(settled=settled, going_on=0) if all(
                 isinstance(outcome, Rejected) for _, outcome in settled
             ):
                 # Nothing began: none was due, or all were rejected.
@@ -95,7 +95,7 @@ class Drainer:
         result = first or again(lambda: self._batch(connection, lane, priority, most))
         if not isinstance(result, Claim):
             return result
-        return self._begin_awaited(connection, lane, priority) if result.awaited else self._leased(connection, result)
+        return self._begin_async(connection, lane, priority) if result.is_async else self._leased(connection, result)
 
     def _batch(self, connection: Connection, lane: str, priority: int | None, most: int) -> Batched | Claim:
         try:
@@ -123,7 +123,7 @@ class Drainer:
     def _lease(self, claim: Claim) -> Lease:
         return Lease(str(claim.run.id), key_text(claim.key), claim.run.lane, self.server, epoch=1)
 
-    def _begin_awaited(self, connection: Connection, lane: str, priority: int | None) -> CommittedBatch:
+    def _begin_async(self, connection: Connection, lane: str, priority: int | None) -> CommittedBatch:
         """Begin runs that are to be awaited, several at once where their lane has no limit."""
         places = self.loop.places(lane, self.runner.settings.batch if lane == PARALLEL else 1)
         settled: Settled = []
@@ -135,25 +135,25 @@ class Drainer:
                 stack.enter_context(self._holding(connection, lease))
                 return lease
 
-            begun = begin_awaited(self.runner, connection, lane, priority, len(places), lease_of) if places else {}
+            begun = begin_async(self.runner, connection, lane, priority, len(places), lease_of) if places else {}
             for lease, claim in begun.items():
                 run = run_claimed(self.runner, connection, lease, claim)
                 settled += self._awaited(connection, run, lambda _: places.pop())
-        awaited = len(begun) - len(settled)
-        return CommittedBatch(settled, more=bool(begun) and self.loop.may_begin_more(lane), awaited=awaited)
+        going_on = len(begun) - len(settled)
+        return CommittedBatch(settled, more=bool(begun) and self.loop.may_begin_more(lane), going_on=going_on)
 
     def _free(self, places: Sequence[Place]) -> None:
         for place in places:
             self.loop.free(place)
 
-    def _awaited(self, connection: Connection, run: AwaitedRun | Settled, place: Callable[[str], Place]) -> Settled:
+    def _awaited(self, connection: Connection, run: AsyncRun | Settled, place: Callable[[str], Place]) -> Settled:
         """Return the outcome of a run. Have it awaited at a place first, if that is still to be done; the outcome is []
         if it comes later."""
-        if not isinstance(run, AwaitedRun):
+        if not isinstance(run, AsyncRun):
             return run
         return self.loop.begin(connection, run, place(run.lease.lane), self._settle)
 
-    def _settle(self, connection: Connection, run: AwaitedRun) -> Settled:
+    def _settle(self, connection: Connection, run: AsyncRun) -> Settled:
         with self._holding(connection, run.lease):
             return run.settle(connection)
 

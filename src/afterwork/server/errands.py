@@ -1,4 +1,4 @@
-"""Errands of runs that are awaited: short tasks with a connection, for a few of a server's workers."""
+"""Errands of async runs: short tasks with a connection, for a few of a server's workers."""
 
 import threading
 from collections import deque

@@ -10,7 +10,7 @@ from sqlalchemy import Connection
 from afterwork.jobs.batch import BatchSize, CommittedBatch
 from afterwork.jobs.runner import Runner
 from afterwork.jobs.source import Assignment, Due, EndedRuns, OwnWork, Peers, Source, WorkerHandle
-from afterwork.server.awaited_runs import AwaitedRuns
+from afterwork.server.async_runs import AsyncRuns
 from afterwork.server.drain import Drainer
 from afterwork.server.lanes import KnownLanes
 from afterwork.server.scheduler import Scheduler
@@ -34,14 +34,14 @@ class LaneSource(Source):
         lanes: KnownLanes,
         scheduler: Scheduler,
         stopping: threading.Event,
-        awaited: AwaitedRuns,
+        async_runs: AsyncRuns,
     ) -> None:
         self._runner = runner
         self._link = link
         self._lanes = lanes
         self._scheduler = scheduler
         self._stopping = stopping
-        self._awaited = awaited
+        self._async_runs = async_runs
         self._sizes: dict[str, BatchSize] = {}
         self._mixing = SharedTransactions(runner, self._sizes)
         self.most_with = self._mixing.most_with
@@ -144,7 +144,7 @@ class LaneSource(Source):
 
     def _drainer(self, worker: WorkerHandle) -> Drainer:
         may_run_externally = partial(self._scheduler.may_run_externally, worker.assignment)
-        loop = self._awaited.for_worker(worker.assignment)
+        loop = self._async_runs.for_worker(worker.assignment)
         return Drainer(self._runner, worker.server, worker.hold, may_run_externally, loop, self._sizes)
 
 

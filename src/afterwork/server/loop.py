@@ -16,7 +16,7 @@ from afterwork.jobs.run import text_of
 from afterwork.jobs.runner import Runner
 from afterwork.jobs.source import Assignment, Due, OwnWork, Source, WorkerHandle, Workload, due_of
 from afterwork.model.lane import MAIN
-from afterwork.server.awaited_runs import AwaitedRuns
+from afterwork.server.async_runs import AsyncRuns
 from afterwork.server.health import ITERATION_SECONDS, Pulse
 from afterwork.server.lane_source import LANES, LaneSource
 from afterwork.server.lanes import KnownLanes
@@ -66,12 +66,12 @@ class Loop:
             self._settings.held_limit.total_seconds(),
             self.lanes,
             is_alone=lambda: runner.quarantine.is_alone,
-            awaited=self._settings.async_runs,
+            async_runs=self._settings.async_runs,
         )
         self._losses = Losses(runner, link, self.lanes)
         self.workers = Workers(self._settings.workers, runner.database, self._losses.note)
-        self.awaited = AwaitedRuns(runner, self.lanes, self.scheduler, self.workers, link.wake)
-        self._lane_source = LaneSource(runner, link, self.lanes, self.scheduler, stopping, self.awaited)
+        self.async_runs = AsyncRuns(runner, self.lanes, self.scheduler, self.workers, link.wake)
+        self._lane_source = LaneSource(runner, link, self.lanes, self.scheduler, stopping, self.async_runs)
         self._sources: Sequence[Source] = (*runner.sources, self._lane_source, PruneSource(runner))
         runner.time_limits.timeouts.disown = self.workers.disown
         runner.blocked.pause = BLOCKED_FACTOR * self._settings.standby_poll

@@ -36,7 +36,7 @@ class Scheduler:
 
     `workers` short and long assignments run at a time; a kind of which none runs may always begin one more. After
     `limit` seconds with one run, the worker of an assignment is replaced. `clock` reads monotonic seconds. While
-    `is_alone` returns true, a run in quarantine has the process for itself. Up to `awaited` runs are awaited at a time,
+    `is_alone` returns true, a run in quarantine has the process for itself. Up to `async_runs` async runs go on,
     which take no worker."""
 
     def __init__(
@@ -46,10 +46,10 @@ class Scheduler:
         lanes: KnownLanes,
         clock: Callable[[], float] = time.monotonic,
         is_alone: Callable[[], bool] = lambda: False,
-        awaited: int = 200,
+        async_runs: int = 200,
     ) -> None:
         self._is_alone = is_alone
-        self._awaited = awaited
+        self._max_async_runs = async_runs
         self._workers = workers
         self._capacity = Capacity(workers, limit)
         self._lanes = lanes
@@ -176,7 +176,7 @@ class Scheduler:
         # While its first priority stays the same, the first ticket is the external one that could not begin.
         return "long" if lane in self._external and self._external[lane] == priority else "short"
 
-    # Runs that are awaited.
+    # Async runs.
 
     def places(self, assignment: Assignment, lane: str, wanted: int) -> list[Assignment]:
         """Begin the assignments of up to `wanted` runs of a lane that are to be awaited. Without a place for any, the
@@ -188,17 +188,17 @@ class Scheduler:
             return [self.place(lane) for _ in range(min(room, wanted))]
 
     def place(self, lane: str) -> Assignment:
-        """Begin the assignment of a run that is awaited, even if there is no place."""
+        """Begin the assignment of an async run, even if there is no place."""
         with self._lock:
-            begun = self._begin(Assignment("awaited", {lane: None}, self._clock()))
+            begun = self._begin(Assignment("async", {lane: None}, self._clock()))
             begun.is_external = True
             return begun
 
     def has_slot(self, lane: str) -> bool:
         """Return whether a lane that a worker drains may have room for another run beside those that are awaited."""
         with self._lock:
-            drained_or_awaited = sum(lane in assignment.workloads for assignment in self._running)
-            return lane == PARALLEL or drained_or_awaited - 1 < self._lanes.limits.slots(lane)
+            drained_or_async = sum(lane in assignment.workloads for assignment in self._running)
+            return lane == PARALLEL or drained_or_async - 1 < self._lanes.limits.slots(lane)
 
     def gives_way(self, assignment: Assignment) -> bool:
         """End the assignment of a run that was awaited. Return whether something may have waited for that."""
@@ -209,7 +209,7 @@ class Scheduler:
     def _places_left(self, besides: Assignment | None = None) -> int:
         if self._is_alone():
             return int(self._has_survived(besides))
-        return self._awaited - sum(assignment.kind == "awaited" for assignment in self._running)
+        return self._max_async_runs - sum(assignment.kind == "async" for assignment in self._running)
 
     def _waits_for_a_place(self, lane: Workload, priority: int | None) -> bool:
         return lane in self._full and self._full[lane] == priority and self._places_left() <= 0
@@ -218,7 +218,7 @@ class Scheduler:
 
     @property
     def _with_workers(self) -> list[Assignment]:
-        return [assignment for assignment in self._running if assignment.kind != "awaited"]
+        return [assignment for assignment in self._running if assignment.kind != "async"]
 
     @property
     def has_leases(self) -> bool:

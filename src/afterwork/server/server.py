@@ -129,7 +129,7 @@ class Server:
             unfinished = self._unfinished_at(deadline)
             keeper.stop(max(MIN_HISTORY_STOP_SECONDS, deadline - time.monotonic()))
             self._loop.workers.stop()
-            self._loop.awaited.stop()
+            self._loop.async_runs.stop()
             if unfinished and not self.leaving.to_begin_anew:
                 lingers = partial(_linger, self._link, self._loop.workers, heartbeat)
                 threading.Thread(target=lingers, name="afterwork-lingers", daemon=True).start()

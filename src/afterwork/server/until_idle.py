@@ -8,7 +8,7 @@ from sqlalchemy import Connection
 from afterwork.jobs.batch import CommittedBatch
 from afterwork.jobs.runner import Runner
 from afterwork.jobs.source import Assignment, EndedRuns, Peers, Source, WorkerHandle, Workload
-from afterwork.server.awaits import AwaitsHere
+from afterwork.server.async_runner import AsyncRunnerInPlace
 from afterwork.server.drain import Drainer
 from afterwork.server.history import write_at_end
 from afterwork.server.presence import Presence
@@ -19,7 +19,7 @@ from afterwork.store.leases import ensure_lanes
 def run_until_idle(runner: Runner, connection: Connection) -> Iterator[EndedRuns]:
     """Run until nothing is due that this thread can run. Yields the outcomes, in order."""
     presence = Presence.enter(connection, runner.database, runner.clock, runner.events, runner.says)
-    loop = AwaitsHere(runner.events)
+    loop = AsyncRunnerInPlace(runner.events)
     drainer = Drainer(runner, presence.id, lambda lease, begun: None, may_run_externally=lambda: True, loop=loop)
     runner.quarantine.enter(presence.id, drainer.holding)
     runner.limits.declare(runner.database, connection)

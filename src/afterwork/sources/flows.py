@@ -10,7 +10,7 @@ from datetime import datetime, timedelta
 from sqlalchemy import Connection
 
 from afterwork.jobs.source import Due, EndedRuns, OwnWork, Source, SourceContext, WorkerHandle
-from afterwork.store.tickets.flows import AwaitedPair
+from afterwork.store.tickets.flows import PrerequisiteRow
 from afterwork.store.tickets.statements import tickets_of
 
 LOOK_EVERY = timedelta(seconds=10)
@@ -56,7 +56,7 @@ class FlowSource(Source):
                 break
         return LOOK_EVERY
 
-    def _look_at(self, connection: Connection, waits: Sequence[AwaitedPair]) -> None:
+    def _look_at(self, connection: Connection, waits: Sequence[PrerequisiteRow]) -> None:
         with self._database.transaction(connection):
             self._flows.clear_away(connection, waits)
             ends = self._flows.unnoticed(connection, waits)

@@ -218,7 +218,7 @@ flow = Table(
     "afterwork_flow",
     metadata,
     Column("ticket", Text, primary_key=True),
-    Column("awaits", Integer, nullable=False),
+    Column("prerequisites", Integer, nullable=False),
     Column("pending", Integer, nullable=False),
     Column("if_failed", String(6), nullable=False),
     Column("earliest", UtcDateTime),
@@ -233,13 +233,13 @@ flow = Table(
 """Tickets that wait for others, by their keys: for how many, how many of these are `pending`, and what a failure means.
 Once it is `decided`, the ticket may run, not before `earliest`, or has ended. A row goes with its ticket's receipt."""
 
-awaited = Table(
-    "afterwork_awaited",
+prerequisite = Table(
+    "afterwork_prerequisite",
     metadata,
     Column("ticket", Text, primary_key=True),
-    Column("awaited", Text, primary_key=True),
+    Column("prerequisite", Text, primary_key=True),
     Column("outcome", String(6)),
-    Index("afterwork_awaited_by", "awaited"),
+    Index("afterwork_prerequisite_of", "prerequisite"),
 )
 """The pairs of flows: a ticket, one that it waits for, and how that has ended. Null: not yet, or not in a way that
 counts."""

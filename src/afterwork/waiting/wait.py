@@ -79,19 +79,19 @@ def wait(
     without such a ticket, `NeverEnds` if it is not committed, or for a run inside a transaction, `ResultLost` if its
     work returned what could not be kept, and `BadRequest` and `NoSession` for what is no ticket, or in no session.
     """
-    awaited = Awaited.of(ticket, of, engine)
+    waited = WaitedTicket.of(ticket, of, engine)
     limit = _seconds(timeout)
-    if awaited.room is None:
-        return awaited.result_here()
-    future = awaited.room.enter(awaited.key)
+    if waited.room is None:
+        return waited.result_here()
+    future = waited.room.enter(waited.key)
     try:
         end = future.result(limit)
     except TimeoutError:
-        raise awaited.not_ended(timeout) from None
+        raise waited.not_ended(timeout) from None
     finally:
-        awaited.room.leave(awaited.key, future)
+        waited.room.leave(waited.key, future)
     with asking("aw.wait(…): await aw.wait_async(…)"):
-        return awaited.result(end)
+        return waited.result(end)
 
 
 @overload
@@ -117,19 +117,19 @@ async def wait_async(
     wait, they take one thread and one connection of this program. The ticket may be in an AsyncSession or an ordinary
     one.
     """
-    awaited = Awaited.of(ticket, of, engine)
+    waited = WaitedTicket.of(ticket, of, engine)
     limit = _seconds(timeout)
-    if awaited.room is None:
-        return await awaited.calling(awaited.result_here)
-    future = awaited.room.enter(awaited.key)
+    if waited.room is None:
+        return await waited.calling(waited.result_here)
+    future = waited.room.enter(waited.key)
     try:
         async with asyncio.timeout(limit):
             end = await asyncio.wrap_future(future)
     except TimeoutError:
-        raise awaited.not_ended(timeout) from None
+        raise waited.not_ended(timeout) from None
     finally:
-        awaited.room.leave(awaited.key, future)
-    return await awaited.calling(partial(awaited.result, end))
+        waited.room.leave(waited.key, future)
+    return await waited.calling(partial(waited.result, end))
 
 
 def _seconds(timeout: object) -> float | None:
@@ -141,7 +141,7 @@ def _seconds(timeout: object) -> float | None:
 
 
 @dataclass(frozen=True)
-class Awaited:
+class WaitedTicket:
     """A ticket that somebody waits for. `room` is None where only the session itself can see its end."""
 
     state: InstanceState[Any]
@@ -152,7 +152,7 @@ class Awaited:
     work: Work[Any] | None
 
     @classmethod
-    def of(cls, ticket: Any, work: Work[Any] | None, engine: AnyEngine | None) -> "Awaited":
+    def of(cls, ticket: Any, work: Work[Any] | None, engine: AnyEngine | None) -> "WaitedTicket":
         """Check that a ticket can be waited for."""
         state = inspect(ticket, raiseerr=False)
         if not isinstance(state, InstanceState) or not is_ticket_class(type(ticket)):

@@ -73,11 +73,11 @@ class Levels:
         self, connection: Connection, batch: ClaimedBatch, early: Mapping[int, Collection[int]], now: datetime
     ) -> None:
         """Hold early runs until the caches they wait for are made."""
-        for reader, awaited in early.items():
+        for reader, feeders in early.items():
             ours = dues.c.claim == batch.claim, dues.c.cache == reader
-            due = WAITING if awaited else now
+            due = WAITING if feeders else now
             connection.execute(update(dues).where(*ours).values(**UNCLAIMED, due=due, waited=dues.c.waited + 1))
-        edges = [{"reader": reader, "feeder": feeder} for reader, awaited in early.items() for feeder in awaited]
+        edges = [{"reader": reader, "feeder": feeder} for reader, feeders in early.items() for feeder in feeders]
         connection.execute(delete(waits).where(waits.c.reader.in_(list(early))))
         if edges:
             connection.execute(waits.insert(), edges)

@@ -16,9 +16,9 @@ _FUNCTION = f"""
 CREATE OR REPLACE FUNCTION afterwork_ended() RETURNS trigger LANGUAGE plpgsql {AS_OWNER} AS $$
 BEGIN
     IF EXISTS (SELECT FROM {{schema}}.afterwork_waiter) THEN
-        PERFORM pg_notify('afterwork_ended_' || '{{about}}'::regclass::oid, awaited.ticket)
+        PERFORM pg_notify('afterwork_ended_' || '{{about}}'::regclass::oid, waiter.ticket)
         FROM (SELECT to_jsonb(changed) AS ticket FROM afterwork_changed AS changed) AS ended
-        JOIN {{schema}}.afterwork_waiter AS awaited ON awaited.ticket IN
+        JOIN {{schema}}.afterwork_waiter AS waiter ON waiter.ticket IN
             (ended.ticket ->> TG_ARGV[0], replace(ended.ticket ->> TG_ARGV[0], '-', ''))
         WHERE TG_OP = 'DELETE' OR ended.ticket ->> TG_ARGV[1] IS NOT NULL OR ended.ticket ->> TG_ARGV[2] IS NOT NULL;
     END IF;

@@ -80,7 +80,7 @@ def of_writers(model: ModelInfo) -> Iterator[Need]:
     role that only writes rows needs none of it: triggers write into the journal as their owner."""
     yield Need(own.lease, ("SELECT",))
     yield WAITING
-    yield from (Need(table, ("SELECT", "INSERT", "DELETE")) for table in (own.flow, own.awaited))
+    yield from (Need(table, ("SELECT", "INSERT", "DELETE")) for table in (own.flow, own.prerequisite))
     if any(declared_machines(mapper.class_) for mapper in model.classes.values()):
         yield from (Need(table, ("INSERT",)) for table in (own.transition, own.conflict))
 

@@ -25,12 +25,12 @@ from sqlalchemy import (
     update,
 )
 
-from afterwork.errors import AwaitedInVain
+from afterwork.errors import PrerequisiteFailed
 from afterwork.model.contract import receipt_minutes
-from afterwork.model.flow import AWAITING, Decision, End, OpenFlow, by_awaited, decide
+from afterwork.model.flow import AWAITING, Decision, End, OpenFlow, by_prerequisite, decide
 from afterwork.model.key import key_as_text, key_text, parse_key
-from afterwork.store.tables import awaited as pairs
 from afterwork.store.tables import flow as flows
+from afterwork.store.tables import prerequisite as pairs
 from afterwork.store.texts import fitted
 from afterwork.store.tickets.columns import aware
 from afterwork.store.tickets.ticket_table import TicketTable
@@ -40,20 +40,20 @@ AT_ONCE = 1000
 
 
 # As text, and with a name that no column of a ticket class has: SQLAlchemy qualifies no names in a RETURNING of SQLite.
-_AWAITED = text(
-    "(SELECT pair.awaited AS afterwork_awaited_key FROM afterwork_awaited AS pair"
+_PREREQUISITE = text(
+    "(SELECT pair.prerequisite AS afterwork_prerequisite_key FROM afterwork_prerequisite AS pair"
     " JOIN afterwork_flow AS flow ON flow.ticket = pair.ticket"
     " WHERE pair.outcome IS NULL AND NOT flow.decided) AS afterwork_open_pair"
 )
 
-AwaitedPair = tuple[str, str, str]
+PrerequisiteRow = tuple[str, str, str]
 """A ticket that waits, what it waits for, and what a failure means."""
 
 
-def is_awaited(key: ColumnElement[Any]) -> ColumnElement[bool]:
+def is_prerequisite(key: ColumnElement[Any]) -> ColumnElement[bool]:
     """Return the condition that a ticket in a flow waits for the one with this key."""
-    its_key: ColumnElement[str] = literal_column("afterwork_awaited_key", Text)
-    waits: Select[Any] = select(literal_column("1")).select_from(_AWAITED).where(its_key == key_as_text(key))
+    its_key: ColumnElement[str] = literal_column("afterwork_prerequisite_key", Text)
+    waits: Select[Any] = select(literal_column("1")).select_from(_PREREQUISITE).where(its_key == key_as_text(key))
     return exists(waits.correlate(key.table))
 
 
@@ -70,7 +70,7 @@ class Flows:
         if not waiting:
             return Decision()
         open_flows = self._lock(connection, waiting)
-        waits = by_awaited(self._pairs(connection, [*ended, *(waiting if fails else ())]))
+        waits = by_prerequisite(self._pairs(connection, [*ended, *(waiting if fails else ())]))
         decision = decide(open_flows, waits, ended)
         if decision.decided:
             held = self._lock_tickets(connection, decision.decided)
@@ -84,10 +84,14 @@ class Flows:
         """Return the tickets that wait for others, and those that wait for these, and so on."""
         keys: dict[str, None] = {}
         for chunk in _chunks(ended):
-            waiting = select(pairs.c.ticket).where(pairs.c.awaited.in_(chunk), pairs.c.outcome.is_(None)).distinct()
+            waiting = (
+                select(pairs.c.ticket).where(pairs.c.prerequisite.in_(chunk), pairs.c.outcome.is_(None)).distinct()
+            )
             if through_others:
                 first = waiting.cte("waiting", recursive=True)
-                of_those = select(pairs.c.ticket).where(pairs.c.awaited == first.c.ticket, pairs.c.outcome.is_(None))
+                of_those = select(pairs.c.ticket).where(
+                    pairs.c.prerequisite == first.c.ticket, pairs.c.outcome.is_(None)
+                )
                 waiting = select(first.union(of_those))
             keys |= dict.fromkeys(connection.execute(waiting).scalars())
         return sorted(keys)
@@ -103,10 +107,12 @@ class Flows:
             open_flows += [OpenFlow(*row) for row in connection.execute(locking)]
         return open_flows
 
-    def _pairs(self, connection: Connection, awaited: Sequence[str]) -> list[tuple[str, str]]:
+    def _pairs(self, connection: Connection, prerequisites: Sequence[str]) -> list[tuple[str, str]]:
         open_pairs: list[tuple[str, str]] = []
-        for chunk in _chunks(awaited):
-            query = select(pairs.c.ticket, pairs.c.awaited).where(pairs.c.awaited.in_(chunk), pairs.c.outcome.is_(None))
+        for chunk in _chunks(prerequisites):
+            query = select(pairs.c.ticket, pairs.c.prerequisite).where(
+                pairs.c.prerequisite.in_(chunk), pairs.c.outcome.is_(None)
+            )
             open_pairs += [(ticket, key) for ticket, key in connection.execute(query)]
         return open_pairs
 
@@ -136,19 +142,19 @@ class Flows:
 
     def _write_counted(self, connection: Connection, decision: Decision) -> None:
         by_ticket: dict[tuple[str, End], list[str]] = {}
-        for (ticket, awaited), end in decision.counted.items():
-            by_ticket.setdefault((ticket, end), []).append(awaited)
+        for (ticket, prerequisite), end in decision.counted.items():
+            by_ticket.setdefault((ticket, end), []).append(prerequisite)
         alone = [
-            {"its_ticket": ticket, "ended": awaited[0], "its_end": end}
-            for (ticket, end), awaited in by_ticket.items()
-            if len(awaited) == 1
+            {"its_ticket": ticket, "ended": ended[0], "its_end": end}
+            for (ticket, end), ended in by_ticket.items()
+            if len(ended) == 1
         ]
         if alone:
-            is_pair = (pairs.c.ticket == bindparam("its_ticket"), pairs.c.awaited == bindparam("ended"))
+            is_pair = (pairs.c.ticket == bindparam("its_ticket"), pairs.c.prerequisite == bindparam("ended"))
             connection.execute(update(pairs).where(*is_pair).values(outcome=bindparam("its_end")), alone)
         for (ticket, end), several in by_ticket.items():
             for chunk in _chunks(several) if len(several) > 1 else ():
-                are_pairs = (pairs.c.ticket == ticket, pairs.c.awaited.in_(chunk))
+                are_pairs = (pairs.c.ticket == ticket, pairs.c.prerequisite.in_(chunk))
                 connection.execute(update(pairs).where(*are_pairs).values(outcome=end))
 
     def _write_pending(self, connection: Connection, decision: Decision) -> None:
@@ -183,9 +189,9 @@ class Flows:
             rows = connection.execute(select(c.key, c.keep_minutes).where(c.key.in_(self._keys(chunk))))
             for key, keep in rows:
                 alike.setdefault((cancelled[key_text(key)], keep), []).append(key)
-        for ((awaited, is_gone), keep), keys in alike.items():
+        for ((prerequisite, is_gone), keep), keys in alike.items():
             until = now + timedelta(minutes=receipt_minutes(keep))
-            error = fitted(connection, contract.error.column, str(AwaitedInVain(awaited, is_gone)))
+            error = fitted(connection, contract.error.column, str(PrerequisiteFailed(prerequisite, is_gone)))
             values: dict[Any, object] = {
                 contract.done.column: self.tickets.moment(now),
                 contract.delete_time.column: self.tickets.moment(until),
@@ -208,34 +214,34 @@ class Flows:
                 connection.execute(delete(pairs).where(pairs.c.ticket.in_(chunk)))
                 connection.execute(delete(flows).where(flows.c.ticket.in_(chunk)))
 
-    def some_pairs(self, connection: Connection, after: tuple[str, str] | None, most: int) -> Sequence[AwaitedPair]:
+    def some_pairs(self, connection: Connection, after: tuple[str, str] | None, most: int) -> Sequence[PrerequisiteRow]:
         """Return the next tickets that wait, with what each waits for and what a failure means."""
         query = (
-            select(pairs.c.ticket, pairs.c.awaited, flows.c.if_failed)
+            select(pairs.c.ticket, pairs.c.prerequisite, flows.c.if_failed)
             .select_from(flows.join(pairs, pairs.c.ticket == flows.c.ticket))
             .where(~flows.c.decided, pairs.c.outcome.is_(None))
-            .order_by(pairs.c.ticket, pairs.c.awaited)
+            .order_by(pairs.c.ticket, pairs.c.prerequisite)
             .limit(most)
         )
         if after is not None:
-            query = query.where(tuple_(pairs.c.ticket, pairs.c.awaited) > after)
-        return [(ticket, awaited, policy) for ticket, awaited, policy in connection.execute(query)]
+            query = query.where(tuple_(pairs.c.ticket, pairs.c.prerequisite) > after)
+        return [(ticket, prerequisite, policy) for ticket, prerequisite, policy in connection.execute(query)]
 
-    def unnoticed(self, connection: Connection, waits: Sequence[AwaitedPair]) -> dict[str, End]:
-        """Return the tickets among the awaited ones whose end nobody has told, or that are gone."""
+    def unnoticed(self, connection: Connection, waits: Sequence[PrerequisiteRow]) -> dict[str, End]:
+        """Return the prerequisites whose end nobody has told, or that are gone."""
         c = self.tickets.columns
-        ends: dict[str, End | None] = dict.fromkeys((awaited for _, awaited, _ in waits), "gone")
+        ends: dict[str, End | None] = dict.fromkeys((prerequisite for _, prerequisite, _ in waits), "gone")
         for chunk in _chunks(list(ends)):
             rows = connection.execute(select(c.key, c.pending, c.failed).where(c.key.in_(self._keys(chunk))))
             for key, pending, failed in rows:
                 ends[key_text(key)] = None if pending else "failed" if failed else "done"
-        may_retry = {awaited for _, awaited, policy in waits if policy == "wait"}
-        only_retries = may_retry - {awaited for _, awaited, policy in waits if policy != "wait"}
+        may_retry = {prerequisite for _, prerequisite, policy in waits if policy == "wait"}
+        only_retries = may_retry - {prerequisite for _, prerequisite, policy in waits if policy != "wait"}
         return {
             key: end for key, end in ends.items() if end is not None and not (end == "failed" and key in only_retries)
         }
 
-    def clear_away(self, connection: Connection, waits: Sequence[AwaitedPair]) -> None:
+    def clear_away(self, connection: Connection, waits: Sequence[PrerequisiteRow]) -> None:
         """Note which tickets wait for others no longer, since somebody has changed their rows or deleted them."""
         c = self.tickets.columns
         keys = self._keys({ticket for ticket, _, _ in waits})

@@ -22,7 +22,7 @@ from afterwork.store.texts import fitted
 from afterwork.store.tickets.claiming import ClaimableTickets
 from afterwork.store.tickets.columns import TicketColumns
 from afterwork.store.tickets.end_forms import AS_ASKED
-from afterwork.store.tickets.flows import Flows, is_awaited
+from afterwork.store.tickets.flows import Flows, is_prerequisite
 from afterwork.store.tickets.rows import EndedTicket, TicketRow
 from afterwork.store.tickets.ticket_table import Still, TicketTable
 
@@ -61,7 +61,7 @@ class EndingTickets(TicketTable):
         written = self._end_all(connection, ended, now, "whatever", {})
         if written.count < len(ended):
             self._check_ended(connection, ended)
-        if written.is_awaited:
+        if written.is_prerequisite:
             self._decide_flows(connection, ended, now)
 
     def _decide_flows(self, connection: Connection, ended: Sequence[EndedTicket], now: datetime) -> None:
@@ -93,7 +93,7 @@ class EndingTickets(TicketTable):
         If they were claimed in the order of one lane, they must also be at the same position of it.
         """
         written = self._end_due(connection, ended, now, lane)
-        if written.is_awaited and written.count == len(ended):
+        if written.is_prerequisite and written.count == len(ended):
             self._decide_flows(connection, ended, now)
         return written.count
 
@@ -129,7 +129,7 @@ class EndingTickets(TicketTable):
                 error = None if ticket.error is None else fitted(connection, self.contract.error.column, ticket.error)
                 alike.setdefault((ticket.keep_minutes, error), []).append(ticket.row.key)
             else:
-                written += _Written(self._end_in_form(connection, ticket, self.moment(now)), is_awaited=True)
+                written += _Written(self._end_in_form(connection, ticket, self.moment(now)), is_prerequisite=True)
         place = place if still == "whatever" else {"afterwork_at": self.moment(now), **place}
         for (keep, error), keys in alike.items():
             many = len(keys) > 1
@@ -172,7 +172,7 @@ class EndingTickets(TicketTable):
             case [only]:
                 return _Written.of(self._end_with_result[still].execute(connection, only))
         # What is sent in one go returns no rows, so perhaps one is awaited.
-        return _Written(self._end_each_with_result[still].change_each(connection, values), is_awaited=True)
+        return _Written(self._end_each_with_result[still].change_each(connection, values), is_prerequisite=True)
 
     def _stored_result(self, text: str | None) -> object:
         """Return a result as its column takes it: columns of JSON take what a text says."""
@@ -192,7 +192,7 @@ class EndingTickets(TicketTable):
 
     def _returning(self, ending: Update) -> ReturningUpdate[Any]:
         # Flows are asked for here, so that tickets without any cost no statement more.
-        return ending.returning(is_awaited(self.contract.key.column))
+        return ending.returning(is_prerequisite(self.contract.key.column))
 
     def _ending(self, error: bool, many: bool, still: Still) -> Update:
         c = self.contract
@@ -244,15 +244,15 @@ class EndingTickets(TicketTable):
 
     def _expired(self, now: datetime) -> Select[Any]:
         key = self.columns.key
-        return select(key).where(self.columns.delete_time < self.moment(now), ~is_awaited(key))
+        return select(key).where(self.columns.delete_time < self.moment(now), ~is_prerequisite(key))
 
 
 @dataclass(frozen=True)
 class _Written:
-    """The number of ends that were written; `is_awaited` if a ticket in a flow waits for one of them."""
+    """The number of ends that were written; `is_prerequisite` if a ticket in a flow waits for one of them."""
 
     count: int = 0
-    is_awaited: bool = False
+    is_prerequisite: bool = False
 
     @classmethod
     def of(cls, rows: Sequence[Any]) -> "_Written":
@@ -260,7 +260,7 @@ class _Written:
         return cls(len(rows), any(row[0] for row in rows))
 
     def __add__(self, other: "_Written") -> "_Written":
-        return _Written(self.count + other.count, self.is_awaited or other.is_awaited)
+        return _Written(self.count + other.count, self.is_prerequisite or other.is_prerequisite)
 
 
 class Tickets(ClaimableTickets, EndingTickets):

@@ -8,13 +8,13 @@ from functools import partial
 
 from sqlalchemy import Connection
 
+from afterwork.jobs.async_run import AsyncRun, Hands
 from afterwork.jobs.attempts import Settled
-from afterwork.jobs.awaited_run import AwaitedRun, Hands
 from afterwork.jobs.loop_thread import LoopThread
 from afterwork.jobs.run import Superseded
 from afterwork.jobs.runner import Runner
 from afterwork.jobs.source import Assignment
-from afterwork.server.awaits import ASK_SECONDS, Reports, Settling, ask
+from afterwork.server.async_runner import ASK_SECONDS, Reports, Settling, ask
 from afterwork.server.errands import Errands, nothing_else
 from afterwork.server.lanes import KnownLanes
 from afterwork.server.scheduler import Scheduler
@@ -28,14 +28,14 @@ WRITERS = 2
 class _Going:
     """A run that goes on, its place, what settles it, and the loop in which it is awaited."""
 
-    run: AwaitedRun
+    run: AsyncRun
     place: Assignment
     settle: Settling
     loop: LoopThread
 
 
-class AwaitedRuns:
-    """Awaits runs in one event loop, with a few workers for what needs a connection. `wake` wakes the server's loop."""
+class AsyncRuns:
+    """Runs async works in one event loop, with a few workers for what needs a connection. `wake` wakes the server."""
 
     def __init__(
         self, runner: Runner, lanes: KnownLanes, scheduler: Scheduler, workers: Workers, wake: Callable[[], None]
@@ -57,10 +57,10 @@ class AwaitedRuns:
         self._is_over = False
         self._ask_at, self._asks = 0.0, False
 
-    def for_worker(self, assignment: Assignment) -> "AwaitedByWorker":
-        return AwaitedByWorker(self, self._scheduler, assignment)
+    def for_worker(self, assignment: Assignment) -> "AsyncRunsOfWorker":
+        return AsyncRunsOfWorker(self, self._scheduler, assignment)
 
-    def begin(self, run: AwaitedRun, place: Assignment, settle: Settling) -> None:
+    def begin(self, run: AsyncRun, place: Assignment, settle: Settling) -> None:
         """Have a run awaited from now on. The thread of the loop holds its lease."""
         with self._lock:
             self._loop = self._loop or self._new_loop()
@@ -172,10 +172,10 @@ class AwaitedRuns:
 
 
 @dataclass(frozen=True)
-class AwaitedByWorker:
+class AsyncRunsOfWorker:
     """The runs that the worker of an assignment has awaited."""
 
-    runs: AwaitedRuns
+    runs: AsyncRuns
     scheduler: Scheduler
     assignment: Assignment
 
@@ -188,7 +188,7 @@ class AwaitedByWorker:
     def free(self, place: Assignment) -> None:
         self.scheduler.end(place)
 
-    def begin(self, connection: Connection, run: AwaitedRun, place: Assignment, settle: Settling) -> Settled:
+    def begin(self, connection: Connection, run: AsyncRun, place: Assignment, settle: Settling) -> Settled:
         self.runs.begin(run, place, settle)
         return []
 

@@ -7,8 +7,8 @@ from typing import Any, Protocol
 from sqlalchemy import Connection
 
 from afterwork.events import Events, LoopBlocked
+from afterwork.jobs.async_run import AsyncRun, Hands
 from afterwork.jobs.attempts import Settled
-from afterwork.jobs.awaited_run import AwaitedRun, Hands
 from afterwork.jobs.loop_thread import LoopThread
 from afterwork.jobs.progress import Errand
 from afterwork.jobs.run import Run
@@ -17,14 +17,14 @@ from afterwork.store import progress
 Place = Any
 """The right to have one run awaited."""
 
-Settling = Callable[[Connection, AwaitedRun], Settled]
+Settling = Callable[[Connection, AsyncRun], Settled]
 
 ASK_SECONDS = 1.0
-"""The interval at which runs that are awaited learn that somebody has asked them to stop."""
+"""The interval at which async runs learn that somebody has asked them to stop."""
 
 
-class Awaits(Protocol):
-    """Awaits the runs of lanes."""
+class AsyncRunner(Protocol):
+    """Runs async works of lanes."""
 
     def places(self, lane: str, wanted: int) -> list[Place]:
         """Return up to `wanted` places for runs of a lane. Each is used, or freed again."""
@@ -35,7 +35,7 @@ class Awaits(Protocol):
     def free(self, place: Place) -> None:
         """Give a place back that was not used."""
 
-    def begin(self, connection: Connection, run: AwaitedRun, place: Place, settle: Settling) -> Settled:
+    def begin(self, connection: Connection, run: AsyncRun, place: Place, settle: Settling) -> Settled:
         """Have a run awaited, and settled at its end. Return its outcome, or [] if that comes later."""
 
     def may_begin_more(self, lane: str) -> bool:
@@ -56,15 +56,15 @@ class Reports:
             self._events.emit(LoopBlocked(work, None if run is None else run.root_id, seconds))
 
 
-def ask(connection: Connection, runs: dict[str, AwaitedRun]) -> None:
+def ask(connection: Connection, runs: dict[str, AsyncRun]) -> None:
     """Let those of the runs, by ticket, know that were asked to stop."""
     for ticket in progress.asked_to_stop(connection, list(runs)):
         runs[ticket].ask_to_stop()
     connection.commit()
 
 
-class AwaitsHere:
-    """Awaits one run after the other. The thread that waits does what the run needs a connection for."""
+class AsyncRunnerInPlace:
+    """Runs one run after the other. The thread that waits does what the run needs a connection for."""
 
     def __init__(self, events: Events) -> None:
         self._reports = Reports(events)
@@ -79,14 +79,14 @@ class AwaitsHere:
     def free(self, place: Place) -> None:
         pass
 
-    def begin(self, connection: Connection, run: AwaitedRun, place: Place, settle: Settling) -> Settled:
+    def begin(self, connection: Connection, run: AsyncRun, place: Place, settle: Settling) -> Settled:
         errands: SimpleQueue[Errand | None] = SimpleQueue()
         self._thread = self._thread or LoopThread(self._reports.is_blocked, lambda: None)
         self._thread.start(run, Hands(errands.put, errands.put), lambda: errands.put(None))
         self._do(connection, run, errands)
         return settle(connection, run)
 
-    def _do(self, connection: Connection, run: AwaitedRun, errands: "SimpleQueue[Errand | None]") -> None:
+    def _do(self, connection: Connection, run: AsyncRun, errands: "SimpleQueue[Errand | None]") -> None:
         while True:
             try:
                 errand = errands.get(timeout=ASK_SECONDS)

@@ -8,7 +8,7 @@ from sqlalchemy import Engine, func, select, text
 
 import afterwork as aw
 from afterwork.errors import NoCurrentRun
-from tests.support.parcels_awaited import Base, Parcel, Send, SysAsyncTicket, ask, nothing
+from tests.support.parcels_async import Base, Parcel, Send, SysAsyncTicket, ask, nothing
 from tests.support.world import World, errors, everything, the_only
 
 

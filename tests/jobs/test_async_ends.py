@@ -1,4 +1,4 @@
-"""The ends of runs that are awaited: whatever they raise, however long they take, they are settled like all others."""
+"""The ends of async runs: whatever they raise, however long they take, they are settled like all others."""
 
 import asyncio
 import contextlib
@@ -10,8 +10,8 @@ from sqlalchemy import Engine, text
 
 import afterwork as aw
 from afterwork.events import Event, Events, LoopBlocked, PutOff
-from afterwork.server.awaits import Reports
-from tests.support.parcels_awaited import Base, Code, Parcel, Send, SysAsyncTicket, ask, nothing
+from afterwork.server.async_runner import Reports
+from tests.support.parcels_async import Base, Code, Parcel, Send, SysAsyncTicket, ask, nothing
 from tests.support.waiting import eventually
 from tests.support.world import World, errors, everything, the_only
 

@@ -1,4 +1,4 @@
-"""A server that is killed while its runs are awaited: each is tried again, and leaves its effects once."""
+"""A server that is killed while async runs go on: each is tried again, and leaves its effects once."""
 
 import json
 from contextlib import closing
@@ -31,7 +31,7 @@ def asked(engine: Engine) -> Engine:
         for _ in range(PARCELS):
             parcel = Parcel()
             session.add(parcel)
-            aw.later(parcel.send_awaited)
+            aw.later(parcel.send_async)
     return engine
 
 
@@ -70,7 +70,7 @@ def test_runs_of_a_killed_server_are_tried_again(
     check_sent(asked)
 
 
-def test_a_step_of_an_awaited_run_is_not_repeated_after_a_crash(
+def test_a_step_of_an_async_run_is_not_repeated_after_a_crash(
     url: URL, asked: Engine, started: Processes, tmp_path: Path
 ) -> None:
     (tmp_path / "after.label").touch()

@@ -1,4 +1,4 @@
-"""Runs that are awaited: begun and settled by threads with a connection, they need neither in between."""
+"""Async runs: begun and settled by threads with a connection, they need neither in between."""
 
 import asyncio
 import threading
@@ -20,11 +20,11 @@ from afterwork.errors import NoCurrentRun
 from afterwork.jobs.attempts import Settled
 from afterwork.jobs.execution import Call, Execution
 from afterwork.jobs.perform import calls, within
-from afterwork.jobs.progress import AwaitedReporter, Errand, reporting
+from afterwork.jobs.progress import AsyncReporter, Errand, reporting
 from afterwork.jobs.run import Outcome, Succeeded
-from afterwork.jobs.session import AwaitedSession
+from afterwork.jobs.session import AsyncRunSession
 from afterwork.jobs.source import Claim
-from afterwork.jobs.steps import AwaitedSteps, stepping
+from afterwork.jobs.steps import AsyncSteps, stepping
 from afterwork.jobs.time_limits import Settle
 from afterwork.model.key import key_text
 from afterwork.store.leases import Lease
@@ -43,17 +43,17 @@ class Hands:
     write: Hand
 
 
-Settling = Callable[[Connection, "AwaitedRun"], Settled]
+Settling = Callable[[Connection, "AsyncRun"], Settled]
 
 
-class AwaitedRun:
+class AsyncRun:
     """A leased run that has all that it needs, and waits to be awaited.
 
     `cancel` cancels its task, and `disown` frees its place if it is abandoned; whoever awaits it sets them. `settle`
     writes how it has ended."""
 
     def __init__(
-        self, lease: Lease, claim: Claim, session: AwaitedSession, execution: Execution, call: Call, settle: Settling
+        self, lease: Lease, claim: Claim, session: AsyncRunSession, execution: Execution, call: Call, settle: Settling
     ) -> None:
         self.lease, self.claim = lease, claim
         self.session, self.execution = session, execution
@@ -95,7 +95,7 @@ class AwaitedRun:
         """Await the code of the run, and keep its outcome. Raises nothing."""
         self._hands = hands
         database, clock = self.execution.runner.database, self.execution.runner.clock
-        self.reporter = AwaitedReporter(database, clock, key_text(self.claim.key), hands.write)
+        self.reporter = AsyncReporter(database, clock, key_text(self.claim.key), hands.write)
         self._reading = asyncio.Lock()
         self.began = time.perf_counter()
         try:
@@ -109,7 +109,7 @@ class AwaitedRun:
 
     async def _perform(self) -> object:
         call, runner = self.call, self.execution.runner
-        steps = AwaitedSteps(runner.database, self.errand, runner.clock, runner.events, call.run)
+        steps = AsyncSteps(runner.database, self.errand, runner.clock, runner.events, call.run)
         with ExitStack() as stack:
             stack.enter_context(telling_time(runner.clock))
             stack.enter_context(reporting(self.reporter))
@@ -135,7 +135,7 @@ class AwaitedRun:
             return nullcontext()
         settle = self._settle_abandoned
         limits = runner.time_limits
-        watched = limits.awaited(claim.run, timeout, settle, self._interrupt, self._abandon, self._cut)
+        watched = limits.async_run(claim.run, timeout, settle, self._interrupt, self._abandon, self._cut)
         self.reporter.watched = watched
         return limits.timeouts.over(watched)
 
@@ -238,22 +238,22 @@ async def _ended(done: "Future[T]") -> T:
         raise
 
 
-_awaited: ContextVar[AwaitedRun] = ContextVar("afterwork_awaited_run")
-"""The run that is awaited."""
+_async_run: ContextVar[AsyncRun] = ContextVar("afterwork_async_run")
+"""The async run."""
 
 
 @contextmanager
-def _awaiting(run: AwaitedRun) -> Iterator[None]:
-    token = _awaited.set(run)
+def _awaiting(run: AsyncRun) -> Iterator[None]:
+    token = _async_run.set(run)
     try:
         yield
     finally:
-        _awaited.reset(token)
+        _async_run.reset(token)
 
 
-def awaited_run() -> AwaitedRun | None:
+def async_run() -> AsyncRun | None:
     """Return the run whose code is awaited here; None elsewhere."""
-    return _awaited.get(None)
+    return _async_run.get(None)
 
 
 async def read(function: Callable[[], T]) -> T:
@@ -266,7 +266,7 @@ async def read(function: Callable[[], T]) -> T:
     Returns what the function returns. Raises what it raises, and `NoCurrentRun` where no run is awaited: there, read
     directly.
     """
-    run = awaited_run()
+    run = async_run()
     if run is None:
         raise NoCurrentRun("aw.read works only inside an async def that Afterwork runs. Elsewhere, read directly.")
     return await run.read(function)
