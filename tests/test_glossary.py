@@ -51,6 +51,23 @@ def public_classes() -> list[str]:
     ]
 
 
+def type_names() -> list[str]:
+    """Return the names that stand for a type: of classes, and of what an assignment makes one, such as a union."""
+    assigned = [
+        target.id
+        for _, tree in modules()
+        for node in tree.body
+        if isinstance(node, ast.Assign) and not is_type_variable(node.value)
+        for target in node.targets
+        if isinstance(target, ast.Name) and re.fullmatch(r"[A-Z][a-z]\w*", target.id)
+    ]
+    return [*assigned, *public_classes()]
+
+
+def is_type_variable(value: ast.expr) -> bool:
+    return isinstance(value, ast.Call) and ast.unparse(value.func) in {"TypeVar", "ParamSpec"}
+
+
 def packages() -> list[str]:
     return [str(init.parent.relative_to(SOURCE)) + "/" for init in SOURCE.rglob("__init__.py") if init.parent != SOURCE]
 
@@ -83,8 +100,8 @@ def test_the_glossary_names_nothing_that_is_not_there() -> None:
     assert [name for name in names_in_the_glossary() if name not in there] == []
 
 
-def test_no_class_name_means_two_things() -> None:
-    assert [name for name, count in Counter(public_classes()).items() if count > 1] == []
+def test_no_name_of_a_type_means_two_things() -> None:
+    assert [name for name, count in Counter(type_names()).items() if count > 1] == []
 
 
 def test_no_term_is_defined_twice() -> None:

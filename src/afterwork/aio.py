@@ -25,7 +25,7 @@ from afterwork.model.viewmodel import ViewModel
 from afterwork.saving import flow as flows
 from afterwork.saving import later as requests
 from afterwork.saving import later_many as many_requests
-from afterwork.saving.flow import Work
+from afterwork.saving.flow import FlowWork
 from afterwork.saving.later_many import ManyTickets
 from afterwork.saving.sessions import AnySession, call_in, plain_session
 from afterwork.saving.sessions import session as session_of
@@ -89,7 +89,7 @@ async def later(
 
 async def after(
     tickets: "Iterable[object] | ManyTickets",
-    work: Work[Ticket],
+    work: FlowWork[Ticket],
     *,
     session: AnySession | None = None,
     **options: Any,
@@ -98,7 +98,7 @@ async def after(
     return await _asked(work, session, partial(flows.after, tickets, work, session=session, **options))
 
 
-async def chain(*works: Work[Ticket], session: AnySession | None = None, **options: Any) -> list[Ticket]:
+async def chain(*works: FlowWork[Ticket], session: AnySession | None = None, **options: Any) -> list[Ticket]:
     """Ask for works that run one after the other, as `aw.chain` does. `session` and `options` are those of it."""
     if not works:
         return []

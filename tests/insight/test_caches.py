@@ -8,7 +8,7 @@ from typing import get_args
 import pytest
 from sqlalchemy import Engine, text
 
-from afterwork.derived.explain.explanation import State
+from afterwork.derived.explain.explanation import CacheState
 from afterwork.errors import BadRequest
 from afterwork.events import Acted
 from afterwork.insight import page as pages
@@ -43,7 +43,7 @@ def order_total(shop: Trade) -> CacheSummary:
     return shop.app.insight(shop.engine).cache("Order.total")
 
 
-def listed(shop: Trade, state: State | None = None, after: str | None = None) -> list[str]:
+def listed(shop: Trade, state: CacheState | None = None, after: str | None = None) -> list[str]:
     return [one.root_id for one in shop.app.insight(shop.engine).caches_of("Order.total", state, after).items]
 
 
@@ -178,7 +178,7 @@ def many(shop: Trade, count: int) -> None:
 def test_looking_costs_no_more_with_three_times_as_many(shop: Trade) -> None:
     insight = shop.app.insight(shop.engine)
     looks: dict[str, Callable[[], object]] = {"all": lambda: insight.cache("Order.total")}
-    for state in get_args(State):
+    for state in get_args(CacheState):
         looks[state] = partial(insight.caches_of, "Order.total", state)
     efforts: dict[str, list[int]] = {name: [] for name in looks}
     for count in (30_000, 90_000):

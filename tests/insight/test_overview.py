@@ -12,7 +12,7 @@ from afterwork.insight.caches import FailedValues
 from afterwork.insight.failures import FailureGroup, group_id
 from afterwork.insight.lanes import LaneView
 from afterwork.insight.overview import last_hour
-from afterwork.insight.servers import Presence, ServerView
+from afterwork.insight.servers import PresenceState, ServerView
 from afterwork.insight.transactions import Blocker, OpenTransaction
 from afterwork.insight.verdict import verdict
 from afterwork.store.bounded_count import NONE, Count
@@ -21,7 +21,7 @@ from afterwork.store.routing import Routing
 from tests.insight.overview_scene import NOON, minute
 
 
-def server(presence: Presence = "alive", number: int = 1) -> ServerView:
+def server(presence: PresenceState = "alive", number: int = 1) -> ServerView:
     return ServerView(number, "here", 7, NOON, NOON, presence, (), Routing.read(None), (), False)
 
 

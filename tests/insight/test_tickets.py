@@ -12,7 +12,7 @@ from afterwork.insight import Count, TicketFilter
 from afterwork.insight.service import Insight
 from afterwork.store import tables
 from afterwork.store.tickets import walk
-from afterwork.store.tickets.filter import Wanted
+from afterwork.store.tickets.filter import WantedState
 from tests.conftest import Shop
 from tests.support.shop import SysAsyncTicket
 
@@ -88,7 +88,7 @@ def busy(the_shop: Shop) -> Shop:
         (None, ["6", "5", "4", "3", "2", "1"]),
     ],
 )
-def test_tickets_are_found_by_state(busy: Shop, state: Wanted | None, expected: list[str]) -> None:
+def test_tickets_are_found_by_state(busy: Shop, state: WantedState | None, expected: list[str]) -> None:
     found = insight(busy).tickets(TicketFilter(state)).tickets
 
     assert sorted(one.key for one in found) == sorted(expected)
@@ -142,7 +142,7 @@ def test_pending_tickets_come_in_the_order_in_which_they_run(the_shop: Shop) -> 
 
 
 @pytest.mark.parametrize("state", [None, "pending", "failed"])
-def test_pages_follow_each_other_without_gaps_or_doubles(the_shop: Shop, state: Wanted | None) -> None:
+def test_pages_follow_each_other_without_gaps_or_doubles(the_shop: Shop, state: WantedState | None) -> None:
     for lane in ("mail", None, "Ä"):
         for priority in (None, 2):
             add(the_shop, 5, lane=lane, priority=priority)

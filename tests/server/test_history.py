@@ -13,7 +13,7 @@ from afterwork.server.history import HistoryKeeper
 from afterwork.store import history as store
 from afterwork.store.database import Database
 from afterwork.store.dialects import database_of
-from afterwork.store.history import Key, Sums
+from afterwork.store.history import HistoryKey, Sums
 from tests.conftest import Shop, Trade
 from tests.support import shop, trade
 from tests.support.shop import Customer, add_customer
@@ -292,4 +292,4 @@ def test_sums_are_added_and_taken_away_by_bucket() -> None:
 
     assert (one + other - other).values == one.values
     assert str((one + other).took).split()[2] == "1"
-    assert Key("a", "ticket") < Key("a", "timer") < Key("b", "once")
+    assert HistoryKey("a", "ticket") < HistoryKey("a", "timer") < HistoryKey("b", "once")

@@ -118,7 +118,7 @@ def test_in_any_span_of_the_length_no_more_begin(steps: list[int], most: int, pe
     """By the log alone, which knows no database: what is noted apart, or together, never lets more begin."""
     rate, moment = Rate(most, timedelta(microseconds=per)), 0
     began: list[int] = []
-    starts: lane_rate.Starts = []
+    starts: lane_rate.CountedStarts = []
     before, lane_rate.MAX_STARTS_NOTED = lane_rate.MAX_STARTS_NOTED, noted
     try:
         for step in steps:

@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 
 import pytest
 
-from afterwork.jobs.source import Assignment, Kind, OwnWork, Workload
+from afterwork.jobs.source import Assignment, AssignmentKind, OwnWork, Workload
 from afterwork.server.capacity import SHORT_RUN_SECONDS
 from afterwork.server.lanes import KnownLanes
 from afterwork.server.scheduler import MANY_LANES_PER_WORKER, SLICE_SECONDS, MostWith, Scheduler
@@ -220,7 +220,7 @@ def test_a_run_that_hangs_is_told_once(scene: Scene) -> None:
 
 
 @pytest.mark.parametrize("kind", ["long", "short", *OWN])
-def test_a_kind_of_work_is_stuck_once_all_workers_that_it_can_have_hang(scene: Scene, kind: Kind) -> None:
+def test_a_kind_of_work_is_stuck_once_all_workers_that_it_can_have_hang(scene: Scene, kind: AssignmentKind) -> None:
     """Other kinds still have theirs. It is so until one of the runs ends."""
     most = WORKERS + MAX_REPLACED_PER_WORKER * WORKERS
     if isinstance(kind, OwnWork):
@@ -236,7 +236,7 @@ def test_a_kind_of_work_is_stuck_once_all_workers_that_it_can_have_hang(scene: S
 
     assert len(begun) == most
     assert scene.scheduler.stuck() == {kind: begun}
-    others: dict[Kind, Workload] = {"long": PARALLEL, "short": "other", **{own: own for own in OWN}}
+    others: dict[AssignmentKind, Workload] = {"long": PARALLEL, "short": "other", **{own: own for own in OWN}}
     for other in others.keys() - {kind}:
         assert scene.scheduler.begin(others[other]) is not None
     assert scene.scheduler.stuck() == {kind: begun}

@@ -6,7 +6,7 @@ from datetime import timedelta
 from sqlalchemy import Connection, Engine, insert, text
 
 from afterwork.store import history, periods
-from afterwork.store.history import Cell, Key, Sums
+from afterwork.store.history import Cell, HistoryKey, Sums
 from afterwork.store.tables import hour, minute, run
 from tests.conftest import Shop
 from tests.store.plan_scene import effort
@@ -94,7 +94,7 @@ def test_looks_cost_the_same_however_much_history_there_is(the_shop: Shop) -> No
 def test_writing_a_minute_costs_the_same_however_much_history_there_is(the_shop: Shop) -> None:
     """The statement that reads what is written of it is the only one that looks for anything."""
     fill(the_shop, range(3))
-    cell = Cell(the_shop.clock.now().replace(second=0, microsecond=0), Key("Work.1", "ticket"))
+    cell = Cell(the_shop.clock.now().replace(second=0, microsecond=0), HistoryKey("Work.1", "ticket"))
 
     def cost() -> int:
         with the_shop.engine.begin() as connection:

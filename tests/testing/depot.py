@@ -13,7 +13,7 @@ from statemachine import State, StateChart
 import afterwork as aw
 from afterwork.model.utc_datetime import UtcDateTime
 from afterwork.testing import Testing, rolled_back
-from afterwork.testing.harness import Mode
+from afterwork.testing.harness import HarnessMode
 from tests.support.prepared import begin_with
 
 
@@ -259,7 +259,7 @@ def install(engine: Engine) -> None:
 
 @contextmanager
 def under_test(
-    engine: Engine, mode: Mode = "drain", begin: Callable[[Engine], None] = open_depot
+    engine: Engine, mode: HarnessMode = "drain", begin: Callable[[Engine], None] = open_depot
 ) -> Iterator[tuple[Testing, Session]]:
     """The application in a transaction that is rolled back, with a session of the code under test."""
     begin_with(engine, begin)

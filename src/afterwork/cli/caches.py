@@ -19,7 +19,7 @@ from afterwork.cli.arguments import (
 )
 from afterwork.cli.printing import name_text, table_lines, utc_text
 from afterwork.derived.compute.verify import Verified
-from afterwork.derived.explain.explanation import State
+from afterwork.derived.explain.explanation import CacheState
 from afterwork.derived.explain.readers import Reader
 from afterwork.insight import BackfillProgress, CacheLine, CacheSummary, ListPage
 
@@ -29,10 +29,10 @@ LIST_HEAD = ("object", "state", "runs", "last run (UTC)", "ms", "because", "erro
 
 @command(
     click.argument("name", required=False),
-    click.option("--state", type=one_of(get_args(State)), help="List only the objects of NAME in this state."),
+    click.option("--state", type=one_of(get_args(CacheState)), help="List only the objects of NAME in this state."),
     click.option("--after", metavar="PLACE", help="Continue a list at the PLACE named at its end."),
 )
-def caches(app: Afterwork, at: OpenedLate, name: str | None, state: State | None, after: str | None) -> Shown:
+def caches(app: Afterwork, at: OpenedLate, name: str | None, state: CacheState | None, after: str | None) -> Shown:
     """Show each cache over all objects: counts by state, runs, causes, and the progress of its backfill. With NAME,
     list the objects of that one: Customer.total --state stale."""
     if name is None and (state or after):

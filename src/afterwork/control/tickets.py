@@ -17,7 +17,7 @@ from afterwork.model.key import key_text
 from afterwork.store.database import Database
 from afterwork.store.tickets import acts
 from afterwork.store.tickets.columns import aware
-from afterwork.store.tickets.filter import State, TicketFilter, Wanted, state_of
+from afterwork.store.tickets.filter import TicketFilter, TicketState, WantedState, state_of
 from afterwork.store.tickets.statements import Tickets
 from afterwork.store.tickets.walk import TicketWalk
 
@@ -75,9 +75,9 @@ class TicketAct:
     name: Literal["retry", "run", "cancel"]
     done: str
     doc: str
-    changes: Set[State]
-    default_state: Wanted
-    stops: Set[State] = frozenset()
+    changes: Set[TicketState]
+    default_state: WantedState
+    stops: Set[TicketState] = frozenset()
 
 
 RETRY = TicketAct(
@@ -102,7 +102,7 @@ CANCEL = TicketAct(
 )
 TICKET_ACTS = (RETRY, RUN_NOW, CANCEL)
 
-WHY_LEFT_ALONE: Mapping[State, str] = {
+WHY_LEFT_ALONE: Mapping[TicketState, str] = {
     "waiting": "it is due already",
     "scheduled": "it waits for its time",
     "awaiting": "it waits for other tickets",
@@ -178,7 +178,7 @@ class TicketActRunner:
         existing = acts.existing(connection, self.tickets, keys) if keys else set()
         return [LeftAlone(key_text(key), WHY_LOCKED if key in existing else "there is no such ticket") for key in keys]
 
-    def _state(self, row: Row[Any]) -> State:
+    def _state(self, row: Row[Any]) -> TicketState:
         return state_of(row.done, row.error, aware(row.earliest), row.has_begun, self.now)
 
 

@@ -24,7 +24,7 @@ from afterwork.insight.transactions import Blocker, OpenTransaction
 from afterwork.insight.verdict import Verdict
 from afterwork.store.bounded_count import Count
 from afterwork.store.history import RunRecord
-from afterwork.store.tickets.filter import State, TicketFilter
+from afterwork.store.tickets.filter import TicketFilter, TicketState
 
 __all__ = [
     "Activity",
@@ -57,13 +57,13 @@ __all__ = [
     "RunTotal",
     "RunningView",
     "ServerView",
-    "State",
     "StateView",
     "Status",
     "SuspectView",
     "TicketDetail",
     "TicketFilter",
     "TicketPage",
+    "TicketState",
     "TicketView",
     "TimelineStep",
     "TimerDetail",

@@ -8,7 +8,7 @@ from sqlalchemy import Connection, Row, Select, literal, select, tuple_
 
 from afterwork.derived.compute.assembly import matcher_of
 from afterwork.derived.explain.explainer import Explainer
-from afterwork.derived.explain.explanation import STANDING, CacheLine, Explanation, State, line_of, state_in
+from afterwork.derived.explain.explanation import STANDING, CacheLine, CacheState, Explanation, line_of, state_in
 from afterwork.derived.explain.in_sets import SetExplainer
 from afterwork.derived.explain.readers import Reader
 from afterwork.errors import BadRequest, shown
@@ -40,7 +40,7 @@ class CacheInsight(InsightBase):
         with self._reading() as connection:
             return caches.summary(connection, self._model, name, self._clock.now())
 
-    def caches_of(self, name: str, state: State | None = None, after: str | None = None) -> ListPage[CacheLine]:
+    def caches_of(self, name: str, state: CacheState | None = None, after: str | None = None) -> ListPage[CacheLine]:
         """Return a page of the objects of one cache, all or those in one state.
 
         `after` is the `next` of the previous page. Raises `BadRequest` for an unknown cache or a malformed `after`.
@@ -92,7 +92,7 @@ SEPARATOR = "~"
 """Separates the timestamp from the number of a cache in `after`."""
 
 
-def _objects_of(connection: Connection, name: str, state: State | None, after: str | None) -> ListPage[CacheLine]:
+def _objects_of(connection: Connection, name: str, state: CacheState | None, after: str | None) -> ListPage[CacheLine]:
     """Return a page of the objects of a cache, all or those in one state.
 
     `after` is the `next` of the previous page. Those that are due come in the order in which they run, the others by
@@ -112,7 +112,7 @@ def _objects_of(connection: Connection, name: str, state: State | None, after: s
     return page(rows, lambda row: state in (None, state_in(row)), place, line_of)
 
 
-def _by_root(derivation: int, state: State | None, after: str | None) -> Select[Any]:
+def _by_root(derivation: int, state: CacheState | None, after: str | None) -> Select[Any]:
     c = tables.cache.c
     query = select(c.id).where(c.derivation == derivation).order_by(c.root).limit(MAX_ROWS_READ + 1)
     if state == "failed":

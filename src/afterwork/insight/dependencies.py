@@ -8,7 +8,7 @@ from typing import Any
 from sqlalchemy import Connection, select
 
 from afterwork.derived.explain.explainer import Explainer
-from afterwork.derived.explain.explanation import State, state_in
+from afterwork.derived.explain.explanation import CacheState, state_in
 from afterwork.derived.explain.readers import Reader
 from afterwork.derived.manifest.reads import QueryRead, ReadPattern, RowRead
 from afterwork.derived.queue.registered_derivation import RegisteredDerivation
@@ -40,7 +40,7 @@ class Dependency:
     root_id: str | None
     members: Sequence[str]
     cache: str | None = None
-    state: State | None = None
+    state: CacheState | None = None
 
 
 @dataclass(frozen=True)
@@ -61,7 +61,7 @@ class Dependencies:
 
     name: str
     root_id: str
-    state: State
+    state: CacheState
     reads: Sequence[DependencyGroup]
     readers: Sequence[DependencyGroup]
     further: Sequence[DependencyGroup]
@@ -176,10 +176,10 @@ class DependencyFinder:
             for group in groups
         ]
 
-    def _states(self, connection: Connection, wanted: Mapping[str, Sequence[str]]) -> dict[Any, State]:
+    def _states(self, connection: Connection, wanted: Mapping[str, Sequence[str]]) -> dict[Any, CacheState]:
         c, d = caches.c, dues.c
         by_name = {derivation.name: derivation for derivation in self.explainer.matcher.registry}
-        states: dict[Any, State] = {}
+        states: dict[Any, CacheState] = {}
         for name, roots in wanted.items():
             derivation = by_name[name]
             if derivation.plan is not None:

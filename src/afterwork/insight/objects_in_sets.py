@@ -6,14 +6,15 @@ from typing import Any
 
 from sqlalchemy import Connection, select, tuple_
 
-from afterwork.derived.explain.explanation import STANDING, CacheLine, State, line_of
+from afterwork.derived.explain.explanation import STANDING, CacheLine, CacheState, line_of
 from afterwork.derived.explain.in_sets import SetExplainer
 from afterwork.derived.queue.registered_derivation import RegisteredDerivation
 from afterwork.errors import BadRequest, MalformedExternalId, shown
 from afterwork.insight.page import MAX_ROWS_READ, PAGE_SIZE, ListPage, page
+from afterwork.model.key import PrimaryKey
 from afterwork.store.caches.tables import cache as caches
 from afterwork.store.caches.tables import due as dues
-from afterwork.store.journal.refresh import Key, RefreshPlan
+from afterwork.store.journal.refresh import RefreshPlan
 
 
 @dataclass(frozen=True)
@@ -25,7 +26,7 @@ class ObjectsInSets:
     derivation: RegisteredDerivation
     plan: RefreshPlan
 
-    def page(self, state: State | None, after: str | None) -> ListPage[CacheLine]:
+    def page(self, state: CacheState | None, after: str | None) -> ListPage[CacheLine]:
         """Return a page of objects in the order of their keys, all or those in one state.
 
         `after` is the `next` of the previous page. Raises `BadRequest` for a malformed one.
@@ -38,7 +39,7 @@ class ObjectsInSets:
         lines = list(self._lines([tuple(row) for row in rows]))
         return page(lines, lambda line: state in (None, line.state), lambda line: line.root_id, lambda line: line)
 
-    def _lines(self, keys: Sequence[Key]) -> Iterator[CacheLine]:
+    def _lines(self, keys: Sequence[PrimaryKey]) -> Iterator[CacheLine]:
         """Yield the states of objects. Those that were set aside have caches of their own."""
         roots = {key: self.derivation.name_with(self.connection, key) for key in keys}
         aside = self._aside(list(roots.values()))

@@ -14,11 +14,11 @@ from afterwork.store import once, progress, suspects, tables
 from afterwork.store.caches.tables import cache as caches
 from afterwork.store.caches.tables import derivation as derivations
 from afterwork.store.progress import ReportedProgress
-from afterwork.store.suspects import CACHE, ROUND, Cause, Suspect
+from afterwork.store.suspects import CACHE, ROUND, CauseOfDeath, Suspect
 from afterwork.store.tables import match as matches
 from afterwork.store.timers import MATCH, MATCHES
 
-Kind = Literal["ticket", "timer", "once"]
+RunKind = Literal["ticket", "timer", "once"]
 
 MAX_RUNS = 1000
 """The most runs that are shown. Servers have fewer workers."""
@@ -34,7 +34,7 @@ class RunningView:
     """
 
     run: str
-    kind: Kind
+    kind: RunKind
     ticket: str
     work: str | None
     root_id: str | None
@@ -58,7 +58,7 @@ def _view(
     lease: Row[Any], asked: Mapping[str, tuple[str | None, str | None]], said: ReportedProgress | None
 ) -> RunningView:
     key: str = lease.ticket
-    kind: Kind = "once" if key.startswith(once.KEY) else "timer" if key.startswith(MATCH) else "ticket"
+    kind: RunKind = "once" if key.startswith(once.KEY) else "timer" if key.startswith(MATCH) else "ticket"
     work, root_id = (key.removeprefix(once.KEY), None) if kind == "once" else asked.get(key, (None, None))
     return RunningView(
         lease.run, kind, key, work, root_id, lease.lane, lease.server, lease.taken, lease.epoch - 1, said
@@ -87,7 +87,7 @@ class SuspectView:
 
     what: str
     times: int
-    cause: Cause
+    cause: CauseOfDeath
     at: datetime
     is_given_up: bool
 

@@ -17,7 +17,7 @@ from afterwork.store.database import Database
 from afterwork.store.routing import Routing
 from afterwork.store.server_rows import ServerRow
 
-Presence = Literal["alive", "silent", "gone"]
+PresenceState = Literal["alive", "silent", "gone"]
 """The presence of a server: alive; silent, without a recent sign of life, such as a suspended process; or gone.
 
 A server that is gone without having stopped in order is found out and cleared away by another one.
@@ -37,7 +37,7 @@ class ServerView:
     process: int
     started: datetime
     seen: datetime
-    presence: Presence
+    presence: PresenceState
     running: Sequence[RunningView]
     serves: Routing
     knows: Sequence[str]
@@ -82,7 +82,7 @@ def _view(
     database: Database, connection: Connection, row: Row[Any], running: Sequence[RunningView], now: datetime
 ) -> ServerView:
     known = ServerRow(*(row._mapping[field.name] for field in fields(ServerRow)))
-    presence: Presence = "gone"
+    presence: PresenceState = "gone"
     if database.is_alive(connection, known):
         presence = "alive" if now - row.seen < database.settings.safety_poll + database.settings.lease else "silent"
     where, times = (row.host, row.process), (row.started, row.seen)

@@ -15,7 +15,7 @@ from afterwork.insight.tickets import TicketPage
 from afterwork.model.known_names import instead_of
 from afterwork.store import schema, tables
 from afterwork.store.bounded_count import Count
-from afterwork.store.tickets.filter import ALL, State, TicketFilter
+from afterwork.store.tickets.filter import ALL, TicketFilter, TicketState
 from afterwork.store.tickets.statements import Tickets, tickets_of
 from afterwork.store.tickets.walk import TicketKeyWalk, TicketWalk
 from afterwork.store.timers import MATCHES
@@ -33,7 +33,7 @@ class TicketInsight(InsightBase):
         with self._database.reading() as connection:
             return ticket_views.page(connection, self._walk(connection), wanted, after, limit)
 
-    def ticket_counts(self, wanted: TicketFilter = ALL) -> dict[State, Count]:
+    def ticket_counts(self, wanted: TicketFilter = ALL) -> dict[TicketState, Count]:
         """Count the matching tickets in each state, ignoring the state of the filter. Counts 10,000 at most."""
         with self._reading() as connection:
             return ticket_views.counts(connection, self._walk(connection), wanted)

@@ -12,7 +12,7 @@ from afterwork.model.key import key_text
 from afterwork.store.bounded_count import Count
 from afterwork.store.progress import ReportedProgress
 from afterwork.store.tickets.columns import aware
-from afterwork.store.tickets.filter import STATES, State, TicketFilter, state_of
+from afterwork.store.tickets.filter import STATES, TicketFilter, TicketState, state_of
 from afterwork.store.tickets.walk import TicketWalk
 
 
@@ -21,7 +21,7 @@ class TicketView:
     """A ticket as it is shown. Timestamps are in UTC. `said` is the progress that its run reports."""
 
     key: str
-    state: State
+    state: TicketState
     work: str | None
     root_id: str | None
     lane: str
@@ -56,7 +56,7 @@ def page(connection: Connection, walk: TicketWalk, wanted: TicketFilter, after: 
     return TicketPage(list(views(connection, walk, rows.rows)), last, rows.looked_at)
 
 
-def counts(connection: Connection, walk: TicketWalk, wanted: TicketFilter) -> dict[State, Count]:
+def counts(connection: Connection, walk: TicketWalk, wanted: TicketFilter) -> dict[TicketState, Count]:
     return {state: walk.count(connection, wanted.of_state(state)) for state in STATES}
 
 

@@ -22,7 +22,7 @@ from afterwork.model.work import FunctionWork, MethodWork, ViewModelWork, Work
 from afterwork.store import tables
 from afterwork.store.bounded_count import Count
 from afterwork.store.history import RunRecord, records
-from afterwork.store.tickets.filter import PENDING, State, TicketFilter
+from afterwork.store.tickets.filter import PENDING, TicketFilter, TicketState
 from afterwork.store.tickets.walk import TicketWalk
 
 WorkKind = Literal["method", "view model", "function", "derived value", "machine", "once"]
@@ -50,7 +50,7 @@ class WorkDetail:
     took: Distribution
     latency: Distribution
     failures: Sequence[RunRecord]
-    waiting: Mapping[State, Count]
+    waiting: Mapping[TicketState, Count]
     timer: TimerView | None
     cache: CacheSummary | None
     reads: Sequence[str]
@@ -116,7 +116,7 @@ class WorkReader:
             known = instead_of(name, sorted(self.model.work_names), verb="It has", listed_by="works")
             raise NotThere(f"The model has no work {shown(name)}, and none of this name has run. {known}")
 
-    def _waiting(self, connection: Connection, name: str) -> Mapping[State, Count]:
+    def _waiting(self, connection: Connection, name: str) -> Mapping[TicketState, Count]:
         wanted = TicketFilter(work=name)
         return {state: self.tickets.count(connection, wanted.of_state(state)) for state in PENDING}
 

@@ -15,7 +15,7 @@ from afterwork.events import Event, Facts, Failed, PutOff, Ran, RanTogether, Sou
 from afterwork.settings import Settings
 from afterwork.store import history
 from afterwork.store.database import Database
-from afterwork.store.history import Cell, Histogram, Key, RecordedOutcome, RunRecord, Sums
+from afterwork.store.history import Cell, Histogram, HistoryKey, RecordedOutcome, RunRecord, Sums
 from afterwork.store.periods import add_to_hours
 
 RECORDS_PER_MINUTE = 20
@@ -78,7 +78,7 @@ class RunHistory:
             self._changed.add(key)
 
     def _begin_minute(self, moment: datetime) -> None:
-        self._over |= {Cell(self._minute, Key(*key)): self._sums[key] for key in self._changed}
+        self._over |= {Cell(self._minute, HistoryKey(*key)): self._sums[key] for key in self._changed}
         self._sums, self._changed = {}, set()
         self._recorded.clear()
         self._minute = moment.replace(second=0, microsecond=0)
@@ -119,7 +119,7 @@ class RunHistory:
 
     def _take(self) -> tuple[dict[Cell, Sums], list[RunRecord]]:
         with self._lock:
-            of_minute = {Cell(self._minute, Key(*key)): _copy(self._sums[key]) for key in self._changed}
+            of_minute = {Cell(self._minute, HistoryKey(*key)): _copy(self._sums[key]) for key in self._changed}
             sums, records = self._over | of_minute, self._records
             self._over, self._changed, self._records = {}, set(), []
         return sums, records

@@ -22,7 +22,7 @@ LOOK_SECONDS = 0.25
 END_SECONDS = 1.0
 """The time that whatever still goes on in a loop has to end with it."""
 
-Told = Callable[[Run | None, float], None]
+TellBlocked = Callable[[Run | None, float], None]
 """Called with the run that blocks the loop, if it is known, and for how many seconds."""
 
 
@@ -30,7 +30,7 @@ class LoopThread:
     """A thread with an event loop. `is_blocked` is called each time the loop is found blocked, `looked` at each look,
     both in a thread of their own. It lasts until `stop`, since a job may keep a client that belongs to the loop."""
 
-    def __init__(self, is_blocked: Told, looked: Callable[[], None]) -> None:
+    def __init__(self, is_blocked: TellBlocked, looked: Callable[[], None]) -> None:
         self._is_blocked = is_blocked
         self._looked = looked
         self._loop = asyncio.new_event_loop()

@@ -21,7 +21,7 @@ from afterwork.settings import Settings
 from afterwork.store import leases, suspects
 from afterwork.store.database import Database
 from afterwork.store.leases import Lease
-from afterwork.store.suspects import EVERYWHERE, Cause, Suspect
+from afterwork.store.suspects import EVERYWHERE, CauseOfDeath, Suspect
 
 ALONE = 60.0
 """After a crash, a server begins one run at a time for this many seconds, to identify the culprit."""
@@ -42,7 +42,7 @@ class Loss:
     scope: str
     key: str | None
     error: BaseException
-    cause: Cause = "worker"
+    cause: CauseOfDeath = "worker"
     is_bystander: bool = False
 
     @classmethod
@@ -188,7 +188,7 @@ def _with_earlier(error: BaseException) -> list[BaseException]:
     return errors
 
 
-def cause_of(database: Database, connection: Connection, error: BaseException) -> Cause:
+def cause_of(database: Database, connection: Connection, error: BaseException) -> CauseOfDeath:
     """Return how a run on a connection ended, by the error that ended it."""
     if not database.is_lost(error):
         return "worker"

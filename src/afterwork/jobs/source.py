@@ -41,7 +41,7 @@ class OwnWork:
 Workload = str | OwnWork
 """Anything that can wait for a worker: a lane, by its name, or the own work of a source."""
 
-Kind = Literal["short", "long", "async"] | OwnWork
+AssignmentKind = Literal["short", "long", "async"] | OwnWork
 """The workers that may take an assignment: those for short runs, those for long runs, or that of a source. Long runs
 are external or in no lane. A async run has no worker."""
 
@@ -52,7 +52,7 @@ class Assignment:
     with, or the own work of a source. `since` is the start of the current transaction or run; with `is_external`, that
     is a run outside a transaction. `lease` is set if the run began on another server."""
 
-    kind: Kind
+    kind: AssignmentKind
     workloads: Mapping[Workload, int | None]
     began: float
     lease: Lease | None = None

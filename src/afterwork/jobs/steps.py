@@ -26,7 +26,7 @@ Result = TypeVar("Result")
 
 MAX_NAME_LENGTH = 200
 
-Errands = Callable[[Callable[[Connection], Any]], Awaitable[Any]]
+SendErrand = Callable[[Callable[[Connection], Any]], Awaitable[Any]]
 """Awaits what a function returns, which a thread calls with a connection."""
 
 
@@ -93,7 +93,7 @@ class Steps:
 class AsyncSteps(Steps):
     """The steps of one attempt of an async run. `errand` awaits something that needs a connection."""
 
-    def __init__(self, database: Database, errand: Errands, clock: Clock, events: Events, run: Run) -> None:
+    def __init__(self, database: Database, errand: SendErrand, clock: Clock, events: Events, run: Run) -> None:
         self._database, self._errand = database, errand
         self._clock, self._events, self._run = clock, events, run
         self._kept, self._names = None, set()

@@ -28,9 +28,9 @@ PAUSES_BETWEEN_ATTEMPTS = (0.1, 0.5, 1.0, 5.0, 5.0, None)
 Settle = Callable[[Connection, TimedOut], object]
 """Settles something abandoned, on a fresh connection."""
 
-Disown = Callable[[], Callable[[], None]]
+DisownRun = Callable[[], Callable[[], None]]
 
-Told = Callable[[Connection, TimedOut, Raised], object]
+TellTimedOut = Callable[[Connection, TimedOut, Raised], object]
 """The same, for a run that has raised, whose outcome is known."""
 
 
@@ -94,7 +94,7 @@ class TimeLimits:
         timeout: timedelta,
         settle: Settle,
         interrupt: Callable[[], None],
-        disown: Disown,
+        disown: DisownRun,
         cut: Callable[[], None],
     ) -> TimedRun:
         """Return the time limit of code that is awaited. `interrupt` cancels it. `disown` lets an abandoned run report
@@ -110,7 +110,13 @@ class TimeLimits:
         return TimedAsyncRun(timeout, cancel, cut=cut, give_up=give_up, disown=disown)
 
     def in_words(
-        self, connection: Connection, run: Run, error: Exception, seconds: float, timeout: timedelta, settle: Told
+        self,
+        connection: Connection,
+        run: Run,
+        error: Exception,
+        seconds: float,
+        timeout: timedelta,
+        settle: TellTimedOut,
     ) -> Raised:
         """Return the outcome of a run that raised after some seconds. An exception has code of its own for its text,
         which may hang: then its name stands for it, and `settle` gets that if even this has to be done elsewhere."""

@@ -25,7 +25,7 @@ IDLE_SECONDS = 1.0
 """Seconds for which the watching thread stays when it has nothing to watch."""
 
 
-Disown = Callable[[threading.Thread], Callable[[], None]]
+DisownThread = Callable[[threading.Thread], Callable[[], None]]
 """Lets a thread report nothing more. Returns what ends its task, so that others may have what it was working on."""
 
 
@@ -79,7 +79,7 @@ class TimedRun:
         except Exception:  # nothing may end the thread that watches all other runs
             return True
 
-    def abandon(self, disown: "Disown") -> Callable[[], None] | None:
+    def abandon(self, disown: "DisownThread") -> Callable[[], None] | None:
         """Abandon the run, of which nothing counts any more. Return what frees its worker; None if it has ended."""
         with self._lock:  # a thread that comes back must not use its connection while that is being cut
             if not self._goes_on:
@@ -144,7 +144,7 @@ class TimedAsyncRun(TimedRun):
         with self._lock:
             self._goes_on = False
 
-    def abandon(self, disown: "Disown") -> Callable[[], None] | None:
+    def abandon(self, disown: "DisownThread") -> Callable[[], None] | None:
         return super().abandon(lambda _: self.disown())
 
 
@@ -164,7 +164,7 @@ class Timeouts:
         self._running: set[TimedRun] = set()
         self._thread: threading.Thread | None = None
         self._wakes_at = 0.0
-        self.disown: Disown | None = None
+        self.disown: DisownThread | None = None
         """Disowns the worker of an abandoned run. If None, no run is abandoned."""
         self._held: dict[threading.Thread, Callable[[], None]] = {}
         """By thread that gives up a run, what frees the worker of that run."""

@@ -13,7 +13,7 @@ IfFailed = Literal["cancel", "run", "wait"]
 """The meaning of a failure for a ticket that waits: it is cancelled, it runs when all have ended, or it goes on waiting
 until the failed one has been retried."""
 
-End = Literal["done", "failed", "gone"]
+PrerequisiteEnd = Literal["done", "failed", "gone"]
 """The end of a ticket that others wait for: good, with an Error, or by being deleted before it ended."""
 
 
@@ -31,7 +31,7 @@ class Decision:
     """The effects of ends on waiting tickets. `counted` are the ends that count, by the ticket that waited and the one
     that ended; `cancelled` tickets have the one that they waited for in vain."""
 
-    counted: dict[tuple[str, str], End] = field(default_factory=dict)
+    counted: dict[tuple[str, str], PrerequisiteEnd] = field(default_factory=dict)
     pending: dict[str, int] = field(default_factory=dict)
     released: list[str] = field(default_factory=list)
     cancelled: dict[str, tuple[str, bool]] = field(default_factory=dict)
@@ -41,7 +41,9 @@ class Decision:
         return [*self.released, *self.cancelled]
 
 
-def decide(flows: Collection[OpenFlow], waits: Mapping[str, Sequence[str]], ended: Mapping[str, End]) -> Decision:
+def decide(
+    flows: Collection[OpenFlow], waits: Mapping[str, Sequence[str]], ended: Mapping[str, PrerequisiteEnd]
+) -> Decision:
     """Decide what ends mean for the tickets that wait, directly or through those that are cancelled.
 
     `waits` has, by each prerequisite, those that wait for it, as far as that end was not counted before.

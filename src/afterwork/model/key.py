@@ -28,6 +28,9 @@ from sqlalchemy.types import TypeDecorator, TypeEngine
 
 from afterwork.model.column_types import python_type
 
+PrimaryKey = tuple[Any, ...]
+"""A primary key, as the attributes have it."""
+
 WHOLE_NUMBER = re.compile(r"-?[0-9]{1,19}", re.ASCII)
 INT64_LIMIT = 2**63
 

@@ -31,7 +31,7 @@ from afterwork.store.untracked_statements import OWN
 AT_ONCE = 1000
 """The most prerequisites that one statement looks at."""
 
-Work = BoundMethod[Any, Ticket] | GivenWork[Ticket] | ViewModel[Any, Ticket] | JobFunction[Any, Ticket]
+FlowWork = BoundMethod[Any, Ticket] | GivenWork[Ticket] | ViewModel[Any, Ticket] | JobFunction[Any, Ticket]
 
 
 @dataclass(frozen=True)
@@ -47,7 +47,7 @@ class Wait:
 @asking("aw.after(…)")
 def after(
     tickets: "Iterable[object] | ManyTickets",
-    work: Work[Ticket],
+    work: FlowWork[Ticket],
     *,
     if_failed: IfFailed = "cancel",
     session: AnySession | None = None,
@@ -89,7 +89,7 @@ def after(
     return ticket
 
 
-def chain(*works: Work[Ticket], if_failed: IfFailed = "cancel", session: AnySession | None = None) -> list[Ticket]:
+def chain(*works: FlowWork[Ticket], if_failed: IfFailed = "cancel", session: AnySession | None = None) -> list[Ticket]:
     """Ask for works that run one after the other, each when the one before it has ended well.
 
         reserved, charged, shipped = aw.chain(order.reserve, order.charge, order.ship)

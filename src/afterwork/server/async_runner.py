@@ -1,23 +1,20 @@
 """Where runs are awaited: in the event loop of a server, or by the thread that has begun them."""
 
-from collections.abc import Callable
 from queue import Empty, SimpleQueue
 from typing import Any, Protocol
 
 from sqlalchemy import Connection
 
 from afterwork.events import Events, LoopBlocked
-from afterwork.jobs.async_run import AsyncRun, Hands
+from afterwork.jobs.async_run import AsyncRun, Hands, Settling
 from afterwork.jobs.attempts import Settled
 from afterwork.jobs.loop_thread import LoopThread
 from afterwork.jobs.progress import Errand
 from afterwork.jobs.run import Run
 from afterwork.store import progress
 
-Place = Any
+RunPlace = Any
 """The right to have one run awaited."""
-
-Settling = Callable[[Connection, AsyncRun], Settled]
 
 ASK_SECONDS = 1.0
 """The interval at which async runs learn that somebody has asked them to stop."""
@@ -26,16 +23,16 @@ ASK_SECONDS = 1.0
 class AsyncRunner(Protocol):
     """Runs async works of lanes."""
 
-    def places(self, lane: str, wanted: int) -> list[Place]:
+    def places(self, lane: str, wanted: int) -> list[RunPlace]:
         """Return up to `wanted` places for runs of a lane. Each is used, or freed again."""
 
-    def place(self, lane: str) -> Place:
+    def place(self, lane: str) -> RunPlace:
         """Return a place for a run that has to go on, since it was taken over."""
 
-    def free(self, place: Place) -> None:
+    def free(self, place: RunPlace) -> None:
         """Give a place back that was not used."""
 
-    def begin(self, connection: Connection, run: AsyncRun, place: Place, settle: Settling) -> Settled:
+    def begin(self, connection: Connection, run: AsyncRun, place: RunPlace, settle: Settling) -> Settled:
         """Have a run awaited, and settled at its end. Return its outcome, or [] if that comes later."""
 
     def may_begin_more(self, lane: str) -> bool:
@@ -70,16 +67,16 @@ class AsyncRunnerInPlace:
         self._reports = Reports(events)
         self._thread: LoopThread | None = None
 
-    def places(self, lane: str, wanted: int) -> list[Place]:
+    def places(self, lane: str, wanted: int) -> list[RunPlace]:
         return [None]
 
-    def place(self, lane: str) -> Place:
+    def place(self, lane: str) -> RunPlace:
         return None
 
-    def free(self, place: Place) -> None:
+    def free(self, place: RunPlace) -> None:
         pass
 
-    def begin(self, connection: Connection, run: AsyncRun, place: Place, settle: Settling) -> Settled:
+    def begin(self, connection: Connection, run: AsyncRun, place: RunPlace, settle: Settling) -> Settled:
         errands: SimpleQueue[Errand | None] = SimpleQueue()
         self._thread = self._thread or LoopThread(self._reports.is_blocked, lambda: None)
         self._thread.start(run, Hands(errands.put, errands.put), lambda: errands.put(None))

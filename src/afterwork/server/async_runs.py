@@ -8,13 +8,13 @@ from functools import partial
 
 from sqlalchemy import Connection
 
-from afterwork.jobs.async_run import AsyncRun, Hands
+from afterwork.jobs.async_run import AsyncRun, Hands, Settling
 from afterwork.jobs.attempts import Settled
 from afterwork.jobs.loop_thread import LoopThread
 from afterwork.jobs.run import Superseded
 from afterwork.jobs.runner import Runner
 from afterwork.jobs.source import Assignment
-from afterwork.server.async_runner import ASK_SECONDS, Reports, Settling, ask
+from afterwork.server.async_runner import ASK_SECONDS, Reports, ask
 from afterwork.server.errands import Errands, nothing_else
 from afterwork.server.lanes import KnownLanes
 from afterwork.server.scheduler import Scheduler

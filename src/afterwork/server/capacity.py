@@ -7,14 +7,14 @@ a maximum; beyond that, a kind of work can be stuck.
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
-from afterwork.jobs.source import Assignment, Kind
+from afterwork.jobs.source import Assignment, AssignmentKind
 from afterwork.settings import MAX_REPLACED_PER_WORKER
 
 SHORT_RUN_SECONDS = 1.0
 """A run may take this long while another of its kind waits. After that, it no longer occupies its kind's
 reserved worker."""
 
-SHARING_KINDS: Sequence[Kind] = ("short", "long")
+SHARING_KINDS: Sequence[AssignmentKind] = ("short", "long")
 """Kinds of work that share the workers."""
 
 
@@ -26,7 +26,7 @@ class Capacity:
     workers: int
     limit: float
 
-    def has_room(self, assignments: Sequence[Assignment], kind: Kind, now: float) -> bool:
+    def has_room(self, assignments: Sequence[Assignment], kind: AssignmentKind, now: float) -> bool:
         """Return whether a worker is left for a kind of work beside these assignments."""
         replaced = self._replaced(assignments, now)
         busy = [assignment.kind for assignment in assignments if assignment not in replaced]
@@ -47,7 +47,7 @@ class Capacity:
         """Return the assignments that have been with one run for longer than the limit."""
         return [assignment for assignment in assignments if now - assignment.since >= self.limit]
 
-    def stuck(self, assignments: Sequence[Assignment], now: float) -> Mapping[Kind, Sequence[Assignment]]:
+    def stuck(self, assignments: Sequence[Assignment], now: float) -> Mapping[AssignmentKind, Sequence[Assignment]]:
         """Return the kinds of work that are stuck, each with its assignments that are held up.
 
         No worker would be left for them even if all other assignments ended."""

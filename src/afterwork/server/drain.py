@@ -17,7 +17,7 @@ from afterwork.jobs.runner import Runner
 from afterwork.jobs.source import Claim
 from afterwork.model.key import key_text
 from afterwork.model.lane import PARALLEL
-from afterwork.server.async_runner import AsyncRunner, Place
+from afterwork.server.async_runner import AsyncRunner, RunPlace
 from afterwork.store import lane_rate, leases
 from afterwork.store.leases import Lease
 
@@ -142,11 +142,11 @@ class Drainer:
         going_on = len(begun) - len(settled)
         return CommittedBatch(settled, more=bool(begun) and self.loop.may_begin_more(lane), going_on=going_on)
 
-    def _free(self, places: Sequence[Place]) -> None:
+    def _free(self, places: Sequence[RunPlace]) -> None:
         for place in places:
             self.loop.free(place)
 
-    def _awaited(self, connection: Connection, run: AsyncRun | Settled, place: Callable[[str], Place]) -> Settled:
+    def _awaited(self, connection: Connection, run: AsyncRun | Settled, place: Callable[[str], RunPlace]) -> Settled:
         """Return the outcome of a run. Have it awaited at a place first, if that is still to be done; the outcome is []
         if it comes later."""
         if not isinstance(run, AsyncRun):

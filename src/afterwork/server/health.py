@@ -16,7 +16,7 @@ from afterwork.boundary import failure_of
 from afterwork.errors import AfterworkError, AnotherDatabase
 from afterwork.events import HangingListener
 from afterwork.jobs.run import text_of
-from afterwork.jobs.source import Assignment, Kind, OwnWork
+from afterwork.jobs.source import Assignment, AssignmentKind, OwnWork
 from afterwork.store import schema
 from afterwork.store.database import Database
 
@@ -178,7 +178,7 @@ MAX_LANES_NAMED = 3
 """The most lanes to name in which runs hang."""
 
 
-def workers_sign(stuck: Mapping[Kind, Sequence[Assignment]], limit: float) -> Sign:
+def workers_sign(stuck: Mapping[AssignmentKind, Sequence[Assignment]], limit: float) -> Sign:
     """Return whether workers are left, given the kinds of work without any. After `limit` seconds, a run is held up."""
     if not stuck:
         return Sign("workers", True, "are left for each kind of work")
@@ -200,7 +200,7 @@ def _hanging_in_words(listener: HangingListener) -> str:
     return f"{with_one}; {listener.waiting:,} wait for it{dropped}"
 
 
-def _in_words(kind: Kind, assignments: Sequence[Assignment]) -> str:
+def _in_words(kind: AssignmentKind, assignments: Sequence[Assignment]) -> str:
     """Return a kind of work, and where it hangs."""
     if isinstance(kind, OwnWork):
         return kind.source

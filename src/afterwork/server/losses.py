@@ -20,7 +20,7 @@ from afterwork.server.server_connection import ServerConnection
 from afterwork.server.workers import LostThread, Workers
 from afterwork.store import leases, suspects
 from afterwork.store.caches.tables import due as dues
-from afterwork.store.suspects import EVERYWHERE, Cause, Death, is_cache
+from afterwork.store.suspects import EVERYWHERE, CauseOfDeath, Death, is_cache
 
 CRASH_SECONDS = 0.2
 """The time after which a crash of the database, which ended one connection, has reached the others."""
@@ -70,7 +70,7 @@ class Losses:
     def _note_vanished(self, connection: Connection, gone: LostThread) -> None:
         """Note what a thread was doing that can't say it: it ended in C, or hangs. Its transaction ends as well."""
         error = StaysSilent() if gone.is_overdue else ThreadEnded()
-        cause: Cause = "silent" if gone.is_overdue else "worker"
+        cause: CauseOfDeath = "silent" if gone.is_overdue else "worker"
         scopes = gone.lanes if gone.is_overdue and gone.lanes else [EVERYWHERE]
         for scope in scopes:
             self._quarantine.begin(scope)  # before others can have what it holds

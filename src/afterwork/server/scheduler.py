@@ -15,7 +15,7 @@ from collections import deque
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 
 from afterwork.jobs.quarantine import SURVIVED
-from afterwork.jobs.source import Assignment, Kind, OwnWork, Workload
+from afterwork.jobs.source import Assignment, AssignmentKind, OwnWork, Workload
 from afterwork.model.lane import PARALLEL
 from afterwork.server.capacity import SHORT_RUN_SECONDS, Capacity
 from afterwork.server.lanes import KnownLanes
@@ -126,7 +126,7 @@ class Scheduler:
             if self._leases and self._has_room("long"):
                 lease = self._leases.popleft()
                 return self._begin(Assignment("long", {lease.lane: None}, self._clock(), lease))
-            rooms: dict[Kind, bool] = {}
+            rooms: dict[AssignmentKind, bool] = {}
             for lane, priority in self._queue.items():
                 if self._waits_for_a_place(lane, priority):
                     continue
@@ -149,7 +149,7 @@ class Scheduler:
             )
             return self._take(kind, {workload: None}) if can_begin else None
 
-    def _take(self, kind: Kind, workloads: Mapping[Workload, int | None]) -> Assignment:
+    def _take(self, kind: AssignmentKind, workloads: Mapping[Workload, int | None]) -> Assignment:
         self._leave_queue(workloads)
         return self._begin(Assignment(kind, workloads, self._clock()))
 
@@ -168,7 +168,7 @@ class Scheduler:
         with self._lock:
             self._running.remove(assignment)
 
-    def _kind(self, lane: Workload, priority: int | None) -> Kind:
+    def _kind(self, lane: Workload, priority: int | None) -> AssignmentKind:
         if isinstance(lane, OwnWork):
             return lane
         if lane == PARALLEL:
@@ -239,7 +239,7 @@ class Scheduler:
             if assignment is not besides
         )
 
-    def _has_room(self, kind: Kind, besides: Assignment | None = None) -> bool:
+    def _has_room(self, kind: AssignmentKind, besides: Assignment | None = None) -> bool:
         if self._is_alone() and not self._has_survived(besides):
             return False
         return self._capacity.has_room(
@@ -340,7 +340,7 @@ class Scheduler:
                 assignment.is_reported = True
             return new
 
-    def stuck(self) -> Mapping[Kind, Sequence[Assignment]]:
+    def stuck(self) -> Mapping[AssignmentKind, Sequence[Assignment]]:
         """Return the kinds of work for which no worker is left, each with its assignments, which are all held up."""
         with self._lock:
             return self._capacity.stuck(self._with_workers, self._clock())

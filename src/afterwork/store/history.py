@@ -32,7 +32,7 @@ SUM = " s="
 RecordedOutcome = Literal["done", "failed", "put off"]
 
 
-class Key(NamedTuple):
+class HistoryKey(NamedTuple):
     """The attributes by which runs are summed up."""
 
     work: str
@@ -43,7 +43,7 @@ class Cell(NamedTuple):
     """One minute of a key."""
 
     minute: datetime
-    key: Key
+    key: HistoryKey
 
 
 @dataclass
@@ -172,23 +172,23 @@ _BEGIN_TOTAL = text(
 )
 
 
-def since_minute(connection: Connection, since: datetime, work: str | None) -> list[tuple[datetime, Key, Sums]]:
+def since_minute(connection: Connection, since: datetime, work: str | None) -> list[tuple[datetime, HistoryKey, Sums]]:
     """Return the sums of all servers, by minute and key, oldest first. Reads those minutes and no others."""
     c = minutes.c
     wanted = select(minutes).where(c.minute >= since.replace(second=0, microsecond=0))
     if work is not None:
         wanted = wanted.where(c.work == work)
-    by_place: dict[tuple[datetime, Key], Sums] = {}
+    by_place: dict[tuple[datetime, HistoryKey], Sums] = {}
     for row in connection.execute(wanted.order_by(c.minute, c.work, c.source)):
-        place = row.minute, Key(row.work, row.source)
+        place = row.minute, HistoryKey(row.work, row.source)
         by_place[place] = by_place.get(place, Sums()) + Sums.of(row)
     return [(minute, key, sums) for (minute, key), sums in by_place.items()]
 
 
-def of_all_time(connection: Connection) -> dict[Key, Sums]:
+def of_all_time(connection: Connection) -> dict[HistoryKey, Sums]:
     """Return the totals, by key. They never decrease."""
     rows = connection.execute(select(totals).order_by(totals.c.work, totals.c.source))
-    return {Key(row.work, row.source): Sums.of(row) for row in rows}
+    return {HistoryKey(row.work, row.source): Sums.of(row) for row in rows}
 
 
 NEWEST = 2_000
@@ -248,22 +248,22 @@ def _grown(connection: Connection, server: int, sums: Mapping[Cell, Sums]) -> di
     """Return by how much these sums exceed the written ones."""
     c = minutes.c
     mine = select(minutes).where(c.minute.in_({cell.minute for cell in sums}), c.server == server)
-    before = {Cell(row.minute, Key(row.work, row.source)): Sums.of(row) for row in connection.execute(mine)}
+    before = {Cell(row.minute, HistoryKey(row.work, row.source)): Sums.of(row) for row in connection.execute(mine)}
     return {cell: minute_sums - before.get(cell, Sums()) for cell, minute_sums in sums.items()}
 
 
-def _by_key(grown: Mapping[Cell, Sums]) -> dict[Key, Sums]:
-    by_key: dict[Key, Sums] = {}
+def _by_key(grown: Mapping[Cell, Sums]) -> dict[HistoryKey, Sums]:
+    by_key: dict[HistoryKey, Sums] = {}
     for cell, sums in grown.items():
         by_key[cell.key] = by_key.get(cell.key, Sums()) + sums
     return by_key
 
 
-def _add_to_totals(connection: Connection, grown: Mapping[Key, Sums]) -> None:
+def _add_to_totals(connection: Connection, grown: Mapping[HistoryKey, Sums]) -> None:
     c, keys = totals.c, sorted(grown)  # in one order, so that no two servers deadlock
     connection.execute(_BEGIN_TOTAL, [key._asdict() for key in keys])
     wanted = select(totals).where(tuple_(c.work, c.source).in_(keys)).order_by(c.work, c.source).with_for_update()
-    before = {Key(row.work, row.source): Sums.of(row) for row in connection.execute(wanted)}
+    before = {HistoryKey(row.work, row.source): Sums.of(row) for row in connection.execute(wanted)}
     own_row = (c.work == bindparam("of_work")) & (c.source == bindparam("of_source"))
     connection.execute(
         update(totals).where(own_row),

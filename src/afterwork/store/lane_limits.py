@@ -17,10 +17,10 @@ from afterwork.store.tables import lane as lanes
 from afterwork.store.tables import lane_rate as lane_rates
 from afterwork.store.tables import slot as slots
 
-Mode = Literal["alone", "slots", "parallel"]
+LaneMode = Literal["alone", "slots", "parallel"]
 """The modes of a lane: its jobs run one at a time, one per slot, or in parallel."""
 
-MODES: tuple[Mode, ...] = get_args(Mode)
+MODES: tuple[LaneMode, ...] = get_args(LaneMode)
 
 Rule = tuple[int | None, Rate | None]
 
@@ -48,7 +48,7 @@ class LaneLimits:
     def rate(self, lane: str) -> Rate | None:
         return self._rules.get(lane, (None, None))[1]
 
-    def mode(self, lane: str) -> Mode:
+    def mode(self, lane: str) -> LaneMode:
         if lane == PARALLEL:
             return "parallel"
         return "alone" if self._rules.get(lane, (None, None))[0] is None else "slots"

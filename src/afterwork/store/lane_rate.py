@@ -19,7 +19,7 @@ MAX_STARTS_NOTED = 1000
 
 EPOCH, UNIT = datetime(1970, 1, 1, tzinfo=UTC), timedelta(microseconds=1)
 
-Starts = list[tuple[int, int]]
+CountedStarts = list[tuple[int, int]]
 """Timestamps, in microseconds, with the number of runs that began then; the oldest first."""
 
 
@@ -42,7 +42,9 @@ def give_back(database: Database, connection: Connection, lane: str, now: dateti
     """Take back a noted start of a run that did not happen."""
     with database.transaction(connection):
         row = connection.execute(select(lane_rates).where(lane_rates.c.lane == lane).with_for_update()).one_or_none()
-        starts: Starts = [] if row is None else [(timestamp, count) for timestamp, count in json.loads(row.starts)]
+        starts: CountedStarts = (
+            [] if row is None else [(timestamp, count) for timestamp, count in json.loads(row.starts)]
+        )
         for index in range(len(starts) - 1, -1, -1):
             timestamp, count = starts[index]
             if timestamp <= _number(now):
@@ -70,20 +72,20 @@ def _number(timestamp: datetime) -> int:
     return (timestamp - EPOCH) // UNIT
 
 
-def _recent(noted: str, rate: Rate, timestamp: int) -> Starts:
+def _recent(noted: str, rate: Rate, timestamp: int) -> CountedStarts:
     """Return the starts that count at a timestamp, including those noted by a clock that is ahead."""
     since = timestamp - rate.per // UNIT
     return [(at, count) for at, count in json.loads(noted) if at > since]
 
 
-def _count(starts: Starts) -> int:
+def _count(starts: CountedStarts) -> int:
     return sum(count for _, count in starts)
 
 
-def _joined(starts: Starts) -> Starts:
+def _joined(starts: CountedStarts) -> CountedStarts:
     """Merge start times until few enough are left, none of them earlier than it was."""
     starts.sort()
-    merged: Starts = []
+    merged: CountedStarts = []
     for timestamp, count in starts:
         if merged and merged[-1][0] == timestamp:
             merged[-1] = timestamp, merged[-1][1] + count
@@ -95,5 +97,5 @@ def _joined(starts: Starts) -> Starts:
     return [(pair[-1][0], _count(pair)) for pair in pairs]
 
 
-def _write(connection: Connection, lane: str, starts: Starts) -> None:
+def _write(connection: Connection, lane: str, starts: CountedStarts) -> None:
     connection.execute(update(lane_rates).where(lane_rates.c.lane == lane).values(starts=json.dumps(starts)))

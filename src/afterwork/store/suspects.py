@@ -16,7 +16,7 @@ from afterwork.store.tables import quarantine as quarantines
 from afterwork.store.tables import suspect as suspects
 from afterwork.store.upsert import insert_into
 
-Cause = Literal["process", "silent", "transaction", "connection", "worker", "database"]
+CauseOfDeath = Literal["process", "silent", "transaction", "connection", "worker", "database"]
 """The end of a process, connection, worker thread, or of all connections by a crash of the database. A single
 connection ends by silence, by too long a transaction, or otherwise."""
 
@@ -45,7 +45,7 @@ class Suspect:
     key: str
     deaths: int
     near: int
-    cause: Cause
+    cause: CauseOfDeath
     detail: str | None
     at: datetime
 
@@ -63,7 +63,7 @@ class Suspect:
 class Death:
     """The end of something while a key was being tried; `near` if something else is the more likely reason."""
 
-    cause: Cause
+    cause: CauseOfDeath
     detail: str | None = None
     near: bool = False
 

@@ -22,13 +22,13 @@ from afterwork.sources.timer.rounds import Rounds
 from afterwork.testing.commits import following_commits
 from afterwork.testing.movable_clock import MovableClock, everywhere
 from afterwork.testing.places import place_of
-from afterwork.testing.requests import Asked, Requests, Wanted, Work
+from afterwork.testing.requests import Asked, RequestedWork, Requests, Wanted
 
 if TYPE_CHECKING:
     from afterwork.testing.places import Bind
 
-Mode = Literal["inline", "drain", "none"]
-MODES: tuple[Mode, ...] = ("inline", "drain", "none")
+HarnessMode = Literal["inline", "drain", "none"]
+MODES: tuple[HarnessMode, ...] = ("inline", "drain", "none")
 
 Some = TypeVar("Some")
 
@@ -44,11 +44,11 @@ class Testing:
 
     __test__ = False
 
-    def __init__(self, app: Afterwork, bind: "Bind", mode: Mode = "drain") -> None:
+    def __init__(self, app: Afterwork, bind: "Bind", mode: HarnessMode = "drain") -> None:
         if mode not in MODES:
             raise BadRequest(f"There is no mode {mode!r}. The modes are {', '.join(MODES)}.")
         self.app = app
-        self.mode: Mode = mode
+        self.mode: HarnessMode = mode
         self.clock = MovableClock()
         self.ended: list[Ended] = []
         self.aio = AsyncTesting(self, bind)
@@ -90,7 +90,7 @@ class Testing:
 
     def asked(
         self,
-        work: Work | None = None,
+        work: RequestedWork | None = None,
         *,
         at: datetime | None = None,
         after: timedelta | None = None,
@@ -186,7 +186,7 @@ class AsyncTesting:
         """Run everything that is due, as `drain` does."""
         return await self._within(lambda: self._testing.drain(check=check))
 
-    async def asked(self, work: Work | None = None, **wanted: Any) -> Asked:
+    async def asked(self, work: RequestedWork | None = None, **wanted: Any) -> Asked:
         """Return the tickets that were asked for, as `asked` does."""
         return await self._within(lambda: self._testing.asked(work, **wanted))
 

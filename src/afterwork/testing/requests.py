@@ -25,7 +25,7 @@ from afterwork.saving.later import Declared
 from afterwork.saving.unique import Sameness
 from afterwork.testing.movable_clock import MovableClock
 
-Work = (
+RequestedWork = (
     BoundMethod[Any]
     | GivenWork[Any]
     | JobFunction[Any]
@@ -52,7 +52,7 @@ class Asked(list[Any]):
 class Wanted:
     """The likeness of a ticket. `at` and `after` are as for `aw.later`."""
 
-    work: Work | None
+    work: RequestedWork | None
     at: datetime | None
     after: timedelta | None
     lane: str | Lane | Declared | None
@@ -81,7 +81,7 @@ class Requests:
         same = [ticket for ticket in alike if sameness is None or sameness.has(self._arguments(ticket))]
         return Asked(same, self._told(tickets))
 
-    def _named(self, work: Work | None) -> tuple[set[str] | None, str | None]:
+    def _named(self, work: RequestedWork | None) -> tuple[set[str] | None, str | None]:
         """Return the names that a work has in tickets, and its root's external id; None for any."""
         match work:
             case None:
@@ -171,7 +171,7 @@ class Requests:
         return f" with {', '.join(f'{name}={value!r}' for name, value in visible.items())}"
 
 
-def _sameness(work: Work | None) -> Sameness | None:
+def _sameness(work: RequestedWork | None) -> Sameness | None:
     """Return the sameness of arguments that a work was given; None if it was given none."""
     match work:
         case GivenWork(arguments=arguments):

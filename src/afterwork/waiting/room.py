@@ -29,7 +29,7 @@ MAX_REFUSALS = 2
 LOOKED_AT = 1000
 """The maximum number of tickets of one look."""
 
-End = TicketEnd | None
+KnownEnd = TicketEnd | None
 """The end of a ticket; None if there is no such ticket, or none that others can see."""
 
 
@@ -41,7 +41,7 @@ class WaitingRoom:
         self._contract = contract
         self.process = os.getpid()
         self._lock = threading.Lock()
-        self._waiting: defaultdict[Any, set[Future[End]]] = defaultdict(set)
+        self._waiting: defaultdict[Any, set[Future[KnownEnd]]] = defaultdict(set)
         """All who are in the room, by the key of their ticket."""
         self._new: set[Any] = set()
         """The keys that the thread has still to look at."""
@@ -53,9 +53,9 @@ class WaitingRoom:
         """Wakes the thread while it has no watch, since it can't reach its database."""
         self._lingers_until = 0.0
 
-    def enter(self, key: Any) -> Future[End]:
+    def enter(self, key: Any) -> Future[KnownEnd]:
         """Wait for the end of the ticket with this key. The future is cancelled by `leave` alone."""
-        future: Future[End] = Future()
+        future: Future[KnownEnd] = Future()
         with self._lock:
             self._waiting[key].add(future)
             self._new.add(key)
@@ -67,7 +67,7 @@ class WaitingRoom:
             self._wake()
         return future
 
-    def leave(self, key: Any, future: Future[End]) -> None:
+    def leave(self, key: Any, future: Future[KnownEnd]) -> None:
         """Wait no more."""
         future.cancel()
         with self._lock:
@@ -84,7 +84,7 @@ class WaitingRoom:
         if thread is not None and thread is not threading.current_thread():
             thread.join(MAX_RETRY_SECONDS)
 
-    def _take(self, key: Any, future: Future[End]) -> None:
+    def _take(self, key: Any, future: Future[KnownEnd]) -> None:
         self._waiting[key].discard(future)
         if not self._waiting[key]:
             del self._waiting[key]
@@ -177,7 +177,7 @@ class WaitingRoom:
                     with suppress(InvalidStateError):  # who has left meanwhile is told nothing
                         future.set_result(end)
 
-    def _all_of(self, key: Any) -> Collection[Future[End]]:
+    def _all_of(self, key: Any) -> Collection[Future[KnownEnd]]:
         """Let everybody out who waits for a ticket."""
         with self._lock:
             out = list(self._waiting.get(key, ()))

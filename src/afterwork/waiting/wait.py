@@ -43,14 +43,14 @@ if TYPE_CHECKING:
 Result = TypeVar("Result")
 
 AnyEngine = Union[Engine, "AsyncEngine"]
-Work = Method[Any, Result, ...] | BoundMethod[Result, Any, ...] | JobFunction[Result, Any, ...]
+WorkWithResult = Method[Any, Result, ...] | BoundMethod[Result, Any, ...] | JobFunction[Result, Any, ...]
 
 HOW_TO_KEEP_RESULTS = f"Add it to {CLASS_NAME}: result: Mapped[str | None] = mapped_column(Text)"
 
 
 @overload
 def wait(
-    ticket: object, *, of: Work[Result], timeout: timedelta | None = None, engine: AnyEngine | None = None
+    ticket: object, *, of: WorkWithResult[Result], timeout: timedelta | None = None, engine: AnyEngine | None = None
 ) -> Result: ...
 @overload
 def wait(
@@ -59,7 +59,7 @@ def wait(
 def wait(
     ticket: Any,
     *,
-    of: Work[Any] | None = None,
+    of: WorkWithResult[Any] | None = None,
     timeout: timedelta | None = None,
     engine: AnyEngine | None = None,
 ) -> Any:
@@ -96,7 +96,7 @@ def wait(
 
 @overload
 async def wait_async(
-    ticket: object, *, of: Work[Result], timeout: timedelta | None = None, engine: AnyEngine | None = None
+    ticket: object, *, of: WorkWithResult[Result], timeout: timedelta | None = None, engine: AnyEngine | None = None
 ) -> Result: ...
 @overload
 async def wait_async(
@@ -105,7 +105,7 @@ async def wait_async(
 async def wait_async(
     ticket: Any,
     *,
-    of: Work[Any] | None = None,
+    of: WorkWithResult[Any] | None = None,
     timeout: timedelta | None = None,
     engine: AnyEngine | None = None,
 ) -> Any:
@@ -149,10 +149,10 @@ class WaitedTicket:
     contract: Contract
     rooms: WaitingRooms
     room: WaitingRoom | None
-    work: Work[Any] | None
+    work: WorkWithResult[Any] | None
 
     @classmethod
-    def of(cls, ticket: Any, work: Work[Any] | None, engine: AnyEngine | None) -> "WaitedTicket":
+    def of(cls, ticket: Any, work: WorkWithResult[Any] | None, engine: AnyEngine | None) -> "WaitedTicket":
         """Check that a ticket can be waited for."""
         state = inspect(ticket, raiseerr=False)
         if not isinstance(state, InstanceState) or not is_ticket_class(type(ticket)):
@@ -267,7 +267,7 @@ def _check_outside_of_runs() -> None:
         )
 
 
-def _check_of(ticket: Any, state: InstanceState[Any], contract: Contract, work: Work[Any] | None) -> None:
+def _check_of(ticket: Any, state: InstanceState[Any], contract: Contract, work: WorkWithResult[Any] | None) -> None:
     """Raise `BadRequest` if `of` is no work, or not the one that the ticket is known to ask for."""
     if work is None:
         return

@@ -22,12 +22,13 @@ from afterwork.derived.queue.registered_derivation import RegisteredDerivation
 from afterwork.errors import CommitTimedOut, UnnamedObject
 from afterwork.jobs.run import NO_LANE, Run, SucceededTogether
 from afterwork.jobs.source import EndedRuns
+from afterwork.model.key import PrimaryKey
 from afterwork.model.priority import LOWEST_PRIORITY
 from afterwork.store.caches.tables import cache as caches
 from afterwork.store.caches.tables import derivation as derivations
 from afterwork.store.dialects import refresh_of
 from afterwork.store.direct_statement import DirectStatement
-from afterwork.store.journal.refresh import Chunk, Key, Refreshed, SetRefresh, pending_touches
+from afterwork.store.journal.refresh import Chunk, Refreshed, SetRefresh, pending_touches
 from afterwork.store.journal.route_spec import forget_touches
 
 TURNS = 20
@@ -298,7 +299,9 @@ class Refresher:
         run = Run(source, derivation.name, None, NO_LANE, 1, source="cache")
         return [(run, SucceededTogether(derivation.declaration.root, done.computed, step.seconds))]
 
-    def _forget_aside(self, connection: Connection, derivation: RegisteredDerivation, keys: Sequence[Key]) -> None:
+    def _forget_aside(
+        self, connection: Connection, derivation: RegisteredDerivation, keys: Sequence[PrimaryKey]
+    ) -> None:
         """Drop the caches of objects that were set aside and are right now."""
         aside = {row[0] for row in _ASIDE.execute(connection, {"of": derivation.id})}
         if not aside:
@@ -307,7 +310,7 @@ class Refresher:
             rows = self.matcher.cache_rows
             rows.drop(connection, list(rows.numbers(connection, derivation, sorted(back)).values()))
 
-    def _set_aside(self, connection: Connection, derivation: RegisteredDerivation, keys: Sequence[Key]) -> None:
+    def _set_aside(self, connection: Connection, derivation: RegisteredDerivation, keys: Sequence[PrimaryKey]) -> None:
         """Give objects caches that run alone, or have failed if they can't. They stay until a refresh succeeds."""
         roots, unnamed = _roots_of(connection, derivation, keys)
         rows, now, cause = self.matcher.cache_rows, self.clock.now(), cause_text(Cause("aside"))
@@ -319,7 +322,7 @@ class Refresher:
 
 
 def _roots_of(
-    connection: Connection, derivation: RegisteredDerivation, keys: Sequence[Key]
+    connection: Connection, derivation: RegisteredDerivation, keys: Sequence[PrimaryKey]
 ) -> tuple[list[str], list[UnnamedObject]]:
     """Return the external ids of the objects with these keys, and the objects that have none."""
     named: list[str] = []

@@ -8,12 +8,12 @@ from typing import Any
 from sqlalchemy import Connection, Select, bindparam, event
 from sqlalchemy.orm import ORMExecuteState, Session
 
-from afterwork.derived.manifest.reads import Key, Reads
+from afterwork.derived.manifest.reads import ReadKey, Reads
 from afterwork.derived.queue.registered_derivation import RegisteredDerivation
-from afterwork.derived.tracking.class_extent import Identity
 from afterwork.derived.tracking.mapped_tables import MappedTables, TrackedColumns
 from afterwork.derived.tracking.query import StatementReader
 from afterwork.derived.tracking.statement_selects import selects_in_options
+from afterwork.model.key import PrimaryKey
 from afterwork.store.direct_statement import own as own_listener
 from afterwork.store.journal.tracked_table import TrackedTable
 
@@ -41,7 +41,7 @@ class RootVisibility:
             self.statement, self.parameters = statement, dict(state.parameters or {})  # type: ignore[arg-type]
 
 
-RowKeys = Mapping[Identity, Key]
+RowKeys = Mapping[PrimaryKey, ReadKey]
 """The journal's keys of the rows that results are written into, by the keys of their objects."""
 
 ALL_WRITTEN: RowKeys = {}
@@ -56,7 +56,7 @@ class RootReads:
     mapped_tables: MappedTables
     reader: StatementReader
 
-    def asked_keys(self, connection: Connection, roots: Sequence[Identity]) -> RowKeys:
+    def asked_keys(self, connection: Connection, roots: Sequence[PrimaryKey]) -> RowKeys:
         """Return the journal's keys of roots' rows that Python can't write, as the database writes them.
 
         Without the key of its own row, a run could not tell its own writes of the result from those of others.
@@ -70,7 +70,7 @@ class RootReads:
     def add(
         self,
         reads: Reads,
-        key: Identity,
+        key: PrimaryKey,
         connection: Connection,
         asked: RowKeys = ALL_WRITTEN,
         visibility: RootVisibility | None = None,
@@ -92,14 +92,16 @@ class RootReads:
         """The column that results are written into; 0 without one whose changes are captured."""
         return 0 if self.derivation.target_column is None else self.derivation.target_column[1]
 
-    def _own_key(self, table: TrackedTable, key: Identity, asked: RowKeys) -> Key | None:
+    def _own_key(self, table: TrackedTable, key: PrimaryKey, asked: RowKeys) -> ReadKey | None:
         """Return the journal's key of the row that gets the result; None for any other row of the root."""
         if table is not self.derivation.target or not self._own_column:
             return None
         written = self.mapped_tables.row_key(table, self.derivation.declaration.root, key)
         return asked.get(key) if written is None else written
 
-    def _add_visibility(self, reads: Reads, key: Identity, connection: Connection, visibility: RootVisibility) -> None:
+    def _add_visibility(
+        self, reads: Reads, key: PrimaryKey, connection: Connection, visibility: RootVisibility
+    ) -> None:
         """Add the reads that decide whether the statement, which asks for many objects, finds this one."""
         statement, parameters = visibility.statement, visibility.parameters
         if statement is None:

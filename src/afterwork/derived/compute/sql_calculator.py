@@ -20,14 +20,13 @@ from afterwork.errors import AfterworkError, shown
 from afterwork.jobs.run import text_of
 from afterwork.model.derivation import MemberDerivation
 from afterwork.model.external_id import ExternalId, parse
+from afterwork.model.key import PrimaryKey
 from afterwork.store.caches.manifests import is_of_sql
 from afterwork.store.caches.tables import due as dues
 from afterwork.store.dialects import entries_of
 from afterwork.store.direct_statement import DirectStatement
 from afterwork.store.journal.change import Change
 from afterwork.store.journal.tracked_table import TrackedTables
-
-Key = tuple[object, ...]
 
 MAX_INSPECTED_CHANGES = 100
 """Waiting changes that are inspected. With more of them, what the values depend on is read again."""
@@ -97,7 +96,7 @@ class SqlCalculator:
                 self.root_reads.add(of_gone, root.key, connection)
                 yield CalculationResult(cache, None, reads=of_gone)
 
-    def _rows(self, connection: Connection, keys: Sequence[Key]) -> dict[Key, Sequence[Any]]:
+    def _rows(self, connection: Connection, keys: Sequence[PrimaryKey]) -> dict[PrimaryKey, Sequence[Any]]:
         """Return the calculated and the stored value of each root, by its key."""
         if len(keys) == 1:
             rows = self._row_of_one.execute(connection, self.set_based.parameters(keys[0]))

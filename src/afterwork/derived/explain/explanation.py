@@ -11,7 +11,7 @@ from afterwork.derived.queue.due_cache import shown_due
 from afterwork.store.caches.tables import cache as caches
 from afterwork.store.caches.tables import due as dues
 
-State = Literal["fresh", "stale", "running", "failed", "never run"]
+CacheState = Literal["fresh", "stale", "running", "failed", "never run"]
 
 ASIDE = "it could not be made right together with others"
 """The reason why a value runs alone whose derivation is refreshed in sets."""
@@ -31,7 +31,7 @@ class CacheLine:
 
     root_id: str
     """The external id of the object."""
-    state: State
+    state: CacheState
     """Its state: "fresh", "stale", "running", "failed" or "never run"."""
     runs: int
     """The number of its runs."""
@@ -55,7 +55,7 @@ STANDING = (*caches.c, dues.c.due, dues.c.since, dues.c.claim, dues.c.cause.labe
 """The columns of a cache, and of its entry in the queue, that make up its state."""
 
 
-def state_in(row: Any) -> State:
+def state_in(row: Any) -> CacheState:
     """Return the state of a cache from its own row and its entry in the queue."""
     if row.claim is not None:
         return "running"

@@ -9,19 +9,19 @@ from sqlalchemy import Connection, Row, select
 from sqlalchemy.exc import DBAPIError
 
 from afterwork.derived.cause import Cause, read_cause
-from afterwork.derived.explain.explanation import CacheLine, State
+from afterwork.derived.explain.explanation import CacheLine, CacheState
 from afterwork.derived.manifest.reads import Reads
 from afterwork.derived.matching.matcher import Matcher
 from afterwork.derived.queue.registered_derivation import RegisteredDerivation
 from afterwork.derived.tracking.query import SetBasedExpression
 from afterwork.jobs.run import text_of
-from afterwork.model.key import is_one_of
+from afterwork.model.key import PrimaryKey, is_one_of
 from afterwork.store.caches.tables import derivation as derivations
 from afterwork.store.dialects import refresh_of
 from afterwork.store.journal.last_change import LastChange, last_changes
-from afterwork.store.journal.refresh import Key, RefreshPlan, Way, touched_among
+from afterwork.store.journal.refresh import RefreshPlan, Way, touched_among
 
-Values = Mapping[Key, Row[Any] | str]
+ValuesByKey = Mapping[PrimaryKey, Row[Any] | str]
 """The stored value of each object, the right one, and whether these differ; or why that can't be calculated."""
 
 
@@ -32,8 +32,8 @@ class SetExplainer:
     matcher: Matcher
 
     def lines(
-        self, connection: Connection, derivation: RegisteredDerivation, plan: RefreshPlan, keys: Sequence[Key]
-    ) -> Mapping[Key, CacheLine]:
+        self, connection: Connection, derivation: RegisteredDerivation, plan: RefreshPlan, keys: Sequence[PrimaryKey]
+    ) -> Mapping[PrimaryKey, CacheLine]:
         """Return the states of the values of those objects that exist, by key."""
         values = self._values(connection, plan, keys)
         stale = [key for key, value in values.items() if isinstance(value, str) or value.differs]
@@ -46,7 +46,9 @@ class SetExplainer:
             for key, value in values.items()
         }
 
-    def reads(self, connection: Connection, derivation: RegisteredDerivation, plan: RefreshPlan, key: Key) -> Reads:
+    def reads(
+        self, connection: Connection, derivation: RegisteredDerivation, plan: RefreshPlan, key: PrimaryKey
+    ) -> Reads:
         """Return the reads of an object's value as they are now; none if a condition of its query fails."""
         tables, dialect = self.matcher.patterns.tables, self.matcher.dialect
         set_based = SetBasedExpression(derivation.declaration.root, plan.value, tables, dialect)
@@ -60,17 +62,17 @@ class SetExplainer:
         return set_based.reads([key], rows)[key]
 
     def cause(
-        self, connection: Connection, derivation: RegisteredDerivation, plan: RefreshPlan, key: Key
+        self, connection: Connection, derivation: RegisteredDerivation, plan: RefreshPlan, key: PrimaryKey
     ) -> Cause | None:
         """Return what makes a value stale that is; None if no touch leads to it."""
         cause = self.causes(connection, derivation, plan, [key]).get(key)
         return None if cause is None or cause.kind == "feeder" else cause
 
     def causes(
-        self, connection: Connection, derivation: RegisteredDerivation, plan: RefreshPlan, stale: Collection[Key]
-    ) -> Mapping[Key, Cause]:
+        self, connection: Connection, derivation: RegisteredDerivation, plan: RefreshPlan, stale: Collection[PrimaryKey]
+    ) -> Mapping[PrimaryKey, Cause]:
         """Return what has made values stale, by key."""
-        causes: dict[Key, Cause] = {}
+        causes: dict[PrimaryKey, Cause] = {}
         for way in plan.ways:
             for key in touched_among(connection, plan, way, [key for key in stale if key not in causes]):
                 causes[key] = cause_of_touch(plan, way)
@@ -83,7 +85,7 @@ class SetExplainer:
         row = connection.execute(select(d.gap).where(d.id == derivation.id, ~d.backfilled)).one_or_none()
         return None if row is None else read_cause(row.gap) or Cause("fill")
 
-    def _values(self, connection: Connection, plan: RefreshPlan, keys: Sequence[Key]) -> Values:
+    def _values(self, connection: Connection, plan: RefreshPlan, keys: Sequence[PrimaryKey]) -> ValuesByKey:
         """Return the values of objects. One that can't be calculated does not keep the others from that."""
         if not keys:
             return {}
@@ -116,6 +118,6 @@ def cause_of_touch(plan: RefreshPlan, way: Way) -> Cause:
 
 def _line(root: str, value: Row[Any] | str, cause: Cause | None, last: tuple[datetime, Cause] | None) -> CacheLine:
     changed, because = (None, None) if last is None else last
-    state: State = "fresh" if cause is None else "stale"
+    state: CacheState = "fresh" if cause is None else "stale"
     error = value if isinstance(value, str) else None
     return CacheLine(root, state, 0, None, None, because, cause, None, error, changed)

@@ -10,7 +10,7 @@ from sqlalchemy.sql.elements import ColumnClause
 from afterwork.compat.sqlalchemy_statements import with_left_side
 from afterwork.derived.inversion.inversion import Inversion
 
-Feeders = Mapping[Column[Any], Inversion]
+ColumnFeeders = Mapping[Column[Any], Inversion]
 
 
 def from_scratch(inversion: Inversion, feeders: Sequence[Inversion]) -> ColumnElement[Any]:
@@ -21,7 +21,7 @@ def from_scratch(inversion: Inversion, feeders: Sequence[Inversion]) -> ColumnEl
 class _Replacing:
     """Replaces what feeders write by their own expressions."""
 
-    def __init__(self, feeders: Feeders) -> None:
+    def __init__(self, feeders: ColumnFeeders) -> None:
         self._feeders = feeders
         self._prepared: list[Select[Any]] = []
 

@@ -9,7 +9,7 @@ from typing import Any
 
 from sqlalchemy import Connection, Dialect, select
 
-from afterwork.derived.manifest.reads import Key, QueryRead, ReadPattern, Reads, RowRead, pattern_number, read_key
+from afterwork.derived.manifest.reads import QueryRead, ReadKey, ReadPattern, Reads, RowRead, pattern_number, read_key
 from afterwork.store.caches.tables import read_pattern as read_patterns
 from afterwork.store.journal.capture import columns_of_all
 from afterwork.store.journal.change import Change
@@ -169,7 +169,7 @@ class ReadPatterns:
             keys += [(read_key(known.number, key), False) for key in _query_keys(known, change)]
         return keys
 
-    def _keys(self, change: Change) -> Iterator[Key]:
+    def _keys(self, change: Change) -> Iterator[ReadKey]:
         """Yield the key of a row as it stands in the journal, and as the model reads it, if different."""
         if change.key is not None:
             yield change.key
@@ -214,7 +214,7 @@ class ReadPatterns:
                     self._queries[pattern.table_id].append(_NumberedQuery(number, pattern, positions, mask))
 
 
-def patterns_in(reads: Reads) -> Iterable[tuple[ReadPattern, Key]]:
+def patterns_in(reads: Reads) -> Iterable[tuple[ReadPattern, ReadKey]]:
     """Yield all reads of a run, each as a pattern and a key."""
     for (table_id, key), columns in reads.rows.items():
         yield RowRead(table_id, columns), key

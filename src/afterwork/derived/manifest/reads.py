@@ -47,7 +47,7 @@ KEY_BITS = 47
 
 _HASHED = 1 << (KEY_BITS - 1)
 
-Key = int | str
+ReadKey = int | str
 
 
 @dataclass(frozen=True)
@@ -78,7 +78,7 @@ class QueryRead:
 ReadPattern = RowRead | QueryRead
 
 
-def read_key(pattern_number: int, key: Key) -> int:
+def read_key(pattern_number: int, key: ReadKey) -> int:
     """Return the read key for a pattern's number and a key. A whole number of up to 46 bits is kept as it is."""
     return pattern_number << KEY_BITS | _lower(key)
 
@@ -98,7 +98,7 @@ def row_number(read_key: int) -> int | None:
     return None if lower & _HASHED else lower
 
 
-def _lower(key: Key) -> int:
+def _lower(key: ReadKey) -> int:
     if type(key) is int and 0 <= key < _HASHED:
         return key
     if isinstance(key, str):
@@ -129,15 +129,15 @@ class Reads:
     which `aw.passed` would answer otherwise.
     """
 
-    rows: dict[tuple[int, Key], int] = field(default_factory=lambda: defaultdict(int))
-    own: dict[tuple[int, Key], RowRead] = field(default_factory=dict)
+    rows: dict[tuple[int, ReadKey], int] = field(default_factory=lambda: defaultdict(int))
+    own: dict[tuple[int, ReadKey], RowRead] = field(default_factory=dict)
     queries: set[tuple[QueryRead, str]] = field(default_factory=set)
     valid_until: datetime | None = None
 
-    def add_row(self, table_id: int, key: Key, columns: int) -> None:
+    def add_row(self, table_id: int, key: ReadKey, columns: int) -> None:
         self.rows[table_id, key] |= columns
 
-    def add_own_row(self, table_id: int, key: Key, columns: int, own_column: int) -> None:
+    def add_own_row(self, table_id: int, key: ReadKey, columns: int, own_column: int) -> None:
         """Add the read of a row of the object itself, into whose column `own_column` the result is written."""
         columns |= self.rows.pop((table_id, key), 0)
         if (known := self.own.get((table_id, key))) is not None:

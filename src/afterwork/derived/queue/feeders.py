@@ -48,7 +48,7 @@ class Feeder:
     is_made: bool
 
 
-Readers = Mapping[str, Iterable[int]]
+ReaderIds = Mapping[str, Iterable[int]]
 """Caches that have read a value, by the external id of its object."""
 
 
@@ -72,7 +72,7 @@ class Feeders:
                     feeders[reader].append(feeder)
         return feeders
 
-    def _readers(self, connection: Connection, writer: RegisteredDerivation, runs: Sequence[FeederRun]) -> Readers:
+    def _readers(self, connection: Connection, writer: RegisteredDerivation, runs: Sequence[FeederRun]) -> ReaderIds:
         readers: dict[str, list[int]] = defaultdict(list)
         if writer.target_column is None or writer.target is None:
             return readers

@@ -14,14 +14,11 @@ from sqlalchemy.exc import InternalError, OperationalError
 from sqlalchemy.orm import Mapper
 
 from afterwork.derived.tracking.mapping_clauses import discriminator_columns, key_positions, lookup_columns
-from afterwork.model.key import is_one_of
+from afterwork.model.key import PrimaryKey, is_one_of
 from afterwork.store.journal.change import text_in
 from afterwork.store.journal.tracked_table import TrackedTable, TrackedTables
 from afterwork.store.journal.values import full_name, identity_of, is_written_otherwise, key_of, key_sql, quoted
 from afterwork.store.key_lists import padded
-
-Identity = tuple[Any, ...]
-"""A primary key, as the attributes have it."""
 
 JournalKey = int | str
 """The key of a row, as the journal has it."""
@@ -68,7 +65,7 @@ class ClassExtent:
             kinds = [subclass.polymorphic_identity for subclass in mapper.self_and_descendants]
             yield mapper.polymorphic_on.in_([kind for kind in kinds if kind is not None])
 
-    def existing(self, connection: Connection, keys: Collection[Identity]) -> set[Identity]:
+    def existing(self, connection: Connection, keys: Collection[PrimaryKey]) -> set[PrimaryKey]:
         """Return those of these primary keys that have an object now."""
         if not keys:
             return set()
@@ -76,10 +73,10 @@ class ClassExtent:
         existing = {self._journal_key(key, dialect) for key in self._load(connection, list(keys))}
         return {key for key in keys if self._journal_key(key, dialect) in existing}
 
-    def _load(self, connection: Connection, keys: Sequence[Identity]) -> list[Identity]:
+    def _load(self, connection: Connection, keys: Sequence[PrimaryKey]) -> list[PrimaryKey]:
         """Return the keys of existing objects. By a key that the database refuses to compare, there is none."""
 
-        def load() -> list[Identity]:
+        def load() -> list[PrimaryKey]:
             query = self.keys.where(is_one_of(list(self.mapper.primary_key), keys))
             return [tuple(row) for row in connection.execute(query)]
 
@@ -94,7 +91,7 @@ class ClassExtent:
                 raise
             return [] if len(keys) == 1 else [loaded for key in keys for loaded in self._load(connection, [key])]
 
-    def _journal_key(self, key: Identity, dialect: Dialect) -> object:
+    def _journal_key(self, key: PrimaryKey, dialect: Dialect) -> object:
         """Return a primary key in the journal's form, which is the same however the key was written."""
         table = self.tracked_tables.of(self.mapper.local_table)
         positions = None if table is None else self._key_positions(table)
@@ -107,8 +104,8 @@ class ClassExtent:
         return key if written is None else written
 
     def row_keys(
-        self, connection: Connection, table: TrackedTable, keys: Collection[Identity]
-    ) -> Mapping[Identity, JournalKey]:
+        self, connection: Connection, table: TrackedTable, keys: Collection[PrimaryKey]
+    ) -> Mapping[PrimaryKey, JournalKey]:
         """Return the journal's keys of existing objects' rows in one of the class's tables, as its triggers write them.
 
         This is for keys that Python can't write, such as those of floats.
@@ -119,7 +116,7 @@ class ClassExtent:
         query = select(*columns, _journal_key(table, connection.dialect)).where(is_one_of(columns, padded(list(keys))))
         return {tuple(identity): text_in(key) for *identity, key in connection.execute(query)}
 
-    def identity(self, table: TrackedTable, key: int | str, dialect: Dialect) -> Identity:
+    def identity(self, table: TrackedTable, key: int | str, dialect: Dialect) -> PrimaryKey:
         """Return the primary key of the object whose row in a table has this key in the journal.
 
         Raises whatever the types of the model raise, and `LookupError` for a table whose key is another one.
@@ -158,7 +155,7 @@ def unreachable_keys(connection: Connection, table: TrackedTable, keys: Iterable
     return {key for key in unsure if str(key) not in reachable}
 
 
-def _reachable(connection: Connection, table: TrackedTable, unsure: Mapping[JournalKey, Identity]) -> set[str]:
+def _reachable(connection: Connection, table: TrackedTable, unsure: Mapping[JournalKey, PrimaryKey]) -> set[str]:
     """Return the keys of rows that the model finds. If one query for all fails, ask for each key alone."""
     if not unsure:
         return set()
@@ -172,7 +169,7 @@ def _reachable(connection: Connection, table: TrackedTable, unsure: Mapping[Jour
     return {text for key, read in unsure.items() for text in _reachable(connection, table, {key: read})}
 
 
-def _load_keys(connection: Connection, table: TrackedTable, keys: Collection[Identity]) -> set[str]:
+def _load_keys(connection: Connection, table: TrackedTable, keys: Collection[PrimaryKey]) -> set[str]:
     query = select(_journal_key(table, connection.dialect)).select_from(table.table)
     query = query.where(is_one_of(table.key, list(keys)))
     with _attempt(connection):

@@ -8,7 +8,7 @@ from sqlalchemy import ColumnElement, Dialect, FromClause
 from sqlalchemy.orm import InstanceState, Mapper
 from sqlalchemy.sql.elements import ColumnClause
 
-from afterwork.derived.manifest.reads import Key, QueryRead, Reads
+from afterwork.derived.manifest.reads import QueryRead, ReadKey, Reads
 from afterwork.derived.tracking.mapping_clauses import (
     discriminator_columns,
     is_query,
@@ -119,7 +119,7 @@ class MappedTables:
         else:
             reads.add_row(part.table.id, key, part.mask)
 
-    def row_key(self, table: TrackedTable, mapper: Mapper[Any], identity: Sequence[Any]) -> Key | None:
+    def row_key(self, table: TrackedTable, mapper: Mapper[Any], identity: Sequence[Any]) -> ReadKey | None:
         """Return the key of an object's row in one of its tables; None where the journal has none for it."""
         positions = self._key_positions(table, mapper)
         if positions is None:

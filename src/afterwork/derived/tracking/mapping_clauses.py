@@ -94,11 +94,11 @@ def _inherited_pairs(mapper: Mapper[Any]) -> Iterator[tuple[Any, Any]]:
                     yield pair if pair[0].table is inheriting.local_table else (pair[1], pair[0])
 
 
-Pairs = Sequence[tuple[ColumnClause[Any], ColumnClause[Any]]]
+ColumnPairs = Sequence[tuple[ColumnClause[Any], ColumnClause[Any]]]
 """Columns that a join equates, each a local one and a remote one."""
 
 
-def split_join(condition: ColumnElement[bool]) -> tuple[Pairs | None, list[ColumnClause[Any]]]:
+def split_join(condition: ColumnElement[bool]) -> tuple[ColumnPairs | None, list[ColumnClause[Any]]]:
     """Return the pairs of columns that a join equates (None without any), and the columns of its other conditions."""
     pairs: list[tuple[ColumnClause[Any], ColumnClause[Any]]] = []
     rest: list[ColumnClause[Any]] = []

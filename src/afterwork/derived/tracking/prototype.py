@@ -13,11 +13,10 @@ from sqlalchemy.orm import ClassManager, InstanceState, Session
 from sqlalchemy.orm.attributes import instance_state
 
 from afterwork.compat.sqlalchemy_objects import add_loaded, announce_loaded
+from afterwork.model.key import PrimaryKey
 
 IMMUTABLE = frozenset({type(None), bool, int, float, str, bytes, Decimal, date, datetime, time, timedelta, UUID})
 """Types whose values objects may share. Values of all others are copied."""
-
-Identity = tuple[Any, ...]
 
 
 @dataclass(frozen=True)
@@ -49,7 +48,7 @@ class Prototype:
 
     manager: ClassManager[Any]
     base: type
-    identity: Identity
+    identity: PrimaryKey
     values: dict[str, Any]
     mutable: dict[str, Any] | None = None
     relationships: dict[str, Sequence["Prototype"]] | None = None

@@ -20,11 +20,10 @@ from afterwork.compat.sqlalchemy_objects import load_member, loaded_values, obje
 from afterwork.derived.tracking.batch_loading import MAX_OBJECTS_PER_QUERY, BatchLoader, is_loaded_by_default
 from afterwork.derived.tracking.hidden_state import untracked
 from afterwork.derived.tracking.loader_criteria import criteria_in
-from afterwork.derived.tracking.prototype import Identity, LoadState, Prototype, are_immutable
+from afterwork.derived.tracking.prototype import LoadState, Prototype, are_immutable
 from afterwork.derived.tracking.relationship_reads import QUERYING_LOADERS
 from afterwork.derived.tracking.single_row_class import SingleRowClass, has_distinct_keys, has_only_own_listeners
-
-Key = tuple[Any, ...]
+from afterwork.model.key import PrimaryKey
 
 ROWS_PER_PARTITION = 100
 """Rows that become prototypes at a time. The garbage collector would look at thousands of rows again and again before
@@ -38,9 +37,9 @@ class Prototypes:
     session: Session
     batch_loader_of: Callable[[RelationshipProperty[Any]], BatchLoader | None]
     link_rows: dict[Any, Any] = field(default_factory=dict)
-    _known: dict[type, dict[Identity, Prototype]] = field(default_factory=lambda: defaultdict(dict))
+    _known: dict[type, dict[PrimaryKey, Prototype]] = field(default_factory=lambda: defaultdict(dict))
     _by_class: dict[ClassManager[Any], list[Prototype]] = field(default_factory=lambda: defaultdict(list))
-    _missing: set[Key] = field(default_factory=set)
+    _missing: set[PrimaryKey] = field(default_factory=set)
 
     def load(self, load: Callable[[Session], Iterable[object]]) -> bool:
         """Load objects by the batch's session. Return whether that succeeded for all."""
@@ -57,7 +56,7 @@ class Prototypes:
             if all(name in prototype.values for name in members):
                 yield tuple(prototype.values[name] for name in members)
 
-    def give(self, key: Key, session: Session) -> object | None:
+    def give(self, key: PrimaryKey, session: Session) -> object | None:
         """Return a session's object with a key, as if loaded there; None if the batch has not loaded it."""
         prototype = self._known[key[0]].get(key[1])
         return None if prototype is None else prototype.copy_into(session)
@@ -217,7 +216,7 @@ class Prototypes:
     def _prototype(self, obj: object) -> Prototype:
         """Return the prototype of an object that the batch's session has loaded."""
         state = instance_state(obj)
-        base, identity, _ = cast(Key, state.key)
+        base, identity, _ = cast(PrimaryKey, state.key)
         known = self._known[base].get(identity)
         if known is not None:
             return known

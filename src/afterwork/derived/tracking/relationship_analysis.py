@@ -16,7 +16,7 @@ from afterwork.derived.manifest.reads import QueryRead
 from afterwork.derived.tracking.link_rows import LinkRows, MemberLookup
 from afterwork.derived.tracking.mapped_tables import MappedTables, TrackedColumns
 from afterwork.derived.tracking.mapping_clauses import (
-    Pairs,
+    ColumnPairs,
     as_inherited,
     columns_in,
     discriminator_columns,
@@ -147,7 +147,7 @@ class _Analysis:
         return self._to_table(table, pairs, own, [*conditions, *order, *discriminator_columns(self.remote)])
 
     def _to_table(
-        self, table: Any, pairs: Pairs, own: list[TrackedColumns], columns: Sequence[ColumnClause[Any]]
+        self, table: Any, pairs: ColumnPairs, own: list[TrackedColumns], columns: Sequence[ColumnClause[Any]]
     ) -> TrackedRelationship | None:
         lookup = self._lookup(pairs, [column for column in columns if column.table is table])
         partial_rows = self._partial_rows(table, pairs)
@@ -156,7 +156,7 @@ class _Analysis:
         further = self.tables.columns_by_table([column for column in columns if column.table is not table], self.what)
         return TrackedRelationship(self.prop, own=own, lookups=[lookup], remote=further, links=partial_rows)
 
-    def _target(self, pairs: Pairs) -> Sequence[str] | None:
+    def _target(self, pairs: ColumnPairs) -> Sequence[str] | None:
         """Return the members that hold the remote primary key, if the relationship goes by nothing else."""
         keys = self.remote.primary_key
         by_remote = {as_inherited(self.remote, remote): local for local, remote in pairs}
@@ -164,7 +164,7 @@ class _Analysis:
             return None
         return self._members(by_remote[key] for key in keys)
 
-    def _partial_rows(self, table: Any, near: Pairs) -> LinkRows | None:
+    def _partial_rows(self, table: Any, near: ColumnPairs) -> LinkRows | None:
         """Treat the rows of one table as link rows to their objects. Their rows in other tables may not exist yet."""
         by_key = {as_inherited(self.remote, column): column for column in table.primary_key}
         keys = self.remote.primary_key
@@ -223,7 +223,7 @@ class _Analysis:
             links=links,
         )
 
-    def _is_enforced(self, far: Pairs) -> bool:
+    def _is_enforced(self, far: ColumnPairs) -> bool:
         """Return whether the database enforces that each link row has its remote row for as long as it exists."""
         is_one_table = self.remote.inherits is None and len(self.remote.tables) == 1
         has_keys = all(
@@ -231,7 +231,7 @@ class _Analysis:
         )
         return has_keys and is_one_table and self.tables.dialect.name != "sqlite"
 
-    def _links(self, near: Pairs, far: Pairs) -> LinkRows | None:
+    def _links(self, near: ColumnPairs, far: ColumnPairs) -> LinkRows | None:
         """Return the link rows, where they alone don't tell which remote rows exist."""
         members = self._members(local for local, _ in near)
         if members is None or self._is_enforced(far):
@@ -256,13 +256,13 @@ class _Analysis:
             return []
         return self.tables.columns_by_table(without_key(columns), self.what)
 
-    def _lookup(self, pairs: Pairs, columns: Sequence[ColumnClause[Any]]) -> MemberLookup | None:
+    def _lookup(self, pairs: ColumnPairs, columns: Sequence[ColumnClause[Any]]) -> MemberLookup | None:
         """Return the lookup by what the join equates. Columns whose values the journal lacks don't narrow it."""
         usable, lookup = self._narrowed(pairs, columns)
         members = self._members(local for local, _ in usable)
         return None if members is None else replace(lookup, members=members)
 
-    def _narrowed(self, pairs: Pairs, columns: Sequence[ColumnClause[Any]]) -> tuple[Pairs, MemberLookup]:
+    def _narrowed(self, pairs: ColumnPairs, columns: Sequence[ColumnClause[Any]]) -> tuple[ColumnPairs, MemberLookup]:
         """Return the pairs by which a lookup of rows can be narrowed, and that lookup."""
         table = self.tables.table(pairs[0][1].table, self.what)
         usable = [pair for pair in pairs if self._is_linked(table, *pair)]

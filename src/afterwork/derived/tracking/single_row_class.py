@@ -13,7 +13,7 @@ from sqlalchemy.orm import ClassManager, ColumnProperty, Mapper, Session
 from afterwork.compat.sqlalchemy_objects import is_loaded_as_usual
 from afterwork.store.direct_statement import is_own
 
-Values = dict[str, Any]
+RowValues = dict[str, Any]
 
 LAZY_LOADERS = ("select", True, "dynamic", "write_only")
 """Values of `lazy` with which a relationship is not loaded together with its object."""
@@ -29,7 +29,7 @@ class SingleRowClass:
     names: Sequence[str]
     key: Sequence[int]
 
-    def read(self, rows: Sequence[Sequence[Any]]) -> Iterator[tuple[tuple[Any, ...], Values]]:
+    def read(self, rows: Sequence[Sequence[Any]]) -> Iterator[tuple[tuple[Any, ...], RowValues]]:
         """Yield the primary key and the values of the object that each row is.
 
         Raises `ValueError` for a row without a key, which SQLAlchemy treats in a way of its own.

@@ -2,11 +2,9 @@
 
 from typing import Any
 
-from afterwork.language.run.values import equality_key, unique
+from afterwork.language.run.values import Items, equality_key, unique
 from afterwork.language.sql import collection_operations as sql
 from afterwork.language.typed.operator import Declare
-
-Items = list[Any]
 
 # Of several that fit, the first is meant: the union of any collections comes last.
 

@@ -5,12 +5,10 @@ from typing import Any
 
 from afterwork.language.operators.numbers import added
 from afterwork.language.run.evaluation import Evaluation
-from afterwork.language.run.values import SortKey, equality_key, rounded, text_of
+from afterwork.language.run.values import Items, SortKey, equality_key, rounded, text_of
 from afterwork.language.sql import collection_operations
 from afterwork.language.sql import collection_queries as sql
 from afterwork.language.typed.operator import Declare, EvaluationFunction
-
-Items = list[Any]
 
 SIZE = "The number of elements. `Sequence{3, 1, 2, 1}->size` = `4`"
 NOT_EMPTY = "True if there are elements. `Sequence{3, 1, 2, 1}->notEmpty` = `true`"

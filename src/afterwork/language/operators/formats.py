@@ -8,7 +8,7 @@ from decimal import Decimal, InvalidOperation
 from typing import Any
 
 from afterwork.language.run.evaluation import Evaluation
-from afterwork.language.run.number_format import Number, format_number
+from afterwork.language.run.number_format import FormattedNumber, format_number
 from afterwork.language.run.regexp import matches, parse_pattern
 from afterwork.language.run.values import text_of
 from afterwork.language.typed.operator import Declare, EvaluationFunction
@@ -59,7 +59,7 @@ to_decimal = Declare(
 
 
 @Declare("N.toString(String) : String", kind=EvaluationFunction)
-def number_as(evaluation: Evaluation, number: Number, pattern: str) -> str:
+def number_as(evaluation: Evaluation, number: FormattedNumber, pattern: str) -> str:
     """The number in one of .NET's formats: `D4`, `F2`, `N0`, `P1`, `X`, or a picture such as `000`, `#,##0.00` and
     `0.0%`. `7.toString('000')` = `'007'`"""
     evaluation.spend(len(pattern))

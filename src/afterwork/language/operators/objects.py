@@ -5,7 +5,7 @@ from typing import Any
 
 from sqlalchemy import inspect
 
-from afterwork.language.run.evaluation import Closure, Evaluation, Frame
+from afterwork.language.run.evaluation import Closure, Evaluation, VariableFrame
 from afterwork.language.run.values import as_elements, text_of
 from afterwork.language.sql import classes, columns
 from afterwork.language.sql import single_values as sql
@@ -45,14 +45,14 @@ def is_null_or_empty(value: Any) -> bool:
 
 
 @Declare("Boolean?.whenTrue(T?) : T", kind=FrameFunction, call=sql.when_true)
-def when_true(frame: Frame, condition: Any, then: Lazy) -> Any:
+def when_true(frame: VariableFrame, condition: Any, then: Lazy) -> Any:
     """The value of the operand, or the effect of the action, if the condition is true; else null. `true.whenTrue(1)` =
     `1`"""
     return then[1](frame) if condition else None
 
 
 @Declare("Boolean?.caseTrueFalse(T?, T?) : T", kind=FrameFunction, call=sql.case_true_false)
-def case_true_false(frame: Frame, condition: Any, yes: Lazy, no: Lazy) -> Any:
+def case_true_false(frame: VariableFrame, condition: Any, yes: Lazy, no: Lazy) -> Any:
     """The first value if the condition is true, else the second. `false.caseTrueFalse(1, 2)` = `2`"""
     return yes[1](frame) if condition else no[1](frame)
 

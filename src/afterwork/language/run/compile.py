@@ -13,7 +13,7 @@ from afterwork.language.run.compile_call import called
 from afterwork.language.run.compile_change import assigned
 from afterwork.language.run.compile_comparison import compared
 from afterwork.language.run.compile_method import invoked
-from afterwork.language.run.evaluation import Closure, Evaluation, Frame, LocatedError
+from afterwork.language.run.evaluation import Closure, Evaluation, LocatedError, VariableFrame
 from afterwork.language.run.values import as_elements, as_timestamp, unique
 from afterwork.language.typed import nodes, types
 from afterwork.language.typed.members import AssociationEnd, AttributeMember
@@ -91,13 +91,13 @@ def _of_object(source: Closure, node: TypedNode, get: Callable[[Any], Any]) -> C
     if isinstance(node, nodes.VariableRead):  # which spares a call in the most frequent case
         slot = node.slot
 
-        def get_of_variable(frame: Frame) -> Any:
+        def get_of_variable(frame: VariableFrame) -> Any:
             obj = frame[slot]
             return None if obj is None else get(obj)
 
         return get_of_variable
 
-    def get_of(frame: Frame) -> Any:
+    def get_of(frame: VariableFrame) -> Any:
         obj = source(frame)
         return None if obj is None else get(obj)
 
@@ -112,7 +112,7 @@ def _navigate(source: Closure, node: TypedNode, end: AssociationEnd) -> Closure:
 def _several(at_end: Closure) -> Closure:
     """Return a closure of the objects at an association end with many; none for null."""
 
-    def several(frame: Frame) -> Any:
+    def several(frame: VariableFrame) -> Any:
         objects = at_end(frame)
         if isinstance(objects, list):
             return objects
@@ -136,7 +136,7 @@ def _logic(operator: str, left: Closure, right: Closure) -> Closure:
 
 
 def _store(slot: int, value: Closure, body: Closure) -> Closure:
-    def store(frame: Frame) -> Any:
+    def store(frame: VariableFrame) -> Any:
         frame[slot] = value(frame)
         return body(frame)
 
@@ -144,7 +144,7 @@ def _store(slot: int, value: Closure, body: Closure) -> Closure:
 
 
 def _block(statements: list[Closure]) -> Closure:
-    def block(frame: Frame) -> Any:
+    def block(frame: VariableFrame) -> Any:
         result = None
         for statement in statements:
             result = statement(frame)
@@ -157,7 +157,7 @@ def _collection(node: nodes.CollectionConstruction) -> Closure:
     items = [compiled(item) for item in node.items]
     is_set = isinstance(node.type, CollectionType) and node.type.kind in types.UNIQUE_KINDS
 
-    def collection(frame: Frame) -> list[Any]:
+    def collection(frame: VariableFrame) -> list[Any]:
         elements: list[Any] = []
         for item in items:
             value = item(frame)
@@ -172,7 +172,7 @@ def _collection(node: nodes.CollectionConstruction) -> Closure:
 
 
 def _integer_range(first: Closure, last: Closure, node: nodes.IntegerRange) -> Closure:
-    def integer_range(frame: Frame) -> list[int]:
+    def integer_range(frame: VariableFrame) -> list[int]:
         low, high = first(frame), last(frame)
         if low is None or high is None:
             raise LocatedError("A range goes from one number to another, and one of these is null.", node.at)
@@ -196,7 +196,7 @@ def tuple_class(tuple_type: TupleType) -> type[Any]:
 
 
 def _part(source: Closure, index: int) -> Closure:
-    def part(frame: Frame) -> Any:
+    def part(frame: VariableFrame) -> Any:
         parts = source(frame)
         return None if parts is None else parts[index]
 
@@ -204,7 +204,7 @@ def _part(source: Closure, index: int) -> Closure:
 
 
 def _set_of_itself(source: Closure) -> Closure:
-    def set_of_itself(frame: Frame) -> list[Any]:
+    def set_of_itself(frame: VariableFrame) -> list[Any]:
         value = source(frame)
         return [] if value is None else [value]
 
@@ -215,7 +215,7 @@ def _fold(node: nodes.Fold) -> Closure:
     source, first, body = compiled(node.source), compiled(node.first), compiled(node.body)
     element, result = node.element.slot, node.result.slot
 
-    def fold(frame: Frame) -> Any:
+    def fold(frame: VariableFrame) -> Any:
         items = list(source(frame))
         frame[0].spend(len(items))
         so_far = first(frame)

@@ -6,7 +6,7 @@ from typing import Any
 
 from sqlalchemy import Select
 
-from afterwork.language.run.evaluation import Closure, Compiler, Frame, LocatedError, checked_integer
+from afterwork.language.run.evaluation import Closure, Compiler, LocatedError, VariableFrame, checked_integer
 from afterwork.language.syntax.tree import TextRange
 from afterwork.language.typed import types
 from afterwork.language.typed.nodes import Navigation, OperatorCall, TypedLambda, TypedNode, first_effect
@@ -53,14 +53,14 @@ def _plain(function: Callable[..., Any], node: OperatorCall, compiled: Compiler)
             return lambda frame: function(only(frame))
         case [only]:
 
-            def of_single_operand(frame: Frame) -> Any:
+            def of_single_operand(frame: VariableFrame) -> Any:
                 value = only(frame)
                 return None if value is None else function(value)
 
             return of_single_operand
         case [left, right] if nulls == [False, False]:
 
-            def of_both_operands(frame: Frame) -> Any:
+            def of_both_operands(frame: VariableFrame) -> Any:
                 left_value, right_value = left(frame), right(frame)
                 return None if left_value is None or right_value is None else function(left_value, right_value)
 
@@ -74,7 +74,7 @@ def _applied(function: Callable[..., Any], node: OperatorCall, compiled: Compile
     needed = [index for index, nullable in enumerate(nullables(node)) if not nullable]
     counts, gives_many = 0 in collections, isinstance(node.type, CollectionType)
 
-    def applied(frame: Frame) -> Any:
+    def applied(frame: VariableFrame) -> Any:
         values = [closure(frame) for closure in closures]
         for index in collections:
             values[index] = values[index] or []
@@ -93,7 +93,7 @@ def _loop(function: Callable[..., Any], node: OperatorCall, compiled: Compiler) 
     source, at = compiled(node.arguments[0]), node.at
     each = _body(node.arguments[1], compiled)
 
-    def loop(frame: Frame) -> Any:
+    def loop(frame: VariableFrame) -> Any:
         try:
             items = source(frame) or []
             frame[0].spend(len(items))
@@ -116,7 +116,7 @@ def _in_database(statement_of: Callable[..., Select[Any]], node: OperatorCall, c
     """Return a query of the database: its SELECT is made when the expression runs, with the values known then."""
     query = node.arguments[1]
 
-    def statement(frame: Frame, *section: int | None) -> Select[Any]:
+    def statement(frame: VariableFrame, *section: int | None) -> Select[Any]:
         if first_effect(query) is not None:
             raise LocatedError("This changes the model, which a query of the database can't do.", query.at)
         return statement_of(query, frame, *section)
@@ -125,7 +125,7 @@ def _in_database(statement_of: Callable[..., Select[Any]], node: OperatorCall, c
         return lambda frame: frame[0].session.scalars(statement(frame)).first()
     limits = [compiled(limit) for limit in node.arguments[LIMITS]]
 
-    def elements(frame: Frame) -> list[Any]:
+    def elements(frame: VariableFrame) -> list[Any]:
         section = [limit(frame) for limit in limits]
         if any(number is not None and number < 0 for number in section):
             raise LocatedError("How many, and after how many, are no negative numbers.")
@@ -144,7 +144,7 @@ def _on_end(function: Callable[..., Any], node: OperatorCall, compiled: Compiler
     source, key = compiled(end.source), end.member.key
     closures = [compiled(argument) for argument in node.arguments[1:]]
 
-    def on_end(frame: Frame) -> Any:
+    def on_end(frame: VariableFrame) -> Any:
         obj = source(frame)
         values = [closure(frame) for closure in closures]
         return None if obj is None or None in values else function(obj, key, *values)
@@ -162,7 +162,7 @@ def _body(argument: TypedNode, compiled: Compiler) -> tuple[int, Closure]:
 def _with_position(closure: Closure, at: TextRange) -> Closure:
     """Return a closure whose errors know their position."""
 
-    def with_position(frame: Frame) -> Any:
+    def with_position(frame: VariableFrame) -> Any:
         try:
             return closure(frame)
         except EVALUATION_ERRORS as error:

@@ -4,7 +4,7 @@ from collections.abc import Callable
 from decimal import Decimal
 from typing import Any
 
-from afterwork.language.run.evaluation import Closure, Compiler, Frame
+from afterwork.language.run.evaluation import Closure, Compiler, VariableFrame
 from afterwork.language.run.values import as_stored, as_timestamp
 from afterwork.language.typed import types
 from afterwork.language.typed.members import AssociationEnd, AttributeMember
@@ -16,7 +16,7 @@ def assigned(node: AssignMember, compiled: Compiler) -> Closure:
     source, value, key = compiled(node.source), compiled(node.value), node.member.key
     convert = _conversion(node.member)
 
-    def assign(frame: Frame) -> Any:
+    def assign(frame: VariableFrame) -> Any:
         obj, new = source(frame), value(frame)
         if obj is not None:
             setattr(obj, key, convert(obj, new))

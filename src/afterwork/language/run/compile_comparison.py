@@ -4,7 +4,7 @@ import operator
 from collections.abc import Callable
 from typing import Any
 
-from afterwork.language.run.evaluation import Closure, Compiler, Frame, LocatedError
+from afterwork.language.run.evaluation import Closure, Compiler, LocatedError, VariableFrame
 from afterwork.language.run.values import as_timestamp, equal, equal_collections
 from afterwork.language.typed import types
 from afterwork.language.typed.nodes import Comparison, TypedConstant, TypedNode
@@ -43,7 +43,7 @@ def _converted(node: TypedNode, code: Closure, convert: Callable[[Any], Any]) ->
     if node.type in (types.DATETIME, types.REAL, types.NULL):
         return code
 
-    def converted(frame: Frame) -> Any:
+    def converted(frame: VariableFrame) -> Any:
         value = code(frame)
         return None if value is None else convert(value)
 
@@ -68,13 +68,13 @@ def _ordered(node: Comparison, left: Closure, right: Closure) -> Closure:
     if isinstance(node.right, TypedConstant) and node.right.value is not None:
         constant = right([])
 
-        def with_constant(frame: Frame) -> bool:
+        def with_constant(frame: VariableFrame) -> bool:
             left_value = left(frame)
             return left_value is not None and compare(left_value, constant)
 
         return with_constant
 
-    def ordered(frame: Frame) -> bool:
+    def ordered(frame: VariableFrame) -> bool:
         left_value, right_value = left(frame), right(frame)
         if left_value is None or right_value is None:
             return False

@@ -5,7 +5,15 @@ from decimal import Decimal
 from typing import Any
 
 from afterwork.compat.sqlalchemy_session import pending_changes
-from afterwork.language.run.evaluation import Closure, Compiler, Evaluation, Frame, LocatedError, MethodRaised, Mutation
+from afterwork.language.run.evaluation import (
+    Closure,
+    Compiler,
+    Evaluation,
+    LocatedError,
+    MethodRaised,
+    Mutation,
+    VariableFrame,
+)
 from afterwork.language.run.values import as_elements, as_timestamp, unique
 from afterwork.language.typed import types
 from afterwork.language.typed.nodes import MayRunMethod, MethodCall
@@ -20,7 +28,7 @@ def invoked(node: MethodCall | MayRunMethod, compiled: Compiler) -> Closure:
         case MayRunMethod(method=method):
             may_run = method.may_run
 
-            def may(frame: Frame) -> bool:
+            def may(frame: VariableFrame) -> bool:
                 obj = source(frame)
                 try:
                     return obj is not None and bool(may_run(obj))
@@ -36,7 +44,7 @@ def _call(node: MethodCall, source: Closure, arguments: Sequence[Closure]) -> Cl
     """Return the closure of a call, which counts as a step: methods that call each other could go on without end."""
     call, convert = _guarded(node) if node.signature.guarded else node.method.call, _result(node.type)
 
-    def invoke(frame: Frame) -> Any:
+    def invoke(frame: VariableFrame) -> Any:
         obj = source(frame)
         if obj is None:
             return convert(None)

@@ -12,10 +12,10 @@ from afterwork.language.syntax.tree import TextRange
 from afterwork.language.typed.names import Names
 from afterwork.language.typed.nodes import TypedNode
 
-Frame = list[Any]
+VariableFrame = list[Any]
 """The evaluation, self, and a slot for each variable of the expression."""
 
-Closure = Callable[[Frame], Any]
+Closure = Callable[[VariableFrame], Any]
 """A compiled node."""
 
 Compiler = Callable[[TypedNode], Closure]

@@ -10,10 +10,10 @@ PICTURE_PART = re.compile(r"""\\[\s\S]|'[^']*'|"[^"]*"|[\s\S]""")
 EXACT_CONTEXT = Context(prec=400, rounding=ROUND_HALF_UP)
 """Enough digits for every number that an expression can have."""
 
-Number = int | float | Decimal
+FormattedNumber = int | float | Decimal
 
 
-def format_number(number: Number, pattern: str) -> str:
+def format_number(number: FormattedNumber, pattern: str) -> str:
     """Return a number in a format: `D4 F2 N0 P1 X G`, or a picture such as `000`, `#,##0.00` or `0.0%`."""
     value = Decimal(repr(number)) if isinstance(number, float) else Decimal(number)
     if not value.is_finite():

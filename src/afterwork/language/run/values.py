@@ -18,6 +18,9 @@ from afterwork.language.typed import types
 DECIMAL_QUANTUM = Decimal(1).scaleb(-10)
 """The precision of divided decimals. Databases that keep them as floats compare this many places."""
 
+Items = list[Any]
+"""The elements of a collection."""
+
 
 def as_timestamp(value: date | None) -> Any:
     """Return a date or a timestamp as an aware timestamp in UTC. One without a time zone is meant in UTC."""

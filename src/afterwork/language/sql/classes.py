@@ -10,7 +10,8 @@ from sqlalchemy.orm import Mapper, aliased
 from afterwork.language.run.evaluation import LocatedError
 from afterwork.language.sql import columns
 from afterwork.language.sql.comparisons import is_missing
-from afterwork.language.sql.rowset import Column, Entity, RowSet, RowSource, Term, all_rows, boolean, keys, same_object
+from afterwork.language.sql.dialects import SqlColumn
+from afterwork.language.sql.rowset import Entity, RowSet, RowSource, Term, all_rows, boolean, keys, same_object
 from afterwork.language.sql.translator import Translator
 from afterwork.language.typed.names import Names
 from afterwork.language.typed.nodes import OperatorCall, TypedConstant
@@ -66,7 +67,7 @@ def _object_and_class(translator: Translator, call: OperatorCall) -> tuple[Entit
     return translator.refuse(call, "the object is known beforehand")
 
 
-def is_of(entity: Entity, cls: type) -> Column:
+def is_of(entity: Entity, cls: type) -> SqlColumn:
     if not issubclass(cls, entity.cls) and not issubclass(entity.cls, cls):
         return false()
     if issubclass(entity.cls, cls):
@@ -74,7 +75,7 @@ def is_of(entity: Entity, cls: type) -> Column:
     return narrowed(entity, cls, lambda narrower: true())
 
 
-def narrowed(entity: Entity, cls: type, condition: Callable[[Entity], Column]) -> Column:
+def narrowed(entity: Entity, cls: type, condition: Callable[[Entity], SqlColumn]) -> SqlColumn:
     """Return the condition that an object is of a narrower class, and meets a condition as one of that class."""
     alias: Any = aliased(cls)
     source = RowSource.of(alias)
@@ -99,7 +100,7 @@ def in_state(translator: Translator, call: OperatorCall) -> Term:
     return boolean(func.coalesce(conditions, false()))
 
 
-def _conditions(names: Names, entity: Entity, text: str) -> list[Column]:
+def _conditions(names: Names, entity: Entity, text: str) -> list[SqlColumn]:
     own = names.states(entity.cls)
     conditions = [_holds(attribute, text, entity) for attribute in own]
     for cls in names.subclasses(entity.cls):
@@ -108,7 +109,7 @@ def _conditions(names: Names, entity: Entity, text: str) -> list[Column]:
     return conditions
 
 
-def _holds(attribute: StateAttribute, text: str, entity: Entity) -> Column:
+def _holds(attribute: StateAttribute, text: str, entity: Entity) -> SqlColumn:
     """Return the condition that the value of an attribute means a state."""
     column = entity.column(getattr(entity.alias, attribute.key))
     match attribute:

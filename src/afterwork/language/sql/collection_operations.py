@@ -7,7 +7,8 @@ from sqlalchemy import UnaryExpression, not_, or_
 from sqlalchemy.sql import operators
 
 from afterwork.language.sql.comparisons import same_objects
-from afterwork.language.sql.rowset import Column, Entity, KnownObject, RowSet, Term, all_rows
+from afterwork.language.sql.dialects import SqlColumn
+from afterwork.language.sql.rowset import Entity, KnownObject, RowSet, Term, all_rows
 from afterwork.language.sql.translator import Translator
 from afterwork.language.typed import types
 from afterwork.language.typed.nodes import OperatorCall, TypedLambda, TypedNode
@@ -58,7 +59,7 @@ def difference(translator: Translator, call: OperatorCall) -> RowSet:
     return rows
 
 
-def _both(translator: Translator, call: OperatorCall) -> tuple[RowSet, Column]:
+def _both(translator: Translator, call: OperatorCall) -> tuple[RowSet, SqlColumn]:
     """Return the rows of the first collection, and the condition that a row is in the second."""
     first, second = translator.unlimited(call.arguments[0]), translator.unlimited(call.arguments[1])
     if not (isinstance(first.element, Entity) and isinstance(second.element, Entity)):
@@ -156,12 +157,12 @@ def _known_number(translator: Translator, node: TypedNode) -> int | None:
     return value if isinstance(value, int) else None
 
 
-def _reversed(order: list[Column]) -> list[Column]:
+def _reversed(order: list[SqlColumn]) -> list[SqlColumn]:
     """Return the opposite order, with null at the other end, too."""
     return [_opposite(column) for column in order]
 
 
-def _opposite(column: Column) -> Column:
+def _opposite(column: SqlColumn) -> SqlColumn:
     if isinstance(column, UnaryExpression):
         match column.modifier:
             case operators.nulls_first_op:

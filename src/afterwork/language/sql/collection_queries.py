@@ -16,7 +16,8 @@ from sqlalchemy.types import TypeEngine
 
 from afterwork.language.sql import dialects
 from afterwork.language.sql.comparisons import equal_values, same_objects
-from afterwork.language.sql.rowset import Column, Entity, KnownObject, RowSet, Term, boolean
+from afterwork.language.sql.dialects import SqlColumn
+from afterwork.language.sql.rowset import Entity, KnownObject, RowSet, Term, boolean
 from afterwork.language.sql.single_values import is_missing_in, refuse_if_several
 from afterwork.language.sql.translator import Translator
 from afterwork.language.typed import types
@@ -36,7 +37,7 @@ def not_empty(translator: Translator, call: OperatorCall) -> Term:
     return boolean(_has_rows(translator, call.arguments[0]))
 
 
-def _has_rows(translator: Translator, source: TypedNode) -> Column:
+def _has_rows(translator: Translator, source: TypedNode) -> SqlColumn:
     if isinstance(source, AsSet):
         refuse_if_several(translator, source)
         return not_(is_missing_in(translator, source.source))
@@ -52,7 +53,7 @@ def excludes(translator: Translator, call: OperatorCall) -> Term:
     return boolean(not_(_includes(translator, call)))
 
 
-def _includes(translator: Translator, call: OperatorCall) -> Column:
+def _includes(translator: Translator, call: OperatorCall) -> SqlColumn:
     source, element = call.arguments
     if translator.is_known(source):
         return _among(translator, translator.value(source), element)
@@ -63,7 +64,7 @@ def _includes(translator: Translator, call: OperatorCall) -> Column:
     return rows.exists(_alike(translator, rows.element, element))
 
 
-def _among(translator: Translator, values: list[Any], element: TypedNode) -> Column:
+def _among(translator: Translator, values: list[Any], element: TypedNode) -> SqlColumn:
     """Return the condition that the value of a row is one of the known values."""
     if isinstance(element.type, ObjectType):
         target = translator.entity(element)
@@ -73,7 +74,7 @@ def _among(translator: Translator, values: list[Any], element: TypedNode) -> Col
     return and_(term.column.in_(parameters), term.column.is_not(None)) if parameters else false()
 
 
-def _alike(translator: Translator, rows_element: Term, element: TypedNode) -> Column:
+def _alike(translator: Translator, rows_element: Term, element: TypedNode) -> SqlColumn:
     if translator.is_known(element):
         value = translator.value(element)
         if value is None:
@@ -104,7 +105,7 @@ def excludes_all(translator: Translator, call: OperatorCall) -> Term:
     return boolean(not_(second.exists(in_first)))
 
 
-def _second_in_first(translator: Translator, call: OperatorCall) -> tuple[RowSet, Column]:
+def _second_in_first(translator: Translator, call: OperatorCall) -> tuple[RowSet, SqlColumn]:
     """Return the rows of the second collection, and the condition that a row is in the first."""
     first, second = (translator.unlimited(argument) for argument in call.arguments)
     if not (isinstance(first.element, Entity) and isinstance(second.element, Entity)):
@@ -133,11 +134,11 @@ def average(translator: Translator, call: OperatorCall) -> Term:
     summed, counted = func.sum(column), func.count(column)
     if call.type == types.DECIMAL:
         return Term(rows.aggregate(dialects.quotient(summed, counted)), call.type)
-    mean: Column = cast(summed, Double).op("/", return_type=Double())(func.nullif(cast(counted, Double), 0.0))
+    mean: SqlColumn = cast(summed, Double).op("/", return_type=Double())(func.nullif(cast(counted, Double), 0.0))
     return Term(rows.aggregate(mean), call.type)
 
 
-def _numbers(translator: Translator, call: OperatorCall) -> tuple[RowSet, Column]:
+def _numbers(translator: Translator, call: OperatorCall) -> tuple[RowSet, SqlColumn]:
     rows = translator.unlimited(call.arguments[0])
     if not isinstance(rows.element, Term):
         translator.refuse(call, "objects are no numbers")

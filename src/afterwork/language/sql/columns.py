@@ -3,20 +3,19 @@
 from collections.abc import Callable
 from typing import Any
 
-from sqlalchemy import BigInteger, ColumnElement, Double, Integer, String, and_, case, cast, extract, func, not_, or_
+from sqlalchemy import BigInteger, Double, Integer, String, and_, case, cast, extract, func, not_, or_
 from sqlalchemy.types import TypeEngine
 
 from afterwork.language.sql import dialects
+from afterwork.language.sql.dialects import SqlColumn
 
-Column = ColumnElement[Any]
 
-
-def wide(column: Column) -> Column:
+def wide(column: SqlColumn) -> SqlColumn:
     """Return a whole number as one of 64 bits: PostgreSQL would calculate with fewer."""
     return cast(column, BigInteger) if isinstance(column.type, Integer) else column
 
 
-def _result_type(left: Column, right: Column) -> TypeEngine[Any]:
+def _result_type(left: SqlColumn, right: SqlColumn) -> TypeEngine[Any]:
     """Return the type of the result of two numbers."""
     if isinstance(left.type, Double) or isinstance(right.type, Double):
         return Double()
@@ -24,8 +23,8 @@ def _result_type(left: Column, right: Column) -> TypeEngine[Any]:
     return BigInteger() if whole else dialects.ExactDecimal()
 
 
-def _arithmetic(operator: str) -> Callable[[Column, Column], Column]:
-    def calculated(left: Column, right: Column) -> Column:
+def _arithmetic(operator: str) -> Callable[[SqlColumn, SqlColumn], SqlColumn]:
+    def calculated(left: SqlColumn, right: SqlColumn) -> SqlColumn:
         result_type = _result_type(left, right)
         left_operand, right_operand = wide(left), wide(right)
         if isinstance(result_type, Double):
@@ -38,75 +37,75 @@ def _arithmetic(operator: str) -> Callable[[Column, Column], Column]:
 add, subtract, multiply = _arithmetic("+"), _arithmetic("-"), _arithmetic("*")
 
 
-def as_float(column: Column) -> Column:
+def as_float(column: SqlColumn) -> SqlColumn:
     return cast(column, Double)
 
 
-def divide_floats(left: Column, right: Column) -> Column:
+def divide_floats(left: SqlColumn, right: SqlColumn) -> SqlColumn:
     return as_float(left).op("/", return_type=Double())(func.nullif(as_float(right), 0.0)).self_group()
 
 
-def whole_quotient(left: Column, right: Column) -> Column:
+def whole_quotient(left: SqlColumn, right: SqlColumn) -> SqlColumn:
     return wide(left).op("/", return_type=BigInteger())(func.nullif(wide(right), 0)).self_group()
 
 
-def remainder(left: Column, right: Column) -> Column:
+def remainder(left: SqlColumn, right: SqlColumn) -> SqlColumn:
     return wide(left).op("%", return_type=BigInteger())(func.nullif(wide(right), 0)).self_group()
 
 
-def negative(column: Column) -> Column:
+def negative(column: SqlColumn) -> SqlColumn:
     return (-wide(column)).self_group()
 
 
-def absolute(column: Column) -> Column:
+def absolute(column: SqlColumn) -> SqlColumn:
     return func.abs(wide(column), type_=column.type)
 
 
-def floor(column: Column) -> Column:
+def floor(column: SqlColumn) -> SqlColumn:
     return wide(column) if isinstance(column.type, Integer) else dialects.floored(column)
 
 
-def ceiling(column: Column) -> Column:
+def ceiling(column: SqlColumn) -> SqlColumn:
     return wide(column) if isinstance(column.type, Integer) else negative(dialects.floored(-column))
 
 
-def nearest(column: Column) -> Column:
+def nearest(column: SqlColumn) -> SqlColumn:
     if isinstance(column.type, Integer):
         return wide(column)
     return dialects.floored(column.op("+", return_type=column.type)(0.5).self_group())
 
 
-def larger(left: Column, right: Column) -> Column:
+def larger(left: SqlColumn, right: SqlColumn) -> SqlColumn:
     return case((or_(left.is_(None), right.is_(None)), None), (left >= right, left), else_=right)
 
 
-def smaller(left: Column, right: Column) -> Column:
+def smaller(left: SqlColumn, right: SqlColumn) -> SqlColumn:
     return case((or_(left.is_(None), right.is_(None)), None), (left <= right, left), else_=right)
 
 
-def text(column: Column) -> Column:
+def text(column: SqlColumn) -> SqlColumn:
     """Return a column as text: PostgreSQL needs to know that a parameter is one."""
     return cast(column, String) if not isinstance(column.type, String) else column
 
 
-def concatenated(left: Column, right: Column) -> Column:
+def concatenated(left: SqlColumn, right: SqlColumn) -> SqlColumn:
     return (func.coalesce(left, "", type_=String()) + func.coalesce(right, "", type_=String())).self_group()
 
 
-def joined(left: Column, right: Column) -> Column:
+def joined(left: SqlColumn, right: SqlColumn) -> SqlColumn:
     """Return the concatenation of two texts; null where one is null."""
     return left.op("||", return_type=String())(right).self_group()
 
 
-def length(column: Column) -> Column:
+def length(column: SqlColumn) -> SqlColumn:
     return func.length(text(column), type_=Integer())
 
 
-def null_or_empty(column: Column) -> Column:
+def null_or_empty(column: SqlColumn) -> SqlColumn:
     return func.coalesce(column, "", type_=String()) == ""
 
 
-def part(column: Column, first: Column, last: Column) -> Column:
+def part(column: SqlColumn, first: SqlColumn, last: SqlColumn) -> SqlColumn:
     """Return the characters between two positions: the databases take a start and a length, and differ for those below
     1."""
     start = case((first < 1, 1), else_=cast(first, Integer))
@@ -114,43 +113,43 @@ def part(column: Column, first: Column, last: Column) -> Column:
     return func.substr(column, start, count, type_=String())
 
 
-def starts_with(column: Column, part: Column) -> Column:
+def starts_with(column: SqlColumn, part: SqlColumn) -> SqlColumn:
     return func.substr(column, 1, func.length(part)) == part
 
 
-def ends_with(column: Column, part: Column) -> Column:
+def ends_with(column: SqlColumn, part: SqlColumn) -> SqlColumn:
     start = func.length(column, type_=Integer()) - func.length(part, type_=Integer()) + 1
     return and_(start >= 1, func.substr(column, start) == part)
 
 
-def contains(column: Column, part: Column) -> Column:
+def contains(column: SqlColumn, part: SqlColumn) -> SqlColumn:
     return dialects.position_of(column, part) > 0
 
 
-def position_of(column: Column, part: Column) -> Column:
+def position_of(column: SqlColumn, part: SqlColumn) -> SqlColumn:
     return cast(dialects.position_of(column, part), BigInteger)
 
 
-def trimmed(column: Column) -> Column:
+def trimmed(column: SqlColumn) -> SqlColumn:
     return func.trim(column, type_=String())
 
 
-def like(column: Column, pattern: Column) -> Column:
+def like(column: SqlColumn, pattern: SqlColumn) -> SqlColumn:
     return dialects.like(text(column), text(pattern))
 
 
-def like_without_case(column: Column, pattern: Column) -> Column:
+def like_without_case(column: SqlColumn, pattern: SqlColumn) -> SqlColumn:
     return dialects.like(dialects.ascii_lower(text(column)), dialects.ascii_lower(text(pattern)))
 
 
-def negated(column: Column) -> Column:
+def negated(column: SqlColumn) -> SqlColumn:
     return not_(func.coalesce(column, False))
 
 
-def part_of_timestamp(name: str) -> Callable[[Column], Column]:
+def part_of_timestamp(name: str) -> Callable[[SqlColumn], SqlColumn]:
     """Return a function that extracts a part of a timestamp, in UTC."""
 
-    def part(column: Column) -> Column:
+    def part(column: SqlColumn) -> SqlColumn:
         zoned = bool(getattr(column.type, "timezone", getattr(getattr(column.type, "impl", None), "timezone", False)))
         return cast(extract(name, dialects.as_utc(column) if zoned else column), BigInteger)
 

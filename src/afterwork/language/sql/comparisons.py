@@ -7,7 +7,8 @@ from sqlalchemy import and_, case, false, not_, or_, true
 from afterwork.language.run.compile_comparison import ORDERS
 from afterwork.language.sql import dialects
 from afterwork.language.sql.columns import as_float
-from afterwork.language.sql.rowset import Column, Entity, KnownObject, Term, is_object, keys, same_object
+from afterwork.language.sql.dialects import SqlColumn
+from afterwork.language.sql.rowset import Entity, KnownObject, Term, is_object, keys, same_object
 from afterwork.language.sql.timestamps import as_timestamp_column, storage_form
 from afterwork.language.sql.translator import Translator
 from afterwork.language.typed import types
@@ -17,7 +18,7 @@ from afterwork.language.typed.types import CollectionType, ObjectType, TupleType
 TEMPORAL_TYPES = (types.DATETIME, types.DATE, types.TIMESPAN)
 
 
-def compared(translator: Translator, node: Comparison) -> Column:
+def compared(translator: Translator, node: Comparison) -> SqlColumn:
     if isinstance(node.left.type, CollectionType | TupleType) or isinstance(
         node.right.type, CollectionType | TupleType
     ):
@@ -83,7 +84,7 @@ def _settled(term: Term, other: Term) -> Term:
     return replace(term, column=column)
 
 
-def equal_values(left: Term, right: Term) -> Column:
+def equal_values(left: Term, right: Term) -> SqlColumn:
     """Return the condition that two values are equal, as two nulls are."""
     if left.known_null or right.known_null:
         checks = [term.column.is_(None) for term in (left, right) if not term.known_null]
@@ -95,19 +96,19 @@ def equal_values(left: Term, right: Term) -> Column:
     return _never_null(left.column == right.column, left, right)
 
 
-def _ordered(name: str, left: Term, right: Term) -> Column:
+def _ordered(name: str, left: Term, right: Term) -> SqlColumn:
     left_column, right_column = left.column, right.column
     if types.STRING in (left.type, right.type):
         left_column, right_column = dialects.by_code_point(left_column), dialects.by_code_point(right_column)
     return _never_null(ORDERS[name](left_column, right_column), left, right)
 
 
-def _never_null(condition: Column, *terms: Term) -> Column:
+def _never_null(condition: SqlColumn, *terms: Term) -> SqlColumn:
     """Return false where a side is null, in a form that can still use an index on the side."""
     return and_(condition, *[term.column.is_not(None) for term in terms if term.nullable])
 
 
-def same_objects(left: Entity | KnownObject, right: Entity | KnownObject) -> Column:
+def same_objects(left: Entity | KnownObject, right: Entity | KnownObject) -> SqlColumn:
     """Return the condition that two objects are the same, as two nulls are."""
     match left, right:
         case KnownObject(value=left_object), KnownObject(value=right_object):
@@ -122,13 +123,13 @@ def same_objects(left: Entity | KnownObject, right: Entity | KnownObject) -> Col
     raise AssertionError("objects are known, or rows")
 
 
-def is_missing(entity: Entity) -> Column:
+def is_missing(entity: Entity) -> SqlColumn:
     if not entity.nullable and entity.picked is None:
         return false()
     return entity.column(keys(entity.alias, entity.cls)[0]).is_(None)
 
 
-def _certain(condition: Column, *entities: Entity) -> Column:
+def _certain(condition: SqlColumn, *entities: Entity) -> SqlColumn:
     return and_(
         condition, *[not_(is_missing(entity)) for entity in entities if entity.nullable or entity.picked is not None]
     )

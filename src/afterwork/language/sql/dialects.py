@@ -3,13 +3,16 @@
 from decimal import Decimal
 from typing import Any, ClassVar, TypeVar
 
-from sqlalchemy import BigInteger, Dialect, Double, Numeric, String
+from sqlalchemy import BigInteger, ColumnElement, Dialect, Double, Numeric, String
 from sqlalchemy.ext.compiler import compiles
 from sqlalchemy.sql.compiler import SQLCompiler
 from sqlalchemy.sql.functions import GenericFunction
 from sqlalchemy.types import Boolean, TypeDecorator, TypeEngine
 
 Value = TypeVar("Value")
+
+SqlColumn = ColumnElement[Any]
+"""A column, or what is made of columns."""
 
 
 class ExactDecimal(TypeDecorator[Decimal]):

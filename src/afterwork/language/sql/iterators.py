@@ -7,14 +7,15 @@ from sqlalchemy.sql.visitors import iterate
 
 from afterwork.language.sql import dialects
 from afterwork.language.sql.comparisons import is_missing
-from afterwork.language.sql.rowset import Column, Entity, KnownObject, RowSet, Term, boolean
+from afterwork.language.sql.dialects import SqlColumn
+from afterwork.language.sql.rowset import Entity, KnownObject, RowSet, Term, boolean
 from afterwork.language.sql.single_values import refuse_if_several
 from afterwork.language.sql.translator import Translator
 from afterwork.language.typed import nodes, types
 from afterwork.language.typed.nodes import OperatorCall, TypedNode
 from afterwork.language.typed.types import CollectionType, EnumType
 
-Direction = Callable[[Column], Column]
+Direction = Callable[[SqlColumn], SqlColumn]
 
 
 def select(translator: Translator, call: OperatorCall) -> RowSet:
@@ -45,7 +46,7 @@ def one(translator: Translator, call: OperatorCall) -> Term:
     return boolean(rows.count() == 1)
 
 
-def _with_condition(translator: Translator, call: OperatorCall) -> tuple[RowSet, Column]:
+def _with_condition(translator: Translator, call: OperatorCall) -> tuple[RowSet, SqlColumn]:
     rows = translator.unlimited(call.arguments[0])
     return rows, translator.condition(_body(translator, rows, call.arguments[1]))
 
@@ -132,7 +133,7 @@ def _sorted(translator: Translator, call: OperatorCall, direction: Direction) ->
     return rows
 
 
-def _sorting(translator: Translator, node: TypedNode, each: TypedNode) -> Column:
+def _sorting(translator: Translator, node: TypedNode, each: TypedNode) -> SqlColumn:
     term = translator.term(node)
     has_select = any(isinstance(part, SelectBase) for part in iterate(term.column))
     if has_select and _mentions_other_rows(translator, node, each):

@@ -7,16 +7,8 @@ from sqlalchemy import and_, or_
 from sqlalchemy.sql.visitors import iterate
 
 from afterwork.language.sql.comparisons import compared
-from afterwork.language.sql.rowset import (
-    Column,
-    Entity,
-    KnownObject,
-    RowSet,
-    Term,
-    association_rows,
-    boolean,
-    known_rows,
-)
+from afterwork.language.sql.dialects import SqlColumn
+from afterwork.language.sql.rowset import Entity, KnownObject, RowSet, Term, association_rows, boolean, known_rows
 from afterwork.language.sql.single_values import single_row
 from afterwork.language.sql.translator import MAX_NODES, Translated, Translator, null_parameter
 from afterwork.language.typed import nodes
@@ -67,7 +59,7 @@ class NodeTranslator(Translator):
         nullable = member.nullable or entity.nullable or entity.picked is not None
         return Term(column, member.type, nullable, member.column_type, not member.stored_as_is, calculated=False)
 
-    def _logic(self, node: nodes.LogicalOperation) -> Column:
+    def _logic(self, node: nodes.LogicalOperation) -> SqlColumn:
         left, right = self.condition(node.left), self.condition(node.right)
         match node.operator:
             case "and":
@@ -153,9 +145,9 @@ class NodeTranslator(Translator):
                 return self._calculated(function, node)
         return self.refuse(node, f"{operator.name} has no SQL")
 
-    def _calculated(self, function: Callable[..., Column], node: OperatorCall) -> Term:
+    def _calculated(self, function: Callable[..., SqlColumn], node: OperatorCall) -> Term:
         patterns = node.operator.signature.patterns
-        columns: list[Column] = []
+        columns: list[SqlColumn] = []
         for pattern, argument in zip(patterns, node.arguments, strict=True):
             if not self.is_null(argument):
                 columns.append(self.column(argument))

@@ -3,17 +3,16 @@
 from dataclasses import dataclass, field
 from typing import Any
 
-from sqlalchemy import ColumnElement, Exists, Select, and_, false, func, inspect, literal, or_, select
+from sqlalchemy import Exists, Select, and_, false, func, inspect, literal, or_, select
 from sqlalchemy.orm import Mapper, RelationshipProperty, aliased, join
 from sqlalchemy.sql.elements import False_
 from sqlalchemy.sql.util import ClauseAdapter
 from sqlalchemy.types import TypeEngine
 
 from afterwork.compat.sqlalchemy_conditions import typed_condition
+from afterwork.language.sql.dialects import SqlColumn
 from afterwork.language.typed.members import AssociationEnd
 from afterwork.language.typed.types import BOOLEAN, Type
-
-Column = ColumnElement[Any]
 
 
 @dataclass(frozen=True, slots=True)
@@ -21,7 +20,7 @@ class Term:
     """One value. `column_type` is the type of its column. It is `encoded` where the database holds something other than
     the value, and `calculated` where it is neither a column nor a parameter."""
 
-    column: Column
+    column: SqlColumn
     type: Type
     nullable: bool = True
     column_type: TypeEngine[Any] | None = None
@@ -30,7 +29,7 @@ class Term:
     known_null: bool = False
 
 
-def boolean(condition: Column) -> Term:
+def boolean(condition: SqlColumn) -> Term:
     """Return a condition, which is never null, as a value."""
     return Term(typed_condition(condition), BOOLEAN, False)
 
@@ -68,7 +67,7 @@ class Entity:
     nullable: bool = False
     picked: "RowSet | None" = None
 
-    def column(self, column: Column) -> Column:
+    def column(self, column: SqlColumn) -> SqlColumn:
         """Return a column of the object, or of an object joined to it."""
         return column if self.picked is None else self.picked.select(column).limit(1).scalar_subquery()
 
@@ -95,8 +94,8 @@ class RowSet:
     element: Entity | Term
     sources: list[RowSource]
     kind: str
-    where: list[Column] = field(default_factory=list)
-    order: list[Column] | None = None
+    where: list[SqlColumn] = field(default_factory=list)
+    order: list[SqlColumn] | None = None
     limit: int | None = None
     offset: int | None = None
     distinct: bool = False
@@ -122,14 +121,14 @@ class RowSet:
         aliases = [alias for source in self.sources for alias in source.aliases]
         return statement.correlate_except(*aliases) if inner else statement
 
-    def exists(self, *conditions: Column) -> Exists:
+    def exists(self, *conditions: SqlColumn) -> Exists:
         """Return the condition that a row meets all these conditions."""
         return self.select(literal(1), ordered=self.limited).where(*map(_combinable, conditions)).exists()
 
-    def aggregate(self, aggregate: Column) -> Column:
+    def aggregate(self, aggregate: SqlColumn) -> SqlColumn:
         return self.select(aggregate, ordered=False).order_by(None).scalar_subquery()
 
-    def apart(self, column: Column) -> "tuple[RowSet, Column]":
+    def apart(self, column: SqlColumn) -> "tuple[RowSet, SqlColumn]":
         """Return the values of a column as rows to aggregate.
 
         SQL takes an aggregate of a column of an outer row for one of all outer rows, so a value or object of an outer
@@ -140,26 +139,26 @@ class RowSet:
         inside = self.select(column.label("value")).subquery()
         return RowSet(self.element, [RowSource(inside, [])], self.kind), inside.c.value
 
-    def count(self) -> Column:
+    def count(self) -> SqlColumn:
         if not self.limited and not self.distinct:
             return self.aggregate(func.count())
         inside = self.select(*([literal(1).label("one")] if self.limited else self.columns())).subquery()
         return select(func.count()).select_from(inside).scalar_subquery()
 
 
-def keys(alias: Any, cls: type) -> list[Column]:
+def keys(alias: Any, cls: type) -> list[SqlColumn]:
     """Return the columns of an alias that are its class's primary key."""
     mapper: Mapper[Any] = inspect(cls)
     return [getattr(alias, mapper.get_property_by_column(column).key) for column in mapper.primary_key]
 
 
-def same_object(left: Entity, right: Entity) -> Column:
+def same_object(left: Entity, right: Entity) -> SqlColumn:
     """Return the condition that two objects are the same; null where one is null."""
     pairs = zip(keys(left.alias, left.cls), keys(right.alias, right.cls), strict=True)
     return and_(*[left.column(left_key) == right.column(right_key) for left_key, right_key in pairs])
 
 
-def is_object(entity: Entity, value: Any) -> Column:
+def is_object(entity: Entity, value: Any) -> SqlColumn:
     """Return the condition that an object is a known one."""
     identity = inspect(value).mapper.primary_key_from_instance(value)
     columns = keys(entity.alias, entity.cls)
@@ -207,7 +206,7 @@ def _joined_by_foreign_keys(prop: RelationshipProperty[Any]) -> bool:
     return prop.secondary is None and equal and len(clauses) == len(prop.local_remote_pairs or ())
 
 
-def _links(near: Entity, alias: Any, prop: RelationshipProperty[Any]) -> list[Column]:
+def _links(near: Entity, alias: Any, prop: RelationshipProperty[Any]) -> list[SqlColumn]:
     near_mapper: Mapper[Any] = inspect(near.cls)
     far_mapper: Mapper[Any] = prop.mapper
     return [
@@ -217,14 +216,14 @@ def _links(near: Entity, alias: Any, prop: RelationshipProperty[Any]) -> list[Co
     ]
 
 
-def _order(alias: Any, end: AssociationEnd, prop: RelationshipProperty[Any]) -> list[Column]:
+def _order(alias: Any, end: AssociationEnd, prop: RelationshipProperty[Any]) -> list[SqlColumn]:
     """Return the declared order of an association end, with the key last."""
     adapter = ClauseAdapter(inspect(alias).selectable)
     declared = [adapter.traverse(column) for column in prop.order_by or ()]
     return [*declared, *keys(alias, end.cls)]
 
 
-def _combinable(condition: Column) -> Column:
+def _combinable(condition: SqlColumn) -> SqlColumn:
     """Return a condition to combine with others. With one that is always false, SQLAlchemy would drop the others, and
     then warn that nothing joins the tables any more."""
     return literal(1) == literal(0) if isinstance(condition, False_) else condition

@@ -19,7 +19,8 @@ from sqlalchemy import (
 
 from afterwork.language.sql import columns
 from afterwork.language.sql.comparisons import is_missing
-from afterwork.language.sql.rowset import Column, Entity, KnownObject, RowSet, RowSource, Term, boolean
+from afterwork.language.sql.dialects import SqlColumn
+from afterwork.language.sql.rowset import Entity, KnownObject, RowSet, RowSource, Term, boolean
 from afterwork.language.sql.translator import Translator
 from afterwork.language.typed import types
 from afterwork.language.typed.nodes import AsSet, OperatorCall, TypedNode
@@ -52,7 +53,7 @@ def refuse_if_several(translator: Translator, node: AsSet) -> None:
         translator.refuse(node, "it may be a collection")
 
 
-def is_missing_in(translator: Translator, node: TypedNode) -> Column:
+def is_missing_in(translator: Translator, node: TypedNode) -> SqlColumn:
     """Return the condition that a value or an object is null."""
     if not isinstance(node.type, ObjectType):
         return _is_missing_value(translator.term(node))
@@ -63,7 +64,7 @@ def is_missing_in(translator: Translator, node: TypedNode) -> Column:
             return is_missing(entity)
 
 
-def _is_missing_value(term: Term) -> Column:
+def _is_missing_value(term: Term) -> SqlColumn:
     """Return the condition that a value is null. In JSON, null is a text, or the column is null."""
     if not isinstance(term.column_type, JSON):
         return term.column.is_(None)

@@ -7,7 +7,7 @@ from sqlalchemy import Select, select
 from sqlalchemy.orm import aliased
 
 from afterwork.errors import NotInSQL
-from afterwork.language.run.evaluation import DEFAULT_BUDGET, Evaluation, Frame, LocatedError, Untranslatable
+from afterwork.language.run.evaluation import DEFAULT_BUDGET, Evaluation, LocatedError, Untranslatable, VariableFrame
 from afterwork.language.sql.node_translator import NodeTranslator
 from afterwork.language.sql.rowset import Entity, KnownObject, RowSet, RowSource, Term, keys
 from afterwork.language.sql.translator import Translated, Translator
@@ -34,8 +34,8 @@ def not_in_sql(text: str, error: LocatedError) -> NotInSQL:
     return NotInSQL(text, start, f"{part if len(part) < 80 else 'This'} can't become SQL: {error}.", end=end)
 
 
-def _frame(expression: TypedExpression, values: Mapping[str, Any]) -> Frame:
-    frame: Frame = [None] * expression.slots
+def _frame(expression: TypedExpression, values: Mapping[str, Any]) -> VariableFrame:
+    frame: VariableFrame = [None] * expression.slots
     frame[0] = Evaluation(expression.names, None, DEFAULT_BUDGET)
     frame[SELF_SLOT] = values.get("self")
     for name, variable in expression.variables.items():
@@ -43,7 +43,9 @@ def _frame(expression: TypedExpression, values: Mapping[str, Any]) -> Frame:
     return frame
 
 
-def statement_of(tree: TypedNode, frame: Frame, limit: int | None = None, offset: int | None = None) -> Select[Any]:
+def statement_of(
+    tree: TypedNode, frame: VariableFrame, limit: int | None = None, offset: int | None = None
+) -> Select[Any]:
     """Return one SELECT of a tree, with known values from a frame; for collections, with limit and offset.
 
     Raises `LocatedError`.

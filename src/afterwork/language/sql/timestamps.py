@@ -8,14 +8,12 @@ twice would double with each operator around it.
 from datetime import date, datetime, timedelta
 from typing import Any
 
-from sqlalchemy import BigInteger, ColumnElement, Date, DateTime, Dialect, Interval
+from sqlalchemy import BigInteger, Date, DateTime, Dialect, Interval
 from sqlalchemy.dialects.postgresql import INTERVAL
 from sqlalchemy.types import TypeDecorator, TypeEngine
 
 from afterwork.language.run.values import as_timestamp
-from afterwork.language.sql.dialects import DialectFunction
-
-Column = ColumnElement[Any]
+from afterwork.language.sql.dialects import DialectFunction, SqlColumn
 
 YEAR_1 = 62_135_596_800
 """Seconds from the beginning of the year 1 to that of 1970."""
@@ -144,7 +142,7 @@ class within_or_null(DialectFunction[int]):
     sqlite = "nullif(nullif(min(max({0}, {1} - 1), {2} + 1), {1} - 1), {2} + 1)"
 
 
-def storage_form(column: Column) -> str:
+def storage_form(column: SqlColumn) -> str:
     """Return how the database stores a timestamp, a date or a duration: equal forms can be compared as they are."""
     stored = column.type.impl_instance if isinstance(column.type, TypeDecorator) else column.type
     match column.type, stored:
@@ -159,7 +157,7 @@ def storage_form(column: Column) -> str:
     return "other"
 
 
-def calculable(column: Column) -> Column:
+def calculable(column: SqlColumn) -> SqlColumn:
     """Return a timestamp or a duration in the form for calculations; any other column as it is."""
     match storage_form(column):
         case "interval":
@@ -169,12 +167,12 @@ def calculable(column: Column) -> Column:
     return column
 
 
-def as_timestamp_column(column: Column) -> Column:
+def as_timestamp_column(column: SqlColumn) -> SqlColumn:
     """Return a date as the timestamp at which it begins; a timestamp in the form for calculations."""
     return at_utc(column) if storage_form(column) == "date" else calculable(column)
 
 
-def as_microseconds(column: Column) -> Column:
+def as_microseconds(column: SqlColumn) -> SqlColumn:
     """Return a timestamp, date or duration as a whole number, without converting a converted number back."""
     if isinstance(column, timestamp_of):
         (number,) = column.clauses

@@ -14,10 +14,10 @@ from sqlalchemy import case, cast, false, func, literal, null
 from sqlalchemy.types import BigInteger, Boolean, Double, Enum, String, TypeEngine
 
 from afterwork.language.run.compile import compiled
-from afterwork.language.run.evaluation import BudgetExhausted, Frame, Untranslatable
+from afterwork.language.run.evaluation import BudgetExhausted, Untranslatable, VariableFrame
 from afterwork.language.run.values import as_stored, as_timestamp
-from afterwork.language.sql.dialects import ExactDecimal
-from afterwork.language.sql.rowset import Column, Entity, KnownObject, RowSet, Term
+from afterwork.language.sql.dialects import ExactDecimal, SqlColumn
+from afterwork.language.sql.rowset import Entity, KnownObject, RowSet, Term
 from afterwork.language.sql.timestamps import DurationType, TimestampType, as_timestamp_column, calculable
 from afterwork.language.typed import types
 from afterwork.language.typed.nodes import TypedConstant, TypedNode, VariableRead, walk
@@ -36,7 +36,7 @@ MAX_NODES_LOOKED_AT = MAX_NODES * 50
 class Translator(ABC):
     """One translation. `frame` holds known values, `variables` the rows and nodes that other variables stand for."""
 
-    def __init__(self, frame: Frame) -> None:
+    def __init__(self, frame: VariableFrame) -> None:
         self.frame = frame
         self.variables: dict[int, Translated | TypedNode] = {}
         self.nodes = 0
@@ -61,14 +61,14 @@ class Translator(ABC):
         """Raise that a node can't become SQL."""
         raise Untranslatable(why, node.at)
 
-    def column(self, node: TypedNode) -> Column:
+    def column(self, node: TypedNode) -> SqlColumn:
         """Translate a value to calculate with."""
         term = self.term(node)
         if term.encoded:
             self.refuse(node, "the database holds it in a form of its own, which can only be compared")
         return calculable(term.column)
 
-    def condition(self, node: TypedNode) -> Column:
+    def condition(self, node: TypedNode) -> SqlColumn:
         """Translate a Boolean, with false for null."""
         term = self.term(node)
         return func.coalesce(term.column, false()) if term.nullable else term.column
@@ -147,7 +147,7 @@ def _parameter(type_: Type, value: Any, like: Term | None) -> Term | None:
     return Term(literal(value, bound_as), type_, False, column_type, calculated=False)
 
 
-def null_parameter(pattern: TypePattern) -> Column:
+def null_parameter(pattern: TypePattern) -> SqlColumn:
     """Return null, with the type that an operator expects."""
     column_type = COLUMN_TYPES.get(types.BASIC_TYPES[pattern.name.lower()])
     return null() if column_type is None else cast(null(), column_type)

@@ -14,7 +14,7 @@ from afterwork.store.caches.tables import due as dues
 from afterwork.store.direct_statement import DirectStatement
 from afterwork.store.journal.tracked_table import TrackedTable
 
-Values = Mapping[str, Any]
+StatementValues = Mapping[str, Any]
 
 CLAIMED = (
     dues.c.cache, caches.c.root, caches.c.digest, caches.c.runs, dues.c.cause, dues.c.cause_cache, dues.c.depth,
@@ -63,11 +63,11 @@ class CacheStatements(ABC):
     """The statements for one kind of database."""
 
     @abstractmethod
-    def enqueue(self, connection: Connection, entries: Sequence[Values]) -> None:
+    def enqueue(self, connection: Connection, entries: Sequence[StatementValues]) -> None:
         """Enqueue caches. A cache that is in the queue already runs at the earlier of the two times."""
 
     @abstractmethod
-    def claim(self, connection: Connection, values: Values) -> Sequence[Sequence[Any]]:
+    def claim(self, connection: Connection, values: StatementValues) -> Sequence[Sequence[Any]]:
         """Claim the first due caches, in a transaction of its own. Return the `CLAIMED` columns of each."""
 
     @abstractmethod
@@ -75,7 +75,7 @@ class CacheStatements(ABC):
         """End the claims of caches that have run. Return those that were still claimed."""
 
     @abstractmethod
-    def ran(self, connection: Connection, shared: Values, each: Sequence[Values]) -> None:
+    def ran(self, connection: Connection, shared: StatementValues, each: Sequence[StatementValues]) -> None:
         """Write the results of runs: values that are the same for all, and those that each has of its own."""
 
 

@@ -38,7 +38,7 @@ class SnapshotType(UserDefinedType[Any]):
 
 Snapshot = SnapshotType().with_variant(BigInteger(), "sqlite")
 
-Number = BigInteger().with_variant(Integer(), "sqlite")
+RowNumber = BigInteger().with_variant(Integer(), "sqlite")
 """A key that SQLite increments by itself."""
 
 derivation = Table(
@@ -64,7 +64,7 @@ derivation's roots. `gap` is why all its caches run again, if changes may have b
 cache = Table(
     "afterwork_cache",
     metadata,
-    Column("id", Number, primary_key=True),
+    Column("id", RowNumber, primary_key=True),
     Column("derivation", Integer, nullable=False),
     Column("root", Text, nullable=False),
     Column("snapshot", Snapshot),

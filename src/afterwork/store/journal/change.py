@@ -27,7 +27,7 @@ from afterwork.store.journal.tracked_table import EVERY_COLUMN
 _LITERAL = re.compile(r"'([^']*+(?:''[^']*+)*+)'|(NULL)")
 """A text as SQL writes it, or null."""
 
-Kind = Literal["I", "U", "D", "T"]
+ChangeKind = Literal["I", "U", "D", "T"]
 Image = tuple[str | None, ...]
 
 ADDED = -1
@@ -46,7 +46,7 @@ class Change(NamedTuple):
     tx: int
     changed_at: datetime
     table_id: int
-    kind: Kind
+    kind: ChangeKind
     key: int | str | None
     columns: int
     old: Image | None
@@ -92,8 +92,8 @@ def _changes(row: JournalEntry) -> Iterator[Change]:
             )
 
 
-Values = list[str | None]
-Maker = Callable[[Kind, int, Values | None, Values | None], Change]
+ImageValues = list[str | None]
+Maker = Callable[[ChangeKind, int, ImageValues | None, ImageValues | None], Change]
 
 
 def _updates(row: JournalEntry, make: Maker) -> Iterator[Change]:
@@ -110,7 +110,7 @@ def _updates(row: JournalEntry, make: Maker) -> Iterator[Change]:
             yield make("U", columns, differing + after[valued:], after)
 
 
-def _columns(before: Values) -> int | None:
+def _columns(before: ImageValues) -> int | None:
     """Return the changed columns of a pair of images, or the marker in their place."""
     return None if before[-1] is None else int(before[-1])
 
@@ -119,11 +119,11 @@ def _maker(row: JournalEntry) -> Maker:
     """Return a maker of a statement's changes from images, without the key at their end, if it is there."""
     number, tx, changed_at, table_id, position = row.id, _tx(row), moment_of(row.changed_at), row.table_id, row.key
 
-    def by_number(kind: Kind, columns: int, old: Values | None, new: Values | None) -> Change:
+    def by_number(kind: ChangeKind, columns: int, old: ImageValues | None, new: ImageValues | None) -> Change:
         key = int((new if new is not None else old or [])[position] or 0)
         return Change(number, tx, changed_at, table_id, kind, key, columns, _tuple(old), _tuple(new))
 
-    def by_text(kind: Kind, columns: int, old: Values | None, new: Values | None) -> Change:
+    def by_text(kind: ChangeKind, columns: int, old: ImageValues | None, new: ImageValues | None) -> Change:
         key = (new if new is not None else old or [])[-1]
         images = [None if image is None else tuple(image[:-1]) for image in (old, new)]
         return Change(number, tx, changed_at, table_id, kind, key, columns, *images)
@@ -145,7 +145,7 @@ def _image(value: Any) -> Image | None:
     return _tuple(_texts(value) if isinstance(value, str) else value)
 
 
-def _texts(image: str) -> Values:
+def _texts(image: str) -> ImageValues:
     """Return the texts of an image by SQLite's triggers, which older versions wrote as JSON."""
     if image.startswith("["):
         return list(json.loads(image))
@@ -167,5 +167,5 @@ def text_in(value: Any) -> Any:
     return value.decode("utf-8", "surrogateescape") if isinstance(value, bytes) else value
 
 
-def _tuple(image: Values | None) -> Image | None:
+def _tuple(image: ImageValues | None) -> Image | None:
     return None if image is None else tuple(image)

@@ -8,7 +8,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Literal, NamedTuple
 
-Kind = Literal[
+GapKind = Literal[
     "journal",
     "table",
     "part",
@@ -73,7 +73,7 @@ class _Words(NamedTuple):
     come: str = ""
 
 
-_WORDS: Mapping[Kind, _Words] = {
+_WORDS: Mapping[GapKind, _Words] = {
     "journal": _Words(other="the database was restored from a dump"),
     "table": _Words("was made again, or has another name or schema", "is gone or has another name", "is there again"),
     "part": _Words(gone="{} is no part of it any more", come="{} has become a part of it"),
@@ -101,7 +101,7 @@ def reasons(before: Marks, now: Marks) -> tuple[str, ...]:
     return tuple(_rewritten(before, now))
 
 
-def _differences(kind: Kind, before: Mapping[str, CatalogMark], now: Mapping[str, CatalogMark]) -> Iterator[str]:
+def _differences(kind: GapKind, before: Mapping[str, CatalogMark], now: Mapping[str, CatalogMark]) -> Iterator[str]:
     words = _WORDS[kind]
     gone = [(words.gone, mark) for key, mark in before.items() if key not in now]
     other = [(words.other, mark) for key, mark in before.items() if key in now and now[key].value != mark.value]
@@ -121,6 +121,6 @@ def _rewritten(before: Marks, now: Marks) -> Iterator[str]:
         yield from (f"column {name} may have had another name" for name in touched if name not in settings)
 
 
-def _changed(before: Marks, now: Marks, kind: Kind) -> list[str]:
+def _changed(before: Marks, now: Marks, kind: GapKind) -> list[str]:
     new = now.get(kind, {})
     return [mark.name for key, mark in before.get(kind, {}).items() if key in new and new[key].value != mark.value]

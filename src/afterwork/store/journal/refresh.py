@@ -24,16 +24,13 @@ from sqlalchemy import (
 from sqlalchemy.sql.base import ReadOnlyColumnCollection
 from sqlalchemy.types import TypeEngine
 
-from afterwork.model.key import is_one_of
+from afterwork.model.key import PrimaryKey, is_one_of
 from afterwork.store.direct_statement import DirectStatement
 from afterwork.store.journal import tables as own
 from afterwork.store.journal.route_spec import RouteSpec
 
 MAX_TOUCHES = 20_000
 """The maximum number of touches that one step takes."""
-
-Key = tuple[Any, ...]
-"""A primary key, as the attributes have it."""
 
 TouchColumns: TypeAlias = Mapping[str, ColumnElement[Any]] | ReadOnlyColumnCollection[str, Any]
 """The columns of touches, of a table or of a single one, by name."""
@@ -108,14 +105,14 @@ class Refreshed:
     any object may be touched.
     """
 
-    objects: Sequence[Key]
+    objects: Sequence[PrimaryKey]
     written: int
     left: int
     whole: bool
-    refused: Sequence[Key] = ()
+    refused: Sequence[PrimaryKey] = ()
 
     @property
-    def computed(self) -> Sequence[Key]:
+    def computed(self) -> Sequence[PrimaryKey]:
         """Return the keys of the objects whose values are right now."""
         refused = set(self.refused)
         return [key for key in self.objects if key not in refused] if refused else self.objects
@@ -181,7 +178,7 @@ class SetRefresh(ABC):
         """Follow all touches to their objects, and touch these instead."""
 
     @abstractmethod
-    def set_aside(self, connection: Connection, limit: int) -> Sequence[Key]:
+    def set_aside(self, connection: Connection, limit: int) -> Sequence[PrimaryKey]:
         """Drop the touches of the first objects that the next step would compute, and return their keys."""
 
     @abstractmethod
@@ -243,14 +240,14 @@ def is_any_touched(connection: Connection, routes: Iterable[int]) -> bool:
     return connection.execute(select(own.touch.c.route).where(is_of(routes)).limit(1)).first() is not None
 
 
-def is_touched(connection: Connection, plan: RefreshPlan, key: Key) -> bool:
+def is_touched(connection: Connection, plan: RefreshPlan, key: PrimaryKey) -> bool:
     """Return whether a touch leads to an object."""
     return any(touched_among(connection, plan, way, [key]) for way in plan.ways)
 
 
-def touched_among(connection: Connection, plan: RefreshPlan, way: Way, keys: Collection[Key]) -> set[Key]:
+def touched_among(connection: Connection, plan: RefreshPlan, way: Way, keys: Collection[PrimaryKey]) -> set[PrimaryKey]:
     """Return those of some objects to which touches lead by a way, with those of the open transaction."""
-    found_keys: set[Key] = set()
+    found_keys: set[PrimaryKey] = set()
     is_on_the_way = plan.is_at_commit and connection.dialect.name == "postgresql"
     for touches in (own.touch, own.commit_touch) if is_on_the_way else (own.touch,):
         if keys and _is_any_whole(connection, touches, way):

@@ -20,7 +20,7 @@ from afterwork.store.caches.statements import (
     CacheStatements,
     ColumnWriter,
     Rows,
-    Values,
+    StatementValues,
     first_due,
 )
 from afterwork.store.caches.tables import BLOCKED
@@ -76,24 +76,24 @@ class PostgreSQLCacheStatements(CacheStatements):
         claimed = claimed.values(**values, claimed_at=func.pg_current_snapshot())
         self._claim = DirectStatement(claimed.returning(*CLAIMED))
 
-    def enqueue(self, connection: Connection, entries: Sequence[Values]) -> None:
+    def enqueue(self, connection: Connection, entries: Sequence[StatementValues]) -> None:
         self._enqueue.execute(connection, {"entries": _json(entries)})
 
-    def claim(self, connection: Connection, values: Values) -> Sequence[Sequence[Any]]:
+    def claim(self, connection: Connection, values: StatementValues) -> Sequence[Sequence[Any]]:
         return self._claim.execute(connection, values)
 
     def end(self, connection: Connection, claim: str, caches: Collection[int]) -> set[int]:
         rows = self._end.execute(connection, {"of_claim": claim, "caches": list(caches)})
         return {row[0] for row in rows}
 
-    def ran(self, connection: Connection, shared: Values, each: Sequence[Values]) -> None:
+    def ran(self, connection: Connection, shared: StatementValues, each: Sequence[StatementValues]) -> None:
         if len(each) == 1:
             self._ran_one.execute(connection, {**shared, **each[0]})
         else:
             self._ran_many.execute(connection, {**shared, "each": _json(each)})
 
 
-def _json(rows: Sequence[Values]) -> str:
+def _json(rows: Sequence[StatementValues]) -> str:
     """Return rows as JSON, without escapes of characters: a database in SQL_ASCII can't read these."""
     return json.dumps(rows, default=str, ensure_ascii=False)
 

@@ -33,20 +33,11 @@ from sqlalchemy import (
     tuple_,
 )
 
-from afterwork.model.key import is_one_of
+from afterwork.model.key import PrimaryKey, is_one_of
 from afterwork.model.utc_datetime import UtcDateTime
 from afterwork.store.direct_statement import DirectStatement
 from afterwork.store.journal import tables as own
-from afterwork.store.journal.refresh import (
-    MAX_TOUCHES,
-    Chunk,
-    FilledChunk,
-    Key,
-    Refreshed,
-    RefreshPlan,
-    SetRefresh,
-    is_of,
-)
+from afterwork.store.journal.refresh import MAX_TOUCHES, Chunk, FilledChunk, Refreshed, RefreshPlan, SetRefresh, is_of
 from afterwork.store.postgresql.last_change import refresh_parts
 from afterwork.store.postgresql.refresh_parts import RefreshParts, as_kept, differs
 from afterwork.store.postgresql.touch_text import REFRESHING
@@ -125,7 +116,7 @@ class PostgreSQLRefresh(SetRefresh):
     def gather(self, connection: Connection) -> None:
         connection.execute(self._gather)
 
-    def set_aside(self, connection: Connection, limit: int) -> Sequence[Key]:
+    def set_aside(self, connection: Connection, limit: int) -> Sequence[PrimaryKey]:
         keys = [tuple(row) for row in connection.execute(self._first_objects, {"limit": limit})]
         values = [own.touch.c[f"v{n}"] for n, _ in enumerate(self.plan.key, 1)]
         parts = [cast(value, kind) for value, kind in zip(values, self.plan.key_types, strict=True)]

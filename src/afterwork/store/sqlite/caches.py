@@ -6,7 +6,14 @@ from typing import Any
 from sqlalchemy import Boolean, Connection, Text, bindparam, case, delete, literal_column, select, text, update
 
 from afterwork.model.utc_datetime import UtcDateTime
-from afterwork.store.caches.statements import CLAIMED, DUE_COLUMNS, ON_ALREADY_DUE, CacheStatements, Values, first_due
+from afterwork.store.caches.statements import (
+    CLAIMED,
+    DUE_COLUMNS,
+    ON_ALREADY_DUE,
+    CacheStatements,
+    StatementValues,
+    first_due,
+)
 from afterwork.store.caches.tables import BLOCKED
 from afterwork.store.caches.tables import cache as caches
 from afterwork.store.caches.tables import due as dues
@@ -48,10 +55,10 @@ class SQLiteCacheStatements(CacheStatements):
         mine = dues.c.derivation == bindparam("of"), dues.c.claim == bindparam("as_claim")
         self._claimed = DirectStatement(select(*CLAIMED).join(caches, caches.c.id == dues.c.cache).where(*mine))
 
-    def enqueue(self, connection: Connection, entries: Sequence[Values]) -> None:
+    def enqueue(self, connection: Connection, entries: Sequence[StatementValues]) -> None:
         connection.execute(_ENQUEUE, entries)
 
-    def claim(self, connection: Connection, values: Values) -> Sequence[Sequence[Any]]:
+    def claim(self, connection: Connection, values: StatementValues) -> Sequence[Sequence[Any]]:
         connection.execute(self._claim, values)
         return self._claimed.execute(connection, values)
 
@@ -59,7 +66,7 @@ class SQLiteCacheStatements(CacheStatements):
         ours = dues.c.claim == claim, dues.c.cache.in_(list(caches))
         return set(connection.execute(delete(dues).where(*ours).returning(dues.c.cache)).scalars())
 
-    def ran(self, connection: Connection, shared: Values, each: Sequence[Values]) -> None:
+    def ran(self, connection: Connection, shared: StatementValues, each: Sequence[StatementValues]) -> None:
         if len(each) == 1:
             self._ran.execute(connection, {**shared, **each[0]})
         else:

@@ -33,13 +33,13 @@ from sqlalchemy import (
 )
 from sqlalchemy.types import NullType
 
+from afterwork.model.key import PrimaryKey
 from afterwork.store.direct_statement import DirectStatement
 from afterwork.store.journal import tables as own
 from afterwork.store.journal.refresh import (
     MAX_TOUCHES,
     Chunk,
     FilledChunk,
-    Key,
     Refreshed,
     RefreshPlan,
     SetRefresh,
@@ -105,7 +105,7 @@ class SQLiteRefresh(SetRefresh):
         while self._follow(connection).count:
             pass
 
-    def set_aside(self, connection: Connection, limit: int) -> Sequence[Key]:
+    def set_aside(self, connection: Connection, limit: int) -> Sequence[PrimaryKey]:
         rows = self._first_objects.execute(connection, {"limit": limit})
         self._drop_first.execute(connection, {"limit": limit})
         return [tuple(row) for row in rows]

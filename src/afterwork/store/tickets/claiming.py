@@ -12,7 +12,7 @@ from sqlalchemy.exc import OperationalError
 from afterwork.clock import MAX_CLOCK_SKEW
 from afterwork.store import tables
 from afterwork.store.direct_statement import DirectStatement
-from afterwork.store.lane_limits import MODES, Mode
+from afterwork.store.lane_limits import MODES, LaneMode
 from afterwork.store.leases import free_slot, lock_lane
 from afterwork.store.readable_values import reading_any_text
 from afterwork.store.tickets.columns import TicketColumns, has_begun
@@ -24,17 +24,17 @@ class ClaimableTickets(WaitingTickets):
     """The statements that claim tickets. Each is built when first needed: looking at tickets needs none."""
 
     @cached_property
-    def _due(self) -> dict[Mode, DirectStatement]:
+    def _due(self) -> dict[LaneMode, DirectStatement]:
         asked: ColumnElement[int] = bindparam("priority")
         return {mode: DirectStatement(self._guarded(self._due_rows(asked), mode)) for mode in MODES}
 
     @cached_property
-    def _first(self) -> dict[Mode, DirectStatement]:
+    def _first(self) -> dict[LaneMode, DirectStatement]:
         first = self._first_priority()
         return {mode: DirectStatement(self._guarded(self._due_rows(first), mode)) for mode in MODES}
 
     @cached_property
-    def _one(self) -> dict[Mode, Select[Any]]:
+    def _one(self) -> dict[LaneMode, Select[Any]]:
         c = self.columns
         by_key = self._select().where(c.key == bindparam("key"), c.pending, ~has_begun(c.key))
         return {mode: self._guarded(by_key, mode) for mode in MODES}
@@ -55,7 +55,7 @@ class ClaimableTickets(WaitingTickets):
         return DirectStatement(select(func.row_security_active(name)))
 
     def claim_due(
-        self, connection: Connection, request: ClaimRequest, mode: Mode, by_rate: bool = False
+        self, connection: Connection, request: ClaimRequest, mode: LaneMode, by_rate: bool = False
     ) -> list[TicketRow]:
         """Lock and return the first due tickets, if this transaction can have their lane; else none.
 
@@ -70,7 +70,7 @@ class ClaimableTickets(WaitingTickets):
             return [TicketRow.of(row) for row in statement.execute(connection, values)]
 
     def claim_later(
-        self, connection: Connection, request: ClaimRequest, mode: Mode, by_rate: bool = False
+        self, connection: Connection, request: ClaimRequest, mode: LaneMode, by_rate: bool = False
     ) -> list[TicketRow]:
         """Lock and return the first due tickets of a later priority, if others have locked all those of the first."""
         if self.dialect != "postgresql":
@@ -92,7 +92,7 @@ class ClaimableTickets(WaitingTickets):
             rows = self._next_priority.execute(connection, {"lane": lane, "than": priority})
         return rows[0][0] if rows else None
 
-    def claim_one(self, connection: Connection, lane: str, key: Any, mode: Mode) -> TicketRow | None:
+    def claim_one(self, connection: Connection, lane: str, key: Any, mode: LaneMode) -> TicketRow | None:
         """Lock and return one pending ticket, if this transaction can have it and its lane; else None."""
         with reading_any_text(connection):
             rows = connection.execute(self._one[mode], {"lane": lane, "key": key, "by_rate": True}).all()
@@ -144,7 +144,7 @@ class ClaimableTickets(WaitingTickets):
             .limit(bindparam("limit"))
         )
 
-    def _guarded(self, statement: Select[Any], mode: Mode) -> Select[Any]:
+    def _guarded(self, statement: Select[Any], mode: LaneMode) -> Select[Any]:
         """Return a statement that finds rows only if the lane is free, and locks it or one of its slots.
 
         Both are read as of the lock, not of the statement's beginning, so that nothing is missed that another server

@@ -14,18 +14,18 @@ from afterwork.model.flow import AWAITING
 from afterwork.model.key import key_as_text
 from afterwork.store.tickets.end_forms import EXPIRED_PREFIX
 
-State = Literal["waiting", "scheduled", "awaiting", "running", "failed", "expired", "done"]
+TicketState = Literal["waiting", "scheduled", "awaiting", "running", "failed", "expired", "done"]
 """The state of a ticket: due, waiting for a time, awaiting other tickets, in an external run, failed, too late, or
 done. Others can't see a run inside a transaction: its ticket is waiting until the run has ended."""
 
-STATES: tuple[State, ...] = ("waiting", "scheduled", "awaiting", "running", "failed", "expired", "done")
+STATES: tuple[TicketState, ...] = ("waiting", "scheduled", "awaiting", "running", "failed", "expired", "done")
 
-PENDING: tuple[State, ...] = ("waiting", "scheduled", "awaiting", "running")
+PENDING: tuple[TicketState, ...] = ("waiting", "scheduled", "awaiting", "running")
 
-Wanted = State | Literal["pending"]
+WantedState = TicketState | Literal["pending"]
 """A state to filter by. `pending` is each of the first four: the ticket has not ended."""
 
-WANTED: tuple[Wanted, ...] = (*STATES, "pending")
+WANTED: tuple[WantedState, ...] = (*STATES, "pending")
 
 QUALIFIERS = ("work", "root", "error", "lane")
 
@@ -38,7 +38,7 @@ class TicketFilter:
     `root` is an external id, or a class for all its objects; `lane` is the name of a lane. Each of the `words` is part
     of the work, the root or the error, or is the ticket's key."""
 
-    state: Wanted | None = None
+    state: WantedState | None = None
     work: str | None = None
     root: str | None = None
     error: str | None = None
@@ -46,7 +46,7 @@ class TicketFilter:
     words: tuple[str, ...] = ()
 
     @classmethod
-    def read(cls, text: str, state: Wanted | None = None) -> Self:
+    def read(cls, text: str, state: WantedState | None = None) -> Self:
         """Parse a filter from text like `work:remind root:Customer!42 error:"no answer" monday`. In quotes, a quote is
         written twice.
 
@@ -82,7 +82,7 @@ class TicketFilter:
         given: dict[str, Any] = {name: value for name, value in parts.items() if value}
         return replace(self, **given)
 
-    def of_state(self, state: Wanted | None) -> "TicketFilter":
+    def of_state(self, state: WantedState | None) -> "TicketFilter":
         return replace(self, state=state)
 
     @property
@@ -119,7 +119,7 @@ def _written(value: str) -> str:
     return f'"{doubled}"' if needs_quotes else value
 
 
-def state_of(done: object, error: object, earliest: datetime | None, has_begun: bool, now: datetime) -> State:
+def state_of(done: object, error: object, earliest: datetime | None, has_begun: bool, now: datetime) -> TicketState:
     """Return the state of a ticket by its row, and by whether an external run holds it."""
     if error is not None:
         return "expired" if str(error).startswith(EXPIRED_PREFIX) else "failed"
@@ -136,15 +136,15 @@ ALL = TicketFilter()
 """The filter that every ticket meets."""
 
 
-Shown = ReadOnlyColumnCollection[str, Any]
+ShownColumns = ReadOnlyColumnCollection[str, Any]
 
 
-def meets(c: Shown, wanted: TicketFilter, now: Any) -> ColumnElement[bool]:
+def meets(c: ShownColumns, wanted: TicketFilter, now: Any) -> ColumnElement[bool]:
     """Return the condition that a ticket, by its shown columns, meets a filter. External runs are not considered."""
     return and_(true(), *_conditions(c, wanted, now))
 
 
-def _conditions(c: Shown, wanted: TicketFilter, now: Any) -> Iterator[ColumnElement[bool]]:
+def _conditions(c: ShownColumns, wanted: TicketFilter, now: Any) -> Iterator[ColumnElement[bool]]:
     if wanted.state is not None:
         yield _is_in(c, wanted.state, now)
     if wanted.work is not None:
@@ -161,7 +161,7 @@ def _conditions(c: Shown, wanted: TicketFilter, now: Any) -> Iterator[ColumnElem
         yield or_(*(text.icontains(word, autoescape=True) for text in texts), key_as_text(c.key) == word)
 
 
-def _is_in(c: Shown, state: Wanted, now: Any) -> ColumnElement[bool]:
+def _is_in(c: ShownColumns, state: WantedState, now: Any) -> ColumnElement[bool]:
     pending, awaits = and_(c.done.is_(None), c.error.is_(None)), c.earliest == _like(AWAITING, now)
     match state:
         case "waiting":

@@ -27,7 +27,7 @@ from sqlalchemy import (
 
 from afterwork.errors import PrerequisiteFailed
 from afterwork.model.contract import receipt_minutes
-from afterwork.model.flow import AWAITING, Decision, End, OpenFlow, by_prerequisite, decide
+from afterwork.model.flow import AWAITING, Decision, OpenFlow, PrerequisiteEnd, by_prerequisite, decide
 from afterwork.model.key import key_as_text, key_text, parse_key
 from afterwork.store.tables import flow as flows
 from afterwork.store.tables import prerequisite as pairs
@@ -63,7 +63,7 @@ class Flows:
 
     tickets: TicketTable
 
-    def decide(self, connection: Connection, ended: Mapping[str, End], now: datetime) -> Decision:
+    def decide(self, connection: Connection, ended: Mapping[str, PrerequisiteEnd], now: datetime) -> Decision:
         """Decide what the ends of tickets, by the texts of their keys, mean for those that wait."""
         fails = any(end != "done" for end in ended.values())
         waiting = self._waiting(connection, list(ended), through_others=fails)
@@ -141,7 +141,7 @@ class Flows:
         self._cancel(connection, decision.cancelled, now)
 
     def _write_counted(self, connection: Connection, decision: Decision) -> None:
-        by_ticket: dict[tuple[str, End], list[str]] = {}
+        by_ticket: dict[tuple[str, PrerequisiteEnd], list[str]] = {}
         for (ticket, prerequisite), end in decision.counted.items():
             by_ticket.setdefault((ticket, end), []).append(prerequisite)
         alone = [
@@ -227,10 +227,10 @@ class Flows:
             query = query.where(tuple_(pairs.c.ticket, pairs.c.prerequisite) > after)
         return [(ticket, prerequisite, policy) for ticket, prerequisite, policy in connection.execute(query)]
 
-    def unnoticed(self, connection: Connection, waits: Sequence[PrerequisiteRow]) -> dict[str, End]:
+    def unnoticed(self, connection: Connection, waits: Sequence[PrerequisiteRow]) -> dict[str, PrerequisiteEnd]:
         """Return the prerequisites whose end nobody has told, or that are gone."""
         c = self.tickets.columns
-        ends: dict[str, End | None] = dict.fromkeys((prerequisite for _, prerequisite, _ in waits), "gone")
+        ends: dict[str, PrerequisiteEnd | None] = dict.fromkeys((prerequisite for _, prerequisite, _ in waits), "gone")
         for chunk in _chunks(list(ends)):
             rows = connection.execute(select(c.key, c.pending, c.failed).where(c.key.in_(self._keys(chunk))))
             for key, pending, failed in rows:

@@ -12,7 +12,7 @@ from sqlalchemy.sql.dml import ReturningUpdate
 
 from afterwork.errors import NotWritten
 from afterwork.model.contract import Contract
-from afterwork.model.flow import End
+from afterwork.model.flow import PrerequisiteEnd
 from afterwork.model.key import key_text
 from afterwork.store import steps
 from afterwork.store.direct_statement import DirectStatement
@@ -65,7 +65,9 @@ class EndingTickets(TicketTable):
             self._decide_flows(connection, ended, now)
 
     def _decide_flows(self, connection: Connection, ended: Sequence[EndedTicket], now: datetime) -> None:
-        ends: dict[str, End] = {key_text(each.row.key): "done" if each.error is None else "failed" for each in ended}
+        ends: dict[str, PrerequisiteEnd] = {
+            key_text(each.row.key): "done" if each.error is None else "failed" for each in ended
+        }
         self.flows.decide(connection, ends, now)
 
     def _check_ended(self, connection: Connection, ended: Sequence[EndedTicket]) -> None:

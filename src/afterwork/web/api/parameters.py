@@ -6,7 +6,7 @@ from fastapi import Depends, HTTPException, Query, Request
 from pydantic import BaseModel, ConfigDict, Field
 
 from afterwork.insight import TicketFilter
-from afterwork.store.tickets.filter import Wanted
+from afterwork.store.tickets.filter import WantedState
 from afterwork.web.gate import identity_of
 
 
@@ -29,7 +29,7 @@ class TicketQuery(BaseModel):
 
     model_config = ConfigDict(extra="forbid")
 
-    state: Wanted | None = None
+    state: WantedState | None = None
     work: str | None = None
     root: str | None = None
     error: str | None = None

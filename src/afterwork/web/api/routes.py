@@ -9,7 +9,7 @@ from fastapi import FastAPI, Query
 from pydantic import BaseModel
 
 from afterwork.control import NAMED_ACTS, TICKET_ACTS, ActResult, NamedAct, TicketAct
-from afterwork.derived.explain.explanation import State as CacheState
+from afterwork.derived.explain.explanation import CacheState
 from afterwork.insight import (
     CacheLine,
     Count,
@@ -18,8 +18,8 @@ from afterwork.insight import (
     Insight,
     ListPage,
     Overview,
-    State,
     TicketPage,
+    TicketState,
 )
 from afterwork.insight.failures import Hindrance
 from afterwork.insight.machine_views import ObjectInMachine
@@ -120,7 +120,7 @@ def _add_parameterized_views(made: FastAPI, site: Site) -> None:
         return site.insight.tickets(query.filter, query.most, query.after)
 
     @made.get("/ticket-counts", tags=["tickets"])
-    def count_tickets(query: Annotated[TicketQuery, Query()]) -> dict[State, Count]:
+    def count_tickets(query: Annotated[TicketQuery, Query()]) -> dict[TicketState, Count]:
         """Count the matching tickets in each state, whatever `state` is. Counts 10,000 at most."""
         return site.insight.ticket_counts(query.filter)
 

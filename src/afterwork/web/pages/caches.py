@@ -6,13 +6,13 @@ from typing import get_args
 from markupsafe import Markup
 from starlette.requests import Request
 
-from afterwork.derived.explain.explanation import State
+from afterwork.derived.explain.explanation import CacheState
 from afterwork.errors import BadRequest, shown
 from afterwork.pictures.dependency_diagram import Hrefs, dependency_diagram
 from afterwork.web.page import ActRequest, Page, PageAct, PageContent, Site
 from afterwork.web.render import NOTHING, href, opened
 
-STATES: tuple[State, ...] = get_args(State)
+STATES: tuple[CacheState, ...] = get_args(CacheState)
 
 
 def show_all(site: Site, request: Request) -> PageContent:
@@ -67,7 +67,7 @@ def recompute(site: Site, request: ActRequest) -> str:
     return f"{cache} of {root} will run."
 
 
-def state_of(text: str | None) -> State | None:
+def state_of(text: str | None) -> CacheState | None:
     """Return a state by its name. Raises `BadRequest` for an unknown one."""
     if not text:
         return None

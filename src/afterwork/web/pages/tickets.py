@@ -12,7 +12,7 @@ from afterwork.errors import BadRequest, shown
 from afterwork.insight import TicketFilter
 from afterwork.pictures.flow_diagram import flow_diagram
 from afterwork.store.bounded_count import NONE, Count
-from afterwork.store.tickets.filter import PENDING, QUALIFIERS, WANTED, State, Wanted
+from afterwork.store.tickets.filter import PENDING, QUALIFIERS, WANTED, TicketState, WantedState
 from afterwork.web.page import ActRequest, Page, PageAct, PageContent, Site
 from afterwork.web.render import href
 
@@ -24,7 +24,7 @@ def filter_of(text: str, state: str, **parts: str) -> TicketFilter:
     return TicketFilter.read(text, _state(state)).narrowed(**parts)
 
 
-def _state(text: str) -> Wanted | None:
+def _state(text: str) -> WantedState | None:
     for state in WANTED:
         if text == state:
             return state
@@ -46,7 +46,7 @@ def show(site: Site, request: Request) -> PageContent:
     return PageContent("tickets.html", {**given, **said})
 
 
-def all_that_match(wanted: TicketFilter, counts: Mapping[State, Count]) -> str:
+def all_that_match(wanted: TicketFilter, counts: Mapping[TicketState, Count]) -> str:
     """Return what an act is on that is on all that match. Without a state, each act has another one by default."""
     if wanted.state is not None:
         return f"all {_count(wanted.state, counts)} that match"
@@ -54,7 +54,7 @@ def all_that_match(wanted: TicketFilter, counts: Mapping[State, Count]) -> str:
     return f"all that match ({', '.join(each)})"
 
 
-def _count(state: Wanted, counts: Mapping[State, Count]) -> Count:
+def _count(state: WantedState, counts: Mapping[TicketState, Count]) -> Count:
     return sum((counts[pending] for pending in PENDING), NONE) if state == "pending" else counts[state]
 
 

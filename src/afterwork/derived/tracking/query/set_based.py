@@ -15,11 +15,8 @@ from afterwork.derived.tracking.query.flatten import flatten
 from afterwork.derived.tracking.query.read_plan import ProvenanceQuery, ReadPlan, ReadStep, plan_for
 from afterwork.derived.tracking.query.step_reads import StepReads, add_branch_row
 from afterwork.errors import CantTrack
-from afterwork.model.key import is_one_of
+from afterwork.model.key import PrimaryKey, is_one_of
 from afterwork.store.journal.tracked_table import TrackedTables
-
-Key = tuple[Any, ...]
-"""A primary key, as the attributes have it."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -51,7 +48,7 @@ class SetBasedExpression:
     def tables(self) -> set[int]:
         return {step.table.id for step in self._plan.steps}
 
-    def values(self, keys: Sequence[Key]) -> Select[Any]:
+    def values(self, keys: Sequence[PrimaryKey]) -> Select[Any]:
         """Return the query for the keys and values of the objects with these keys."""
         return self._values.where(is_one_of(self.root.primary_key, keys))
 
@@ -60,7 +57,7 @@ class SetBasedExpression:
         columns = enumerate(self.root.primary_key)
         return self._values.where(*(column == bindparam(f"key_{n}", type_=column.type) for n, column in columns))
 
-    def parameters(self, key: Key) -> dict[str, Any]:
+    def parameters(self, key: PrimaryKey) -> dict[str, Any]:
         return {f"key_{n}": part for n, part in enumerate(key)}
 
     @property
@@ -68,14 +65,14 @@ class SetBasedExpression:
         value: Any = self.expression
         return select(*self.root.primary_key, value.label("value"))
 
-    def provenance(self, keys: Sequence[Key]) -> ProvenanceQuery:
+    def provenance(self, keys: Sequence[PrimaryKey]) -> ProvenanceQuery:
         """Return the query for what the values of these objects depend on."""
         assert self._plan.root is not None
         root_key = [column_of(self._plan.root, column.name) for column in self.root.primary_key]
         query = self._plan.provenance(root_key, is_one_of(root_key, keys))
         return query if query is not None else select(*self.root.primary_key).where(false())
 
-    def reads(self, keys: Iterable[Key], rows: Iterable[Sequence[Any]]) -> dict[Key, Reads]:
+    def reads(self, keys: Iterable[PrimaryKey], rows: Iterable[Sequence[Any]]) -> dict[PrimaryKey, Reads]:
         """Return the reads of the value of each of these objects, from the rows of the provenance query."""
         step_reads = {step: StepReads(step, {}, self.dialect) for step in self._plan.steps}
         reads_by_key = {key: self._unlinked_reads(key, step_reads) for key in keys}
@@ -91,7 +88,7 @@ class SetBasedExpression:
                 start = end
         return reads_by_key
 
-    def _unlinked_reads(self, key: Key, step_reads: dict[ReadStep, StepReads]) -> Reads:
+    def _unlinked_reads(self, key: PrimaryKey, step_reads: dict[ReadStep, StepReads]) -> Reads:
         """Return the reads that depend on no link: the object's own row, and what is the same for all objects."""
         reads = Reads()
         for step in self._plan.steps:

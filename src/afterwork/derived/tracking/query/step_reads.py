@@ -7,7 +7,7 @@ from typing import Any
 
 from sqlalchemy import Dialect
 
-from afterwork.derived.manifest.reads import Key, QueryRead, Reads
+from afterwork.derived.manifest.reads import QueryRead, ReadKey, Reads
 from afterwork.derived.tracking.query.flat_query import ColumnSource, ConstantSource, ParameterSource, ValueSource
 from afterwork.derived.tracking.query.read_plan import ProvenanceBranch, ReadStep
 from afterwork.store.journal.tracked_table import joined
@@ -81,7 +81,7 @@ class StepReads:
             columns |= step.valued
         reads.add_query(QueryRead(step.table.id, tuple(names), columns), key)
 
-    def key(self, parts: Sequence[Any]) -> Key | None:
+    def key(self, parts: Sequence[Any]) -> ReadKey | None:
         """Return the journal's key of a row; None where it has none."""
         table = self.step.table
         if table.has_plain_key and type(parts[0]) is int:
