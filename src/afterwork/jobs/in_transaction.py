@@ -16,7 +16,7 @@ from sqlalchemy.orm.exc import StaleDataError
 from afterwork.boundary import CONTAINED
 from afterwork.errors import BatchDisturbed, Cancelled, CommitTimedOut, TicketIsHidden
 from afterwork.events import InTheWay, ManyFailed
-from afterwork.jobs.attempts import Settled
+from afterwork.jobs.attempts import TRIES_WHEN_CHANGED, Settled
 from afterwork.jobs.batch import Batched, CommittedBatch, Mixed, OpenBatch, TakenApart, Undone
 from afterwork.jobs.call_for_many import CallForMany
 from afterwork.jobs.execution import Execution
@@ -33,8 +33,6 @@ from afterwork.store.progress import CANCELLED
 
 BATCH_SECONDS = 0.1
 """After this time a batch begins no further ticket. Until it ends, others wait for its lane and the rows it wrote."""
-
-TRIES_WHEN_CHANGED = 3
 
 
 def run_batch(runner: Runner, connection: Connection, lane: str, priority: int | None, most: int) -> Batched | Claim:

@@ -30,7 +30,7 @@ ARGUMENTS = "_afterwork_arguments"
 WAIT = "_afterwork_wait"
 """The entry of a ticket's `__dict__` that holds what it waits for, until both are saved."""
 
-FLOWS = "afterwork.flows"
+IN_FLOWS = "afterwork.flows"
 """The entry in a session's `info` that lists tickets of the flush that goes on, which wait for others."""
 
 ROOT_OBJECT = "root_object"

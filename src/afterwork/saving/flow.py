@@ -18,7 +18,7 @@ from afterwork.model.job_function import JobFunction
 from afterwork.model.key import key_text
 from afterwork.model.lane import Lane
 from afterwork.model.method import BoundMethod, GivenWork, Ticket
-from afterwork.model.ticket import FLOWS, WAIT, contract_of
+from afterwork.model.ticket import IN_FLOWS, WAIT, contract_of
 from afterwork.model.viewmodel import ViewModel
 from afterwork.saving.later import Declared, later, stored_timestamp
 from afterwork.saving.later_many import ManyTickets
@@ -157,13 +157,13 @@ def _let_wait(
 def note(mapper: Mapper[Any], connection: object, ticket: Any) -> None:
     """Note a ticket about to be inserted that waits for others. Listens to SQLAlchemy."""
     if WAIT in vars(ticket) and (session := object_session(ticket)) is not None:
-        session.info.setdefault(FLOWS, []).append(ticket)
+        session.info.setdefault(IN_FLOWS, []).append(ticket)
 
 
 def save_flows(session: Session) -> None:
     """Write what the tickets of a flush wait for. Raises `BadRequest` for a ticket that was not saved."""
     by_contract: dict[Contract, list[Any]] = {}
-    for ticket in session.info.pop(FLOWS, ()):
+    for ticket in session.info.pop(IN_FLOWS, ()):
         by_contract.setdefault(contract_of(type(ticket)), []).append(ticket)
     for contract, tickets in by_contract.items():
         _Saving(session, contract).save(tickets)

@@ -13,7 +13,7 @@ from sqlalchemy.orm import Mapper, Session, object_session
 from afterwork.compat.sqlalchemy_mappers import after_merge, refuse_in_bulk
 from afterwork.errors import BadRequest
 from afterwork.model.contract import root_id_names
-from afterwork.model.ticket import FLOWS, ROOT, ROOT_OBJECT, RootObject, is_ticket_class
+from afterwork.model.ticket import IN_FLOWS, ROOT, ROOT_OBJECT, RootObject, is_ticket_class
 
 
 def complete_class(mapper: Mapper[Any]) -> None:
@@ -66,7 +66,7 @@ def _after_flush(session: Session, flush: object) -> None:
     from afterwork.saving.ticket_rows import resolve_late_ids
 
     resolve_late_ids(session)
-    if FLOWS in session.info:
+    if IN_FLOWS in session.info:
         from afterwork.saving.flow import save_flows
 
         save_flows(session)

@@ -12,7 +12,7 @@ from afterwork.compat.sqlalchemy_session import new_objects
 from afterwork.errors import BadRequest, shown
 from afterwork.model.contract import DEFAULT_KEEP_MINUTES, MAX_KEEP_MINUTES, Contract, ContractAttribute
 from afterwork.model.external_id import external_id_or_none
-from afterwork.model.ticket import FLOWS, ROOT, ROOT_NOT_SAVED, bring_along, contract_of, is_ticket_class
+from afterwork.model.ticket import IN_FLOWS, ROOT, ROOT_NOT_SAVED, bring_along, contract_of, is_ticket_class
 from afterwork.model.utc_datetime import UtcDateTime, aware
 from afterwork.saving import ticket_arguments
 
@@ -27,7 +27,7 @@ def complete_tickets(session: Session) -> None:
 
     Raises `BadRequest`, and `NaiveDatetime`.
     """
-    for left in (WITHOUT_IDS, FLOWS):
+    for left in (WITHOUT_IDS, IN_FLOWS):
         session.info.pop(left, None)  # a flush that failed has left it
     for ticket in _tickets(new_objects(session)):
         contract = contract_of(type(ticket))

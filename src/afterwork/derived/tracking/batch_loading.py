@@ -20,15 +20,13 @@ from afterwork.compat.sqlalchemy_objects import has_own_loader
 from afterwork.compat.sqlalchemy_options import may_concern
 from afterwork.compat.sqlalchemy_statements import as_relationship_load, is_remote
 from afterwork.derived.tracking.hidden_state import untracked
+from afterwork.derived.tracking.link_rows import MAX_OBJECTS_PER_QUERY
 from afterwork.derived.tracking.loader_criteria import Criteria, criteria_in
 from afterwork.derived.tracking.mapping_clauses import as_inherited, equal_columns
 from afterwork.derived.tracking.single_row_class import SingleRowClass, single_row_class
 from afterwork.store.journal.text_forms import is_linked
 from afterwork.store.journal.tracked_table import TrackedTables
 from afterwork.store.untracked_statements import BATCH_LOAD, UNTRACKED
-
-MAX_OBJECTS_PER_QUERY = 500
-"""Objects for which one query loads a relationship."""
 
 SIMPLE_LOADERS = ("select", True, "joined", "selectin", "subquery", "immediate")
 """Values of `lazy` with which a relationship is loaded when it is read, if not before."""

@@ -21,7 +21,7 @@ from afterwork.derived.tracking.hidden_state import (
 from afterwork.model.key import is_one_of
 
 MAX_OBJECTS_PER_QUERY = 500
-"""Objects for which one query loads the link rows."""
+"""Objects for which one query loads a relationship, or its link rows."""
 
 
 class LoadBatch(Protocol):

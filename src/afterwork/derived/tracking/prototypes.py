@@ -17,8 +17,9 @@ from sqlalchemy.orm import ClassManager, InstanceState, Mapper, RelationshipProp
 from sqlalchemy.orm.attributes import instance_state, set_committed_value
 
 from afterwork.compat.sqlalchemy_objects import load_member, loaded_values, objects_in
-from afterwork.derived.tracking.batch_loading import MAX_OBJECTS_PER_QUERY, BatchLoader, is_loaded_by_default
+from afterwork.derived.tracking.batch_loading import BatchLoader, is_loaded_by_default
 from afterwork.derived.tracking.hidden_state import untracked
+from afterwork.derived.tracking.link_rows import MAX_OBJECTS_PER_QUERY
 from afterwork.derived.tracking.loader_criteria import criteria_in
 from afterwork.derived.tracking.prototype import LoadState, Prototype, are_immutable
 from afterwork.derived.tracking.relationship_reads import QUERYING_LOADERS
