@@ -394,9 +394,8 @@ class Afterwork:
         a server has still to take. In doubt it is stale, as for `aw.is_stale`. Reads in the transaction of the object's
         session, which is flushed before.
 
-        Raises `BadRequest` if the class has no such cache, `NoCacheYet` if no server has come to the object yet (while
-        `aw.fresh` calculates its value already), `NoSession` if it is in no session, and `NotInstalled` or
-        `WrongSchema` if the database is not as it must be.
+        Raises `BadRequest` if the class has no such cache, `NoCacheYet` if the object can have none, `NoSession` if it
+        is in no session, and `NotInstalled` or `WrongSchema` if the database is not as it must be.
         """
         session = session_of(obj)
         session.flush()

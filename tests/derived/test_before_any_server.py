@@ -29,8 +29,16 @@ def test_all_but_values_at_commit_are_stale_and_fresh_calculates_them(engine: En
         assert aw.is_stale(customer, name) is (name != "largest")
         assert aw.fresh(customer, name) == KINDS[name]
         assert aw.is_stale(customer, "Greet")
-        with pytest.raises(NoCacheYet, match="no server has come to it yet"):
-            app.explain(customer, "total")
+        explained = app.explain(customer, "Greet")
+        assert explained.state == "never run"
+        assert str(explained).splitlines()[1] == "  No server has come to it yet."
+
+
+def test_what_is_not_there_has_no_explanation(engine: Engine) -> None:
+    only = release()
+    insight = installed(engine, only.base).insight(engine)
+    with pytest.raises(NoCacheYet, match="there is no such object"):
+        insight.explain("Customer!1", "Greet")
 
 
 def test_a_value_made_of_other_values_is_calculated_with_them(engine: Engine) -> None:

@@ -9,7 +9,7 @@ from sqlalchemy import Connection, select
 
 from afterwork.derived.cause import Cause
 from afterwork.derived.compute.staleness import Staleness
-from afterwork.derived.explain.explanation import ASIDE, STANDING, Explanation, ReadGroup, line_of
+from afterwork.derived.explain.explanation import ASIDE, STANDING, CacheLine, Explanation, ReadGroup, line_of
 from afterwork.derived.explain.in_sets import SetExplainer
 from afterwork.derived.explain.readers import Readers
 from afterwork.derived.manifest.read_patterns import patterns_in
@@ -50,7 +50,7 @@ class Explainer:
         return Readers(self.matcher)
 
     def explain(self, connection: Connection, derivation: RegisteredDerivation, root: str) -> Explanation:
-        """Return all that is known of a cache, as of now. Raises `BadRequest` if the object has none."""
+        """Return all that is known of a cache, as of now. Raises `NoCacheYet` if there is no such object."""
         c, d = caches.c, dues.c
         row = connection.execute(
             select(*STANDING).outerjoin(dues, d.cache == c.id).where(c.derivation == derivation.id, c.root == root)
@@ -58,7 +58,7 @@ class Explainer:
         if row is None and derivation.plan is not None:
             return self._refreshed(connection, derivation, derivation.plan, root)
         if row is None:
-            raise NoCacheYet(root, derivation.name)
+            return self._before_its_first_run(connection, derivation, root)
         groups = tuple(self._in_groups(pattern for pattern, _ in self.reads(connection, derivation, root)))
         noted = Explanation(
             **vars(line_of(row)),
@@ -67,6 +67,13 @@ class Explainer:
             why_not_in_sets=derivation.why_not_in_sets if derivation.plan is None else ASIDE,
         )
         return self._as_of_now(connection, derivation, noted, row.id) if noted.state == "fresh" else noted
+
+    def _before_its_first_run(self, connection: Connection, derivation: RegisteredDerivation, root: str) -> Explanation:
+        """Return all that can be told of a cache of an object to which no server has come yet."""
+        if root not in derivation.existing(connection, [root]):
+            raise NoCacheYet(root, derivation.name)
+        line = CacheLine(root, "never run", 0, None, None, None, None, None, None, None)
+        return Explanation(**vars(line), name=derivation.name, reads=(), why_not_in_sets=derivation.why_not_in_sets)
 
     def _as_of_now(
         self, connection: Connection, derivation: RegisteredDerivation, noted: Explanation, cache: int

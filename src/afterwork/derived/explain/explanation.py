@@ -117,6 +117,8 @@ class Explanation(CacheLine):
         """The sentences on what made it stale, and on its last run."""
         if self.stale is not None:
             yield f"It is to run {f'at {_utc(self.due)} ' if self.state == 'fresh' else ''}because {self.stale}."
+        elif self.state == "never run" and self.due is None:
+            yield "No server has come to it yet."
         if self.is_behind:
             yield "Very many changes wait to be matched, so it may be stale. See: afterwork status"
         if self.computed is not None and self.runs:
