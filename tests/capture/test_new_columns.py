@@ -70,8 +70,8 @@ def test_a_value_that_reads_it_fails_and_says_so_until_its_changes_are_captured(
     app = aw.Afterwork(release(with_fees=True, reads=reads))
     (ended,) = app.run_until_idle(engine)
     assert isinstance(ended.outcome, aw.Raised)
-    assert "changes of 'orders.fee' are not captured" in ended.outcome.text
-    assert "run app.install" in ended.outcome.text
+    assert "changes of 'orders.fee' are not captured" in ended.outcome.error
+    assert "run app.install" in ended.outcome.error
     assert total(engine) == 5
 
     app.install(engine)

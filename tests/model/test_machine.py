@@ -227,7 +227,7 @@ def test_an_unknown_state_in_the_column_is_an_error_that_names_those_that_there_
             order.flow.is_in("cart")
     (ended,) = world.run()
     assert isinstance(ended.outcome, aw.Raised)
-    assert "no state 'nowhere'" in ended.outcome.text
+    assert "no state 'nowhere'" in ended.outcome.error
 
 
 def test_an_event_that_is_not_declared_is_an_error_that_names_those_that_are() -> None:

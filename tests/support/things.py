@@ -36,7 +36,7 @@ class Things(World):
 
     def errors(self) -> list[str]:
         """Run all that is due. Returns what has failed."""
-        return [ended.outcome.text for ended in self.run() if isinstance(ended.outcome, aw.Raised)]
+        return [ended.outcome.error for ended in self.run() if isinstance(ended.outcome, aw.Raised)]
 
 
 def things(engine: Engine, chart: type[StateChart[Any]], first: Step | None = None) -> Things:

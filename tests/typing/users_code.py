@@ -195,10 +195,8 @@ def told(outcome: aw.Outcome) -> str:
     match outcome:
         case aw.Succeeded():
             return "done"
-        case aw.Rejected(reason):
-            return reason
-        case aw.Raised(text) | aw.Hindered(text):
-            return text
+        case aw.Rejected(error) | aw.Raised(error) | aw.Hindered(error):
+            return error
         case aw.Superseded() | aw.Withdrawn():
             return "not saved"
 

@@ -150,9 +150,9 @@ class SucceededTogether:
 @dataclass(frozen=True)
 class Rejected:
     """The work was not begun (unknown work or root, false precondition), or was cancelled, so that nothing was saved.
-    `reason` stands in Error."""
+    `error` stands in Error."""
 
-    reason: str
+    error: str
     form: EndForm = field(default=AS_ASKED, compare=False, repr=False)
     """The form in which it is written into the ticket."""
 
@@ -162,7 +162,7 @@ class Raised:
     """The work raised; nothing of it was saved. `again_after` is set if a retry policy grants another attempt.
     `seconds` is the time until it raised, `trace` the traceback."""
 
-    text: str
+    error: str
     again_after: timedelta | None = None
     seconds: float = field(default=0.0, compare=False, repr=False)
     trace: str = field(default="", compare=False, repr=False)
@@ -171,15 +171,15 @@ class Raised:
 
     def with_second(self, error: Exception) -> "Raised":
         """Return the same outcome for a run whose `on_exception` raised as well."""
-        return replace(self, text=f"{self.text}\non_exception raised, too: {text_of(error)}")
+        return replace(self, error=f"{self.error}\non_exception raised, too: {text_of(error)}")
 
 
 @dataclass(frozen=True)
 class Hindered:
     """Others had locked what the run needed, or its ticket could not be written; nothing of the run was saved. It is
-    tried again after `again_after`, and this attempt is not counted. `text` says what was in its way."""
+    tried again after `again_after`, and this attempt is not counted. `error` says what was in its way."""
 
-    text: str
+    error: str
     again_after: timedelta
 
 
@@ -219,19 +219,19 @@ def event_of(run: Run, outcome: Outcome | SucceededTogether, ended: datetime) ->
             event = Ran(work, root_id, number, _facts(run, ended, seconds))
         case SucceededTogether(keys=keys, seconds=seconds):
             event = RanTogether(work, len(keys), number, _facts(run, ended, seconds))
-        case Raised(text, again_after, seconds, trace) if again_after is not None:
+        case Raised(error, again_after, seconds, trace) if again_after is not None:
             facts, pause = _facts(run, ended, seconds, trace), again_after.total_seconds()
-            event = PutOff(work, root_id, number, text, run.attempt, pause, facts)
-        case Rejected(reason=reason) if reason == CANCELLED:
+            event = PutOff(work, root_id, number, error, run.attempt, pause, facts)
+        case Rejected(error=error) if error == CANCELLED:
             event = WasCancelled(work, root_id, number)
-        case Rejected(reason=reason) if reason.startswith(EXPIRED_PREFIX):
-            event = Expired(work, root_id, number, reason)
-        case Raised(text=error, seconds=seconds, trace=trace):
+        case Rejected(error=error) if error.startswith(EXPIRED_PREFIX):
+            event = Expired(work, root_id, number, error)
+        case Raised(error=error, seconds=seconds, trace=trace):
             event = Failed(work, root_id, number, error, _facts(run, ended, seconds, trace))
-        case Rejected(reason=error):
+        case Rejected(error=error):
             event = Failed(work, root_id, number, error, _facts(run, ended))
-        case Hindered(text):
-            event = InTheWay(text)
+        case Hindered(error):
+            event = InTheWay(error)
         case Superseded():
             event = Lost(work, root_id, number)
         case Withdrawn():

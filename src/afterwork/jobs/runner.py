@@ -172,7 +172,7 @@ class Runner:
                 variables = self.job_source.variables(connection, [claim]).get(claim.key, {})
                 objects = self.job_source.objects(session, [claim])
                 arguments = arguments_of(claim.work, root, claim.row.arguments, objects)
-                tell(claim.work, root, claim.run, self.context(session, variables, arguments), (error, outcome.text))
+                tell(claim.work, root, claim.run, self.context(session, variables, arguments), (error, outcome.error))
                 session.flush()
 
     def settle(self, connection: Connection, settled: Settled, left: Sequence[Claim] = ()) -> None:

@@ -82,7 +82,7 @@ def in_form(outcome: Outcome, form: EndForm) -> Outcome:
             return replace(outcome, again_after=None, form=form)
         case Rejected():
             return replace(outcome, form=form)
-        case Hindered(text=text):
-            return Raised(text, form=form)
+        case Hindered(error=error):
+            return Raised(error, form=form)
         case Succeeded() | Superseded() | Withdrawn():
             return outcome

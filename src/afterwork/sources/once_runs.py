@@ -265,7 +265,7 @@ class OnceRunner:
         limit = limits.over(connection, run, timeout, lambda fresh, hung: end(fresh, hung, raised.with_second(hung)))
         try:
             with CONTAINED, self.database.part(connection), ended(RunSession(connection)) as session, limit:
-                tell(action.work, None, run, RunContext(session, self.context.variables), (error, raised.text))
+                tell(action.work, None, run, RunContext(session, self.context.variables), (error, raised.error))
                 session.flush()
         except Exception as second:
             self.database.check_in_transaction(connection)
@@ -273,7 +273,7 @@ class OnceRunner:
         return self._end(connection, action, raised)
 
     def _end(self, connection: Connection, action: OnceAction, raised: Raised) -> Raised:
-        log.end(connection, action.name, Ending(self.context.clock.now(), raised.seconds, error=raised.text))
+        log.end(connection, action.name, Ending(self.context.clock.now(), raised.seconds, error=raised.error))
         return raised
 
     # After its thread was abandoned, on a fresh connection.

@@ -204,7 +204,7 @@ class TicketSource:
                     self.tickets.try_again(connection, row, now + again_after)
                 case Hindered(again_after=again_after):
                     self.tickets.defer(connection, row, now + again_after)
-                case Raised(text=reason, form=form) | Rejected(reason=reason, form=form):
+                case Raised(error=reason, form=form) | Rejected(error=reason, form=form):
                     keep = self.kept_minutes(receipt_minutes(row.keep_minutes), reason)
                     ended.append(EndedTicket(row, keep, printable(reason), form))
                 case Superseded() | Withdrawn():

@@ -171,7 +171,7 @@ class Testing:
     def _failure(self, run: Run, raised: Raised) -> Exception:
         error = self._failures.pop(run.id, None)
         if error is None:
-            return JobFailed(f"{run.what} failed: {raised.text}")
+            return JobFailed(f"{run.what} failed: {raised.error}")
         error.add_note(f"It was raised by a run of {run.what}.")
         return error
 

@@ -232,13 +232,13 @@ class ActionRunner:
         limit = self._commit_limit(attempt)
         with self.matcher.database.transaction(connection, self.matcher.entries.to_end, limit):
             if to_tell is not None:
-                self._tell(attempt, to_tell, raised.text)
+                self._tell(attempt, to_tell, raised.error)
             if not self.matcher.due_queue.end(connection, attempt.batch, [claimed.cache]):
                 return
             self._write_row(
                 attempt,
                 keys,
-                RunResult(claimed, attempt.snapshot, digest(keys), attempt.now, attempt.seconds, raised.text),
+                RunResult(claimed, attempt.snapshot, digest(keys), attempt.now, attempt.seconds, raised.error),
             )
             stale = self.next_runs.born_stale(connection, attempt.snapshot, {claimed.cache: keys})
             self.matcher.due_queue.enqueue(connection, [_next_attempt(attempt, is_stale=bool(stale))])

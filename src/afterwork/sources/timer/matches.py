@@ -56,9 +56,9 @@ class MatchSource(TicketSource):
         ended: dict[str, list[str | None]] = defaultdict(list)
         for claim, outcome in outcomes:
             match outcome:
-                case Succeeded() | Rejected(reason=progress.CANCELLED):
+                case Succeeded() | Rejected(error=progress.CANCELLED):
                     ended[claim.run.work].append(None)
-                case Raised(text=reason, again_after=None) | Rejected(reason=reason):
+                case Raised(error=reason, again_after=None) | Rejected(error=reason):
                     ended[claim.run.work].append(reason)
                 case _:
                     pass  # it is tried again
