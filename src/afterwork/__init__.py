@@ -57,8 +57,8 @@ if TYPE_CHECKING:
     from afterwork.saving.later_many import ManyTickets, later_many
     from afterwork.saving.machine.player import machine
     from afterwork.saving.machine.state_scoped import while_in
+    from afterwork.saving.sameness import By, Debounce, by, debounce
     from afterwork.saving.sessions import session
-    from afterwork.saving.unique import By, by
     from afterwork.settings import Settings
     from afterwork.store.journal.unwatched import UNWATCHED
     from afterwork.waiting.wait import wait, wait_async
@@ -98,7 +98,7 @@ else:
             "saving.machine.player": "machine",
             "saving.machine.state_scoped": "while_in",
             "saving.sessions": "session",
-            "saving.unique": "By by",
+            "saving.sameness": "By Debounce by debounce",
             "settings": "Settings",
             "store.journal.unwatched": "UNWATCHED",
             "waiting.wait": "wait wait_async",
@@ -120,6 +120,7 @@ __all__ = [
     "Cancelled",
     "Clock",
     "Cron",
+    "Debounce",
     "Derived",
     "Ended",
     "Every",
@@ -154,6 +155,7 @@ __all__ = [
     "chain",
     "column",
     "current_run",
+    "debounce",
     "depends_on",
     "derived",
     "eal",

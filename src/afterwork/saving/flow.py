@@ -20,8 +20,9 @@ from afterwork.model.lane import Lane
 from afterwork.model.method import BoundMethod, GivenWork, Ticket
 from afterwork.model.ticket import IN_FLOWS, WAIT, contract_of
 from afterwork.model.viewmodel import ViewModel
-from afterwork.saving.later import Declared, later, stored_timestamp
+from afterwork.saving.later import Declared, later
 from afterwork.saving.later_many import ManyTickets
+from afterwork.saving.request import stored_timestamp
 from afterwork.saving.sessions import AnySession
 from afterwork.saving.wanted_work import wanted_of
 from afterwork.store import tables

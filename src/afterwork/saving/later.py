@@ -1,6 +1,5 @@
 """`aw.later`: ask for work, in the transaction of the object that it is about."""
 
-from dataclasses import dataclass
 from datetime import datetime, timedelta
 from enum import Enum
 from typing import Any
@@ -9,9 +8,8 @@ from sqlalchemy.orm import Session
 
 from afterwork.clock import now
 from afterwork.errors import BadRequest, shown
-from afterwork.model.arguments.parameters import Arguments
 from afterwork.model.awaiting import asking
-from afterwork.model.contract import CLASS_NAME, Contract, ContractAttribute, timestamp_for
+from afterwork.model.contract import CLASS_NAME, DEFAULT_KEEP_MINUTES, Contract, ContractAttribute
 from afterwork.model.job_function import JobFunction
 from afterwork.model.lane import MAIN, Lane, lane_name
 from afterwork.model.method import BoundMethod, GivenWork, Ticket
@@ -19,10 +17,12 @@ from afterwork.model.requests import request_work
 from afterwork.model.utc_datetime import aware
 from afterwork.model.viewmodel import ViewModel
 from afterwork.saving import ticket_arguments
+from afterwork.saving.joining import join
+from afterwork.saving.request import Request, stored_timestamp
+from afterwork.saving.sameness import Debounce, Sameness, Unique, unique_by
 from afterwork.saving.sessions import AnySession
-from afterwork.saving.sessions import session as session_of
 from afterwork.saving.ticket_rows import forget_not_saved
-from afterwork.saving.unique import By, Sameness, UniqueRequest
+from afterwork.saving.unique import UniqueRequest
 from afterwork.saving.wanted_work import WantedWork, wanted_of
 
 
@@ -30,26 +30,6 @@ class Declared(Enum):
     """Stands for "as the work declares it"."""
 
     LANE = "the lane that the work declares"
-
-
-@dataclass(frozen=True)
-class Request:
-    """A request for a work by name, on a root or none. Timestamps are aware, and None asks for nothing special.
-
-    `lane` is what the ticket's row will say. Null, which is written for `main`, means the lane that the work declares;
-    "parallel" stands for the argument None. If the ticket class has no Lane, the work decides. `names_lane` says
-    whether the caller gave a lane.
-    """
-
-    work: str
-    root: Any
-    arguments: Arguments | None
-    lane: str | None
-    names_lane: bool
-    earliest: datetime | None
-    latest: datetime | None
-    priority: int | None
-    keep_minutes: int | None
 
 
 @request_work.register
@@ -63,7 +43,7 @@ def later(
     keep: timedelta | None = None,
     priority: int | None = None,
     lane: str | Lane | Declared | None = Declared.LANE,
-    unique: bool | By = False,
+    unique: Unique = False,
     not_after: datetime | None = None,
 ) -> Ticket:
     """Ask for a method or view model to run on its object, once the object's transaction has committed.
@@ -81,7 +61,9 @@ def later(
     Error that says so, and is not run.
     `unique=True` returns the pending ticket of the same root and work, with equal arguments, if one has not begun yet:
     brought forward if this call asks for an earlier time or a higher priority, and given longer if `not_after` is
-    later. `unique=aw.by("reason")` lets only some of the arguments count.
+    later or `keep` longer. `unique=aw.by("reason")` lets only some of the arguments count. `unique=timedelta(hours=1)`
+    also returns a ticket that was made within that time and has begun, or is done without an Error; its receipt stays
+    for as long. `unique=aw.debounce(timedelta(minutes=5))` postpones the pending ticket to the time that is asked for.
 
     Returns the ticket, a row of the model's SysAsyncTicket in the object's own session. Type checkers take it for an
     `aw.AsyncTicket`, unless the model names its class: `class Base(aw.Model["SysAsyncTicket"], DeclarativeBase)`.
@@ -92,24 +74,54 @@ def later(
     own_lane = lane_of(lane, wanted.lane)
     own_session, contract = wanted.session(session), wanted.contract()
     check_options(after, keep, priority, unique)
+    if isinstance(unique, Debounce):
+        _check_debounce(unique, at, after)
     earliest, latest = earliest_of(at, after, not_after), latest_of(not_after)
-    minutes = None if keep is None else minutes_of(keep)
+    minutes = _kept_minutes(keep, unique)
     names_lane = not isinstance(lane, Declared)
     request = Request(
         wanted.name, wanted.root, wanted.arguments, own_lane, names_lane, earliest, latest, priority, minutes
     )
-    pending = _pending(own_session, contract, wanted, unique) if unique else None
-    if pending is not None:
-        return _join(pending, contract, request)  # type: ignore[no-any-return]
+    if unique:
+        same = _same_request(own_session, contract, wanted, unique)
+        if (pending := same.pending()) is not None:
+            return join(pending, contract, request, unique)  # type: ignore[no-any-return]
+        if (recent := same.recent()) is not None:
+            return recent  # type: ignore[no-any-return]
     ticket = _new_ticket(own_session, contract, request)
     own_session.add(ticket)
     return ticket  # type: ignore[no-any-return]
 
 
-def _pending(session: Session, contract: Contract, wanted: WantedWork, unique: bool | By) -> Any | None:
-    """Return the pending ticket that asks for the same. A ticket class without Arguments has none to compare."""
-    sameness = Sameness.of(wanted.parameters, wanted.arguments, unique)
-    return UniqueRequest(session, contract, wanted.name, wanted.root, sameness).pending()
+def _same_request(session: Session, contract: Contract, wanted: WantedWork, unique: Unique) -> UniqueRequest:
+    """Return what finds a ticket that asks for the same. A ticket class without Arguments has none to compare."""
+    by = unique_by(unique)
+    since = None if by.within is None else now() - by.within
+    sameness = Sameness.of(wanted.parameters, wanted.arguments, by)
+    return UniqueRequest(session, contract, wanted.name, wanted.root, sameness, since)
+
+
+def _check_debounce(debounce: Debounce, at: datetime | None, after: timedelta | None) -> None:
+    """Raise `BadRequest` for a request that postpones nothing."""
+    if at is None and after is None:
+        raise BadRequest("aw.debounce postpones a request to the time that the next one asks for: give after= or at=.")
+    if after is not None and after > debounce.at_most:
+        raise BadRequest(f"after={after} is longer than the {debounce.at_most} by which aw.debounce may postpone it.")
+
+
+def _kept_minutes(keep: timedelta | None, unique: Unique) -> int | None:
+    """Return the minutes for which the receipt, and so the request, is kept; None if nobody says.
+
+    Raises `BadRequest` if it is not to stay for the period in which the request is unique."""
+    period = unique_by(unique).within
+    if period is None:
+        return None if keep is None else minutes_of(keep)
+    if keep is not None and keep < period:
+        raise BadRequest(
+            f"keep={keep} is shorter than {period}, within which the request is unique: its receipt must stay for that "
+            "long. Give a longer keep=, or none."
+        )
+    return max(minutes_of(period if keep is None else keep), DEFAULT_KEEP_MINUTES if keep is None else 0)
 
 
 def check_options(after: object, keep: object, priority: object, unique: object = False) -> None:
@@ -118,7 +130,7 @@ def check_options(after: object, keep: object, priority: object, unique: object 
         ("after", after, timedelta, "a timedelta: timedelta(hours=1)"),
         ("keep", keep, timedelta, "a timedelta: timedelta(days=1)"),
         ("priority", priority, int, "a whole number: 1 runs before 2"),
-        ("unique", unique, bool | By, 'True, False, or aw.by("reason")'),
+        ("unique", unique, Unique, 'True, False, aw.by("reason"), a period, or aw.debounce(timedelta(minutes=5))'),
     ):
         if value is not None and not isinstance(value, kind):
             raise BadRequest(f"{name}={shown(value)}: give {wanted}.")
@@ -155,12 +167,6 @@ def _new_ticket(session: Session, contract: Contract, request: Request) -> Any:
     return ticket
 
 
-def _join(ticket: Any, contract: Contract, request: Request) -> Any:
-    _bring_forward(ticket, contract, request)
-    _give_longer(ticket, contract, request.latest)
-    return ticket
-
-
 def earliest_of(at: datetime | None, after: timedelta | None, not_after: datetime | None) -> datetime | None:
     """Return the time before which a ticket is not to run. Raises `BadRequest` if it expires before that."""
     if at is not None and after is not None:
@@ -184,15 +190,6 @@ def minutes_of(keep: timedelta) -> int:
     return -(-keep // timedelta(minutes=1))
 
 
-def stored_timestamp(
-    attribute: ContractAttribute | None, contract: Contract, session: Session, timestamp: datetime | None
-) -> datetime | None:
-    """Return a timestamp as an attribute stores it. The session needs no database if no timestamp is given."""
-    if timestamp is None or attribute is None:
-        return timestamp
-    return timestamp_for(attribute.column, session.get_bind(contract.mapper).dialect.name, timestamp)
-
-
 def _set(ticket: Any, attribute: ContractAttribute | None, value: Any, argument: str = "") -> None:
     """Set an attribute of a ticket. Raises `BadRequest`, naming the argument, if the ticket class lacks it."""
     if attribute is None:
@@ -200,26 +197,3 @@ def _set(ticket: Any, attribute: ContractAttribute | None, value: Any, argument:
             raise BadRequest(f"{argument}={value!r} was asked for, but {CLASS_NAME} has no attribute {argument}.")
     else:
         setattr(ticket, attribute.name, value)
-
-
-def _bring_forward(ticket: Any, contract: Contract, request: Request) -> None:
-    """Let a pending ticket run as early, and with as high a priority, as a request asks for."""
-    present = getattr(ticket, contract.execute_earliest.name)
-    if present is not None:
-        wanted = stored_timestamp(contract.execute_earliest, contract, session_of(ticket), request.earliest)
-        if wanted is None or wanted < present:
-            setattr(ticket, contract.execute_earliest.name, wanted)
-    if contract.priority is not None and request.priority is not None:
-        present_priority = getattr(ticket, contract.priority.name)
-        if present_priority is None or request.priority < present_priority:
-            setattr(ticket, contract.priority.name, request.priority)
-
-
-def _give_longer(ticket: Any, contract: Contract, latest: datetime | None) -> None:
-    """Let a pending ticket not expire before `latest`."""
-    attribute = contract.not_after
-    present = None if attribute is None else getattr(ticket, attribute.name)
-    if attribute is not None and present is not None:
-        wanted = stored_timestamp(attribute, contract, session_of(ticket), latest)
-        if wanted is None or wanted > present:
-            setattr(ticket, attribute.name, wanted)

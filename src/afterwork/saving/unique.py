@@ -1,4 +1,5 @@
-"""Unique requests: one ticket is pending for each root and work, and for each of their arguments that count.
+"""Unique requests: one ticket is pending for each root and work, and for each of their arguments that count, or one is
+made in a period.
 
 A run that has begun may have read the data before this transaction changed it. So a pending ticket is joined only by
 locking its row, which keeps it from beginning before this transaction has ended.
@@ -7,20 +8,21 @@ locking its row, which keeps it from beginning before this transaction has ended
 import json
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from datetime import datetime
 from typing import Any
 
-from sqlalchemy import ColumnElement, or_, select
+from sqlalchemy import ColumnElement, Select, or_, select
 from sqlalchemy.orm import Session, undefer
 
 from afterwork.compat.sqlalchemy_session import new_objects
-from afterwork.errors import BadArguments, BadRequest, shown
-from afterwork.model.arguments.parameters import Arguments, Parameters
+from afterwork.errors import BadRequest
 from afterwork.model.awaiting import asking
-from afterwork.model.contract import Contract, timestamp_for
+from afterwork.model.contract import CLASS_NAME, Contract, timestamp_for
 from afterwork.model.external_id import external_id_or_none
 from afterwork.model.flow import AWAITING
 from afterwork.model.ticket import ARGUMENTS, ROOT, WAIT
-from afterwork.saving.current_work import begun_tickets
+from afterwork.saving.current_work import STATEMENTS_AT_END, begun_tickets
+from afterwork.saving.sameness import Sameness
 from afterwork.store.dialects import locks_of
 from afterwork.store.readable_values import in_calendar
 from afterwork.store.tickets.columns import TicketColumns, has_begun, is_pending
@@ -28,72 +30,23 @@ from afterwork.store.untracked_statements import OWN
 
 
 @dataclass(frozen=True)
-class By:
-    """The arguments that make requests the same, by the `names` of their parameters; see `aw.by`."""
-
-    names: tuple[str, ...]
-
-
-def by(*names: str) -> By:
-    """Return what makes a request unique by some of its arguments: `aw.later(…, unique=aw.by("reason"))`.
-
-    Without names, all requests for the same work on the same root are one. Raises `BadRequest` for what is no name.
-    """
-    for name in names:
-        if not isinstance(name, str):
-            raise BadRequest(f"aw.by takes the names of parameters, not {shown(name)}.")
-    return By(names)
-
-
-@dataclass(frozen=True)
-class Sameness:
-    """Tells whether the arguments of a ticket are those of a request, as far as they count. Defaults count, too."""
-
-    parameters: Parameters
-    arguments: Arguments | None
-    names: Sequence[str]
-
-    @classmethod
-    def of(cls, parameters: Parameters, arguments: Arguments | None, unique: bool | By) -> "Sameness":
-        """Return the sameness for a request. Raises `BadArguments` for a name that is no parameter."""
-        names = unique.names if isinstance(unique, By) else tuple(parameters.by_name)
-        for name in names:
-            if name not in parameters.by_name:
-                raise BadArguments(
-                    f"aw.by({shown(name)}): {parameters.name} has no such parameter. It takes {parameters}."
-                )
-        return cls(parameters, arguments, names)
-
-    def has(self, text: object) -> bool:
-        """Return whether a ticket with these arguments, as a text, asks for the same."""
-        own = None if self.arguments is None else self.arguments.described()
-        return text == own or self._counting(text) == self._counting(own)
-
-    def _counting(self, text: object) -> object:
-        try:
-            values = self.parameters.bound(self.parameters.read(text, _itself)).arguments
-        except Exception:  # those of an earlier version, or a class that is made of objects only
-            return text
-        return [values[name] for name in self.names]
-
-
-def _itself(text: str, cls: type, where: str) -> str:
-    """Let the external id stand for an object: who has the same one is the same."""
-    return text
-
-
-@dataclass(frozen=True)
 class UniqueRequest:
-    """A request for a work by name, on a root, that joins a ticket which asks for the same."""
+    """A request for a work by name, on a root, that joins a ticket which asks for the same.
+
+    With `since`, a ticket that was made then or later counts even if its run has begun, or is done."""
 
     session: Session
     contract: Contract
     work: str
     root: Any
     sameness: Sameness
+    since: datetime | None = None
 
     def pending(self) -> Any | None:
-        """Return the pending ticket that asks for the same, new or locked; None without one."""
+        """Return the pending ticket that asks for the same, new or locked; None without one.
+
+        Raises `BadRequest` in an external run, which can't lock one: its connection only reads, until it returns.
+        """
         for other in new_objects(self.session):
             same_root = type(other) is self.contract.mapper.class_ and vars(other).get(ROOT) is self.root
             if (
@@ -103,6 +56,11 @@ class UniqueRequest:
                 and self._is_same(other)
             ):
                 return other
+        if STATEMENTS_AT_END in self.session.info:
+            raise BadRequest(
+                f"{self.work} is asked for with unique=, in an external run, which can't lock the pending ticket. Ask "
+                "for an ordinary method, or a function marked with @app.job, that asks for it."
+            )
         root_id = None if self.root is None else external_id_or_none(self.root)
         if root_id is None and self.root is not None:
             return None
@@ -122,15 +80,43 @@ class UniqueRequest:
 
         Until this transaction ends, no other one gets an answer for the same root and work.
         """
-        contract, session = self.contract, self.session
-        same = (contract.root_id.column == root_id) & (contract.view_model.column == self.work) & is_pending(contract)
-        dialect = session.get_bind(contract.mapper).dialect.name
+        contract, dialect = self.contract, self._dialect
+        same = self._is_asked_of(root_id) & is_pending(contract)
         lock = locks_of(dialect).lock_name(f"{root_id or ''} {self.work}", contract.root_id.column, same)
-        session.execute(lock, execution_options=OWN)
+        self.session.execute(lock, execution_options=OWN)
+        tickets = self._tickets([same, *self._has_not_begun(root_id)])
+        return self.session.scalars(tickets.with_for_update(skip_locked=True)).first()
+
+    def recent(self) -> Any | None:
+        """Return a ticket of the period that asks for the same and has begun or is done; None without one.
+
+        One that ended with an Error does not count: what it asked for was not done.
+        """
+        contract, root_id = self.contract, None if self.root is None else external_id_or_none(self.root)
+        if self.since is None or (root_id is None and self.root is not None):
+            return None
+        if contract.created is None:
+            raise BadRequest(f"unique= for a period needs an attribute Created, which {CLASS_NAME} has not.")
+        created = contract.created.column
+        is_recent = created >= timestamp_for(created, self._dialect, self.since)
+        with asking("aw.later(…, unique=timedelta(…))"):
+            conditions = [self._is_asked_of(root_id), contract.error.column.is_(None), is_recent]
+            return self.session.scalars(self._tickets(conditions)).first()
+
+    @property
+    def _dialect(self) -> str:
+        return self.session.get_bind(self.contract.mapper).dialect.name
+
+    def _is_asked_of(self, root_id: str | None) -> ColumnElement[bool]:
+        return (self.contract.root_id.column == root_id) & (self.contract.view_model.column == self.work)
+
+    def _tickets(self, conditions: Sequence[ColumnElement[bool]]) -> Select[Any]:
+        """Return the query for the first ticket under these conditions that asks for the same."""
+        contract, session, dialect = self.contract, self.session, self._dialect
         # One that waits for others, in a flow, is no answer to whoever asks for a time.
         earliest = contract.execute_earliest.column
         is_in_no_flow = or_(earliest.is_(None), earliest != timestamp_for(earliest, dialect, AWAITING))
-        conditions = [same, is_in_no_flow, *self._has_not_begun(root_id), *_is_readable(contract, dialect)]
+        conditions = [*conditions, is_in_no_flow, *_is_readable(contract, dialect)]
         if contract.arguments is not None and self.sameness.names:
             texts = TicketColumns(contract, contract.table, dialect).arguments
             rows = session.execute(select(contract.key.column, texts).where(*conditions), execution_options=OWN)
@@ -140,12 +126,11 @@ class UniqueRequest:
             .where(*conditions)
             .order_by(contract.key.column)
             .limit(1)
-            .with_for_update(skip_locked=True)
             .execution_options(populate_existing=True, **OWN)
         )
         if contract.not_after is not None:
             query = query.options(undefer(getattr(contract.mapper.class_, contract.not_after.name)))
-        return session.scalars(query).first()
+        return query
 
     def _has_not_begun(self, root_id: str | None) -> Iterator[ColumnElement[bool]]:
         """Yield the conditions for tickets that have begun neither elsewhere nor in the session's transaction."""

@@ -22,7 +22,7 @@ from afterwork.model.method import BoundMethod, GivenWork, Method
 from afterwork.model.viewmodel import ViewModel, variables_to_carry
 from afterwork.model.work import MethodWork, name_of_method
 from afterwork.saving.later import Declared
-from afterwork.saving.unique import Sameness
+from afterwork.saving.sameness import By, Sameness
 from afterwork.testing.movable_clock import MovableClock
 
 RequestedWork = (
@@ -180,7 +180,7 @@ def _sameness(work: RequestedWork | None) -> Sameness | None:
             arguments = carried
         case _:
             return None
-    return Sameness.of(arguments.parameters, arguments, unique=True)
+    return Sameness.of(arguments.parameters, arguments, By())
 
 
 def _value(ticket: Any, attribute: ContractAttribute | None) -> Any:
