@@ -22,7 +22,7 @@ from afterwork.saving import ticket_arguments
 from afterwork.saving.sessions import AnySession
 from afterwork.saving.sessions import session as session_of
 from afterwork.saving.ticket_rows import forget_not_saved
-from afterwork.saving.unique import By, Sameness, UniqueRequest
+from afterwork.saving.unique import By, RequestAtEnd, Sameness, UniqueRequest
 from afterwork.saving.wanted_work import WantedWork, wanted_of
 
 
@@ -81,7 +81,8 @@ def later(
     Error that says so, and is not run.
     `unique=True` returns the pending ticket of the same root and work, with equal arguments, if one has not begun yet:
     brought forward if this call asks for an earlier time or a higher priority, and given longer if `not_after` is
-    later. `unique=aw.by("reason")` lets only some of the arguments count.
+    later. `unique=aw.by("reason")` lets only some of the arguments count. In an external run, whether another one is
+    pending is found out when the run's changes are saved; the ticket that was returned is then not saved.
 
     Returns the ticket, a row of the model's SysAsyncTicket in the object's own session. Type checkers take it for an
     `aw.AsyncTicket`, unless the model names its class: `class Base(aw.Model["SysAsyncTicket"], DeclarativeBase)`.
@@ -98,18 +99,29 @@ def later(
     request = Request(
         wanted.name, wanted.root, wanted.arguments, own_lane, names_lane, earliest, latest, priority, minutes
     )
-    pending = _pending(own_session, contract, wanted, unique) if unique else None
-    if pending is not None:
-        return _join(pending, contract, request)  # type: ignore[no-any-return]
-    ticket = _new_ticket(own_session, contract, request)
-    own_session.add(ticket)
-    return ticket  # type: ignore[no-any-return]
+    if unique:
+        return _ask_once(own_session, contract, wanted, unique, request)  # type: ignore[no-any-return]
+    return _ask(own_session, contract, request)  # type: ignore[no-any-return]
 
 
-def _pending(session: Session, contract: Contract, wanted: WantedWork, unique: bool | By) -> Any | None:
-    """Return the pending ticket that asks for the same. A ticket class without Arguments has none to compare."""
+def _ask(session: Session, contract: Contract, request: Request) -> Any:
+    ticket = _new_ticket(session, contract, request)
+    session.add(ticket)
+    return ticket
+
+
+def _ask_once(session: Session, contract: Contract, wanted: WantedWork, unique: bool | By, request: Request) -> Any:
+    """Join the ticket that asks for the same, or make one. A ticket class without Arguments has none to compare."""
     sameness = Sameness.of(wanted.parameters, wanted.arguments, unique)
-    return UniqueRequest(session, contract, wanted.name, wanted.root, sameness).pending()
+    same = UniqueRequest(session, contract, wanted.name, wanted.root, sameness)
+    at_end = same.at_end()
+    pending = same.pending() if at_end is None else same.new()
+    if pending is not None:
+        return _join(pending, contract, request)
+    ticket = _ask(session, contract, request)
+    if at_end is not None:
+        at_end.append(RequestAtEnd(same, ticket, lambda other: _join(other, contract, request)))
+    return ticket
 
 
 def check_options(after: object, keep: object, priority: object, unique: object = False) -> None:
