@@ -44,7 +44,8 @@ class Order(Base):
 
     @aw.method(external=True)
     async def remind_async(self) -> None:
-        aw.later(self.remind, unique=True)
+        for ask in self.asks:
+            ask(self)
 
 
 app = aw.Afterwork(Base)
@@ -129,13 +130,15 @@ def test_one_whose_run_goes_on_counts(world: World, monkeypatch: pytest.MonkeyPa
 
 
 @pytest.mark.parametrize("work", ["remind_outside", "remind_async"])
-def test_an_external_run_can_ask_for_nothing_unique(world: World, monkeypatch: pytest.MonkeyPatch, work: str) -> None:
+def test_what_an_external_run_asks_for_is_unique_for_a_period_too(
+    world: World, monkeypatch: pytest.MonkeyPatch, work: str
+) -> None:
     monkeypatch.setattr(Order, "asks", [lambda order: aw.later(order.remind, unique=HOUR)])
-    with world.session() as session, session.begin():
-        aw.later(getattr(session.get_one(Order, 1), work))
-    (ended,) = world.run()
-    assert isinstance(ended.outcome, aw.Raised)
-    assert "Order.remind is asked for with unique=, in an external run" in ended.outcome.error
+    for _ in range(2):
+        with world.session() as session, session.begin():
+            aw.later(getattr(session.get_one(Order, 1), work))
+        world.run()
+    assert [ticket.view_model for ticket in world.all(SysAsyncTicket)].count("Order.remind") == 1
 
 
 def test_a_receipt_stays_for_the_period(world: World) -> None:

@@ -26,6 +26,8 @@ STORIES = {
         "The answer to the request: Ann's number is 4711",
         "The answer to the request: Bob's number is 4712",
         "Nobody gets no number: The precondition of Customer.assign_number is false.",
+        "Half of 50 requests were answered within ",
+        " times the plain latency of ",
     ],
     "flow": [
         "order 1 is shipped to 1 Main Street\n  order 1: thank you",

@@ -14,7 +14,8 @@ from afterwork.errors import CalculationWrites, NoConnectionInLoop, TransactionI
 from afterwork.jobs.run import Run
 from afterwork.jobs.ticket_writes import may_write_tickets
 from afterwork.model.ticket import is_ticket_class
-from afterwork.saving.current_work import BEGUN_RUNS, STATEMENTS_AT_END
+from afterwork.saving.current_work import BEGUN_RUNS, REQUESTS_AT_END, STATEMENTS_AT_END
+from afterwork.saving.unique import decide_at_end
 from afterwork.store.database import RUNNING, WHO_ENDS_IT
 from afterwork.store.direct_statement import own
 from afterwork.store.postgresql.role_limits import SettingsOfJobs
@@ -146,6 +147,7 @@ class OutsideSession(RunSession):
         super().__init__(connection)
         self.autoflush = False
         self.info[STATEMENTS_AT_END] = []
+        self.info[REQUESTS_AT_END] = []
         self._writing = self._sent = False
 
     def flush(self, objects: Any = None) -> None:
@@ -159,11 +161,11 @@ class OutsideSession(RunSession):
     def write(self) -> None:
         """Flush the run's changes in the connection's current transaction."""
         self._writing = True
-        statements = self.info.pop(STATEMENTS_AT_END, ())
+        statements, requests = self.info.pop(STATEMENTS_AT_END, ()), self.info.pop(REQUESTS_AT_END, ())
         self._sent = bool(statements or self.new or self.dirty or self.deleted)
         for statement in statements:
             self.connection().execute(statement)
-        self.flush()
+        decide_at_end(self, requests)
         self._info.pop(RUNNING, None)
         self._settings.take_off()
 

@@ -54,6 +54,9 @@ def running_work() -> str | None:
 STATEMENTS_AT_END = "afterwork.statements_at_end"
 """The key in a session's `info` for the statements to execute when its run ends, if it writes only then."""
 
+REQUESTS_AT_END = "afterwork.requests_at_end"
+"""The key in a session's `info` for the unique requests of a run that writes only at its end."""
+
 BEGUN_RUNS = "afterwork.begun_runs"
 """The key of a session's `info` for the runs of tickets that have begun in its transaction, this one included."""
 

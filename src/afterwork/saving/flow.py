@@ -20,6 +20,7 @@ from afterwork.model.lane import Lane
 from afterwork.model.method import BoundMethod, GivenWork, Ticket
 from afterwork.model.ticket import IN_FLOWS, WAIT, contract_of
 from afterwork.model.viewmodel import ViewModel
+from afterwork.saving.current_work import REQUESTS_AT_END
 from afterwork.saving.later import Declared, later
 from afterwork.saving.later_many import ManyTickets
 from afterwork.saving.request import stored_timestamp
@@ -126,6 +127,12 @@ def _check(ticket: object, session: Session, contract: Contract, if_failed: IfFa
         raise BadRequest(
             f"{_named(ticket, contract)} is in {where}, and so not saved in the transaction of what waits for it. Add "
             "it first, session.add(ticket), or load it there."
+        )
+    if any(each.ticket is ticket for each in session.info.get(REQUESTS_AT_END, ())):
+        raise BadRequest(
+            f"{_named(ticket, contract)} was asked for with unique=, and an external run finds out only when it "
+            "returns whether that is a ticket of its own, so nothing can wait for it before. Ask for an ordinary "
+            "method that asks for both."
         )
     if state.deleted or ticket in session.deleted:
         raise BadRequest(f"{_named(ticket, contract)} was deleted: nothing can wait for it.")

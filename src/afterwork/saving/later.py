@@ -22,7 +22,7 @@ from afterwork.saving.request import Request, stored_timestamp
 from afterwork.saving.sameness import Debounce, Sameness, Unique, unique_by
 from afterwork.saving.sessions import AnySession
 from afterwork.saving.ticket_rows import forget_not_saved
-from afterwork.saving.unique import UniqueRequest
+from afterwork.saving.unique import RequestAtEnd, UniqueRequest
 from afterwork.saving.wanted_work import WantedWork, wanted_of
 
 
@@ -64,6 +64,8 @@ def later(
     later or `keep` longer. `unique=aw.by("reason")` lets only some of the arguments count. `unique=timedelta(hours=1)`
     also returns a ticket that was made within that time and has begun, or is done without an Error; its receipt stays
     for as long. `unique=aw.debounce(timedelta(minutes=5))` postpones the pending ticket to the time that is asked for.
+    In an external run, whether there is another one is found out when the run's changes are saved; the ticket that was
+    returned is then not saved.
 
     Returns the ticket, a row of the model's SysAsyncTicket in the object's own session. Type checkers take it for an
     `aw.AsyncTicket`, unless the model names its class: `class Base(aw.Model["SysAsyncTicket"], DeclarativeBase)`.
@@ -83,22 +85,32 @@ def later(
         wanted.name, wanted.root, wanted.arguments, own_lane, names_lane, earliest, latest, priority, minutes
     )
     if unique:
-        same = _same_request(own_session, contract, wanted, unique)
-        if (pending := same.pending()) is not None:
-            return join(pending, contract, request, unique)  # type: ignore[no-any-return]
-        if (recent := same.recent()) is not None:
-            return recent  # type: ignore[no-any-return]
-    ticket = _new_ticket(own_session, contract, request)
-    own_session.add(ticket)
-    return ticket  # type: ignore[no-any-return]
+        return _ask_once(own_session, contract, wanted, unique, request)  # type: ignore[no-any-return]
+    return _ask(own_session, contract, request)  # type: ignore[no-any-return]
 
 
-def _same_request(session: Session, contract: Contract, wanted: WantedWork, unique: Unique) -> UniqueRequest:
-    """Return what finds a ticket that asks for the same. A ticket class without Arguments has none to compare."""
+def _ask(session: Session, contract: Contract, request: Request) -> Any:
+    ticket = _new_ticket(session, contract, request)
+    session.add(ticket)
+    return ticket
+
+
+def _ask_once(session: Session, contract: Contract, wanted: WantedWork, unique: Unique, request: Request) -> Any:
+    """Join the ticket that asks for the same, or make one. A ticket class without Arguments has none to compare."""
     by = unique_by(unique)
-    since = None if by.within is None else now() - by.within
     sameness = Sameness.of(wanted.parameters, wanted.arguments, by)
-    return UniqueRequest(session, contract, wanted.name, wanted.root, sameness, since)
+    since = None if by.within is None else now() - by.within
+    same = UniqueRequest(session, contract, wanted.name, wanted.root, sameness, since)
+    at_end = same.at_end()
+    pending = same.pending() if at_end is None else same.new()
+    if pending is not None:
+        return join(pending, contract, request, unique)
+    if at_end is None and (recent := same.recent()) is not None:
+        return recent
+    ticket = _ask(session, contract, request)
+    if at_end is not None:
+        at_end.append(RequestAtEnd(same, ticket, lambda other: join(other, contract, request, unique)))
+    return ticket
 
 
 def _check_debounce(debounce: Debounce, at: datetime | None, after: timedelta | None) -> None:

@@ -6,7 +6,7 @@ locking its row, which keeps it from beginning before this transaction has ended
 """
 
 import json
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
@@ -21,7 +21,7 @@ from afterwork.model.contract import CLASS_NAME, Contract, timestamp_for
 from afterwork.model.external_id import external_id_or_none
 from afterwork.model.flow import AWAITING
 from afterwork.model.ticket import ARGUMENTS, ROOT, WAIT
-from afterwork.saving.current_work import STATEMENTS_AT_END, begun_tickets
+from afterwork.saving.current_work import REQUESTS_AT_END, begun_tickets
 from afterwork.saving.sameness import Sameness
 from afterwork.store.dialects import locks_of
 from afterwork.store.readable_values import in_calendar
@@ -43,10 +43,12 @@ class UniqueRequest:
     since: datetime | None = None
 
     def pending(self) -> Any | None:
-        """Return the pending ticket that asks for the same, new or locked; None without one.
+        """Return the pending ticket that asks for the same, new or locked; None without one."""
+        new = self.new()
+        return self.stored() if new is None else new
 
-        Raises `BadRequest` in an external run, which can't lock one: its connection only reads, until it returns.
-        """
+    def new(self) -> Any | None:
+        """Return the ticket of the session that asks for the same and is not saved yet; None without one."""
         for other in new_objects(self.session):
             same_root = type(other) is self.contract.mapper.class_ and vars(other).get(ROOT) is self.root
             if (
@@ -56,11 +58,10 @@ class UniqueRequest:
                 and self._is_same(other)
             ):
                 return other
-        if STATEMENTS_AT_END in self.session.info:
-            raise BadRequest(
-                f"{self.work} is asked for with unique=, in an external run, which can't lock the pending ticket. Ask "
-                "for an ordinary method, or a function marked with @app.job, that asks for it."
-            )
+        return None
+
+    def stored(self) -> Any | None:
+        """Return the pending ticket in the database that asks for the same, locked; None without one."""
         root_id = None if self.root is None else external_id_or_none(self.root)
         if root_id is None and self.root is not None:
             return None
@@ -132,12 +133,48 @@ class UniqueRequest:
             query = query.options(undefer(getattr(contract.mapper.class_, contract.not_after.name)))
         return query
 
+    def at_end(self) -> "list[RequestAtEnd] | None":
+        """Return the requests that wait for the end of the session's run; None if it is decided at once."""
+        return self.session.info.get(REQUESTS_AT_END)
+
     def _has_not_begun(self, root_id: str | None) -> Iterator[ColumnElement[bool]]:
         """Yield the conditions for tickets that have begun neither elsewhere nor in the session's transaction."""
         yield ~has_begun(self.contract.key.column)
         begun = begun_tickets(self.session, self.work, root_id)
         if begun:
             yield self.contract.key.column.not_in(begun)
+
+
+@dataclass(frozen=True)
+class RequestAtEnd:
+    """A unique request of an external run, with the new ticket that is saved unless another one is pending.
+
+    Until the run ends, it has no transaction in which a pending ticket could be locked. `join` gives that the options
+    of the request.
+    """
+
+    request: UniqueRequest
+    ticket: Any
+    join: Callable[[Any], object]
+
+    def decide(self) -> None:
+        """Join the ticket that is pending by now, or save the new one, in the transaction that saves the run."""
+        pending = self.request.stored()
+        if pending is not None:
+            self.join(pending)
+        elif self.request.recent() is None:
+            self.request.session.add(self.ticket)
+
+
+def decide_at_end(session: Session, requests: Sequence[RequestAtEnd]) -> None:
+    """Decide unique requests, one after the other, once all else is saved that their run has changed."""
+    wanted = [each for each in requests if each.ticket in session]
+    for each in wanted:
+        session.expunge(each.ticket)
+    session.flush()
+    for each in wanted:
+        each.decide()
+        session.flush()
 
 
 def _is_readable(contract: Contract, dialect: str) -> Iterator[ColumnElement[bool]]:

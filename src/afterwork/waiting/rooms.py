@@ -2,6 +2,8 @@
 
 import os
 import threading
+from collections.abc import Mapping
+from typing import Any
 from weakref import WeakKeyDictionary
 
 from sqlalchemy import Engine, NullPool, create_engine, event
@@ -21,6 +23,10 @@ ROOMS = "afterwork.waiting_rooms"
 """The entry of a metadata's `info` that has the waiting rooms of its model."""
 
 PLAIN_DRIVERS = {"postgresql": "postgresql+psycopg", "sqlite": "sqlite"}
+
+PLAIN_OPTIONS: Mapping[str, Mapping[str, Any]] = {"postgresql": {"prepare_threshold": None}, "sqlite": {}}
+"""The options of connections for a thread that waits for an AsyncEngine. Nothing tells those of its own, and there may
+be a pooler in between, behind which no prepared statement may be kept."""
 
 
 class WaitingRooms:
@@ -80,7 +86,9 @@ def _plain(engine: Engine) -> Engine:
     """Return an engine for a thread that waits, where an application's own has to be awaited."""
     if not engine.dialect.is_async or engine.dialect.name not in PLAIN_DRIVERS:
         return engine
-    return create_engine(engine.url.set(drivername=PLAIN_DRIVERS[engine.dialect.name]), poolclass=NullPool)
+    name = engine.dialect.name
+    url = engine.url.set(drivername=PLAIN_DRIVERS[name])
+    return create_engine(url, poolclass=NullPool, connect_args={**PLAIN_OPTIONS[name]})
 
 
 def _closing(room: WaitingRoom):  # type: ignore[no-untyped-def]
