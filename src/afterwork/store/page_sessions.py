@@ -7,6 +7,7 @@ from datetime import datetime
 from sqlalchemy import Connection, delete, insert, select
 
 from afterwork.store.tables import ended_session, installation
+from afterwork.store.upsert import insert_into
 
 KEY = "page_key"
 """The name of the fact that has the key."""
@@ -26,8 +27,8 @@ def key(connection: Connection) -> str | None:
 def end(connection: Connection, session: str, until: datetime, now: datetime) -> None:
     """Note that a session has ended, until the time at which its cookie would expire. Forget those for which it has."""
     connection.execute(delete(ended_session).where(ended_session.c.until <= now))
-    if not has_ended(connection, session):
-        connection.execute(insert(ended_session).values(id=session, until=until))
+    row = insert_into(connection.dialect.name, ended_session).values(id=session, until=until)
+    connection.execute(row.on_conflict_do_nothing())
 
 
 def has_ended(connection: Connection, session: str) -> bool:

@@ -39,6 +39,7 @@ from afterwork.store.tables import suspect as suspects
 from afterwork.store.tables import timer as timers
 from afterwork.store.tables import unnoted_match as unnoted
 from afterwork.store.texts import storable, storable_or_none
+from afterwork.store.upsert import insert_into
 
 MATCH = "afterwork-match-"
 """The prefix of the key of a match, which tells it from those of tickets."""
@@ -165,7 +166,9 @@ class Timers:
         return {row.name: TimerRow(*row) for row in connection.execute(_rows(connection.dialect.name))}
 
     def add(self, connection: Connection, name: str, schedule: str, due: datetime, now: datetime) -> None:
-        connection.execute(insert(timers).values(name=name, schedule=schedule, due=due, set_at=now))
+        """Add a timer, unless another server that starts as well has done so meanwhile."""
+        row = insert_into(connection.dialect.name, timers).values(name=name, schedule=schedule, due=due, set_at=now)
+        connection.execute(row.on_conflict_do_nothing())
 
     def set_due(self, connection: Connection, name: str, due: datetime, now: datetime, **columns: Any) -> None:
         """Set the next due time of a timer, and other columns of its row."""
