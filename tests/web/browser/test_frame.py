@@ -186,8 +186,8 @@ def test_nothing_jumps_while_what_needs_attention_comes_and_goes(acting: Visitor
         app.control(busy).pause("numbers")
         for one in gone.values():
             expect(one).to_have_text([re.compile("No server is running")])
-        for one in told.values():
-            expect(one).to_have_count(3)
+        for one in told.values():  # on a busy machine, others come and go as well
+            expect(one.filter(has_text="The lane numbers is paused")).to_have_count(1)
     app.control(busy).resume("numbers")
 
     for name, one in told.items():
