@@ -297,7 +297,9 @@ class NotWatched(CantTrack):
 
     def __init__(self, what: str, table: str) -> None:
         super().__init__(
-            what, f"changes of {shown(table)} are not captured. Remove aw.UNWATCHED from it, or run app.install"
+            what,
+            f"changes of {shown(table)} are not captured. Remove aw.UNWATCHED from it, or run app.install, and then "
+            "start the servers again",
         )
 
 
