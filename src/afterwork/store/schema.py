@@ -28,14 +28,17 @@ def install(database: Database, contract: Contract) -> list[str]:
     Afterwork, and `OutdatedTables` for those from before version 11.
     """
     with closing(database.connect()) as connection:
-        installed = _version_to_update(database, connection)
+        _version_to_update(database, connection)  # which may refuse, before anything is changed
         before = list(database.prepare_file(connection))
-        with database.transaction(connection):
+        with database.transaction(connection, database.lock_installation):
+            installed = _version_to_update(database, connection)
             return before + list(_steps(database, connection, contract, installed))
 
 
 def install_within(database: Database, connection: Connection, contract: Contract) -> list[str]:
     """Do as `install` does, in the open transaction of a connection."""
+    for statement in database.lock_installation:
+        connection.exec_driver_sql(statement)
     return list(_steps(database, connection, contract, _version_to_update(database, connection)))
 
 

@@ -101,6 +101,7 @@ class PostgreSQL(Database):
     has_one_writer = False
     begin = "BEGIN READ WRITE"
     begin_script = "BEGIN;"
+    lock_installation = ("SELECT pg_advisory_xact_lock(hashtext('afterwork installation'))",)
     # After waiting for a lock, a transaction must see what was committed by then, whatever the database's default is.
     begin_with_lock = "BEGIN ISOLATION LEVEL READ COMMITTED READ WRITE"
     _begin = DirectStatement(text(begin))
