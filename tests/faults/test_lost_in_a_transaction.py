@@ -57,20 +57,19 @@ def test_what_is_done_after_the_loss_says_so_too(engine: Engine) -> None:
         lose(connection)
         with pytest.raises(PendingRollbackError) as later:
             connection.execute(text("SELECT 1"))
-        assert database.is_lost(later.value)
         assert database.has_lost(connection, later.value)
+        loss = database.loss(connection, later.value)
+        assert database.is_lost(loss)
+        assert loss.__cause__ is later.value
 
 
-def test_a_session_whose_flush_has_failed_has_lost_nothing(engine: Engine) -> None:
+def test_an_error_on_a_connection_that_is_there_is_left_as_it_is(engine: Engine) -> None:
     database = database_of(engine, aw.Settings())
-    Base.metadata.create_all(engine)
-    with Session(engine) as session:
-        session.add_all([Careless(id=1), Careless(id=1)])
-        with suppress(SQLAlchemyError):
-            session.flush()
-        with pytest.raises(PendingRollbackError) as later:
-            session.execute(text("SELECT 1"))
-        assert not database.is_lost(later.value)
+    with engine.connect() as connection:
+        connection.begin()
+        connection.get_transaction().rollback()  # type: ignore[union-attr]
+        error = ValueError("of the job's own")
+        assert database.loss(connection, error) is error
 
 
 def test_values_become_right_after_a_calculation_that_has_swallowed_the_loss(engine: Engine) -> None:

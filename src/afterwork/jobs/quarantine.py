@@ -190,7 +190,7 @@ def _with_earlier(error: BaseException) -> list[BaseException]:
 
 def cause_of(database: Database, connection: Connection, error: BaseException) -> CauseOfDeath:
     """Return how a run on a connection ended, by the error that ended it."""
-    if not database.is_lost(error):
+    if not database.is_lost(database.loss(connection, error)):
         return "worker"
     match database.ended_by(connection, error):
         case "25P03":

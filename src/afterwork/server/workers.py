@@ -225,7 +225,8 @@ class Workers:
         task, _ = seat.todo
         try:
             task(self._connected(seat))
-        except BaseException as error:
+        except BaseException as raised:
+            error = self._database.loss(seat.connection, raised)
             self._disconnect(seat)
             if not seat.is_disowned:
                 self._report(error if isinstance(error, Exception) else Escaped(error), seat.generation)

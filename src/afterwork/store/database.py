@@ -8,7 +8,7 @@ from datetime import datetime, timedelta
 from typing import Any, TypeVar
 
 from sqlalchemy import ColumnElement, Connection, Engine, ExceptionContext, StaticPool, Table, event, select
-from sqlalchemy.exc import DBAPIError, DisconnectionError, PendingRollbackError, SQLAlchemyError
+from sqlalchemy.exc import DBAPIError, DisconnectionError, SQLAlchemyError
 from sqlalchemy.pool import SingletonThreadPool
 
 from afterwork.errors import AnotherDatabase, FileIsGone, StateHasChanged, TransactionIsTheRuns
@@ -34,11 +34,6 @@ CommitLimit = Callable[[], timedelta | None]
 NOT_LONG = "SET LOCAL lock_timeout = '100ms'"
 """The limit on waiting for users' rows and tables on PostgreSQL while holding up others, as after writing rows. It
 gives way before PostgreSQL would look for deadlocks, which might end the user's transaction and not this one."""
-
-
-LOST_IN_TRANSACTION = "8s2b"
-"""The code of SQLAlchemy's error for whatever is done on a connection that was lost in its transaction. Errors of that
-class with another code come from a session whose flush has failed."""
 
 
 def refuse_in_a_run(connection: Connection) -> None:
@@ -211,8 +206,6 @@ class Database(ABC):
         driver_error = self.engine.dialect.loaded_dbapi.OperationalError
         if isinstance(error, DisconnectionError | AnotherDatabase | FileIsGone | driver_error):
             return True
-        if isinstance(error, PendingRollbackError):
-            return error.code == LOST_IN_TRANSACTION
         return isinstance(error, DBAPIError) and (error.connection_invalidated or self.says_unreachable(error))
 
     def refuses(self, error: BaseException) -> bool:
@@ -234,6 +227,15 @@ class Database(ABC):
         if connection.closed or connection.invalidated:
             return True  # whatever the job has made of the error
         return self.is_lost(error) and not self.answers(connection)
+
+    def loss(self, connection: Connection | None, error: BaseException) -> BaseException:
+        """Return an error that says that `connection` is gone, if it is. After the first one, SQLAlchemy's errors say
+        only that its transaction is not rolled back yet."""
+        if connection is None or not connection.invalidated or self.is_lost(error):
+            return error
+        lost = DisconnectionError(f"The connection was lost in its transaction: {error}")
+        lost.__cause__ = error
+        return lost
 
     def check_in_place(self, connection: Connection) -> None:
         """Raise `AnotherDatabase` or `FileIsGone` if a connection is to a file that no longer has its name."""

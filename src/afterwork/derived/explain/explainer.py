@@ -51,6 +51,11 @@ class Explainer:
 
     def explain(self, connection: Connection, derivation: RegisteredDerivation, root: str) -> Explanation:
         """Return all that is known of a cache, as of now. Raises `NoCacheYet` if there is no such object."""
+        known = self._known(connection, derivation, root)
+        return self._before_its_first_run(connection, derivation, root) if known is None else known
+
+    def _known(self, connection: Connection, derivation: RegisteredDerivation, root: str) -> Explanation | None:
+        """Return all that is known of a cache; None if no server has come to it yet."""
         c, d = caches.c, dues.c
         row = connection.execute(
             select(*STANDING).outerjoin(dues, d.cache == c.id).where(c.derivation == derivation.id, c.root == root)
@@ -58,7 +63,7 @@ class Explainer:
         if row is None and derivation.plan is not None:
             return self._refreshed(connection, derivation, derivation.plan, root)
         if row is None:
-            return self._before_its_first_run(connection, derivation, root)
+            return None
         groups = tuple(self._in_groups(pattern for pattern, _ in self.reads(connection, derivation, root)))
         noted = Explanation(
             **vars(line_of(row)),
@@ -105,16 +110,21 @@ class Explainer:
 
     def explain_object(self, connection: Connection, derivation: RegisteredDerivation, obj: object) -> Explanation:
         """Return the same for an object, which may have a key that no external id can be made of."""
-        try:
-            return self.explain(connection, derivation, external_id(obj))
-        except (BadRequest, MalformedExternalId):
-            identity = tuple(derivation.declaration.root.primary_key_from_instance(obj))
-            keys = derivation.objects.row_keys(connection, derivation.table, [identity])
-            if identity in keys:
-                with suppress(NoCacheYet, MalformedExternalId):
-                    placeholder = placeholder_id(derivation.declaration.root, keys[identity])
-                    return self.explain(connection, derivation, placeholder)
-            raise
+        with suppress(BadRequest, MalformedExternalId):
+            if (known := self._known(connection, derivation, external_id(obj))) is not None:
+                return known
+        unnamed = self._unnamed(connection, derivation, obj)
+        return self.explain(connection, derivation, external_id(obj)) if unnamed is None else unnamed
+
+    def _unnamed(self, connection: Connection, derivation: RegisteredDerivation, obj: object) -> Explanation | None:
+        """Return all that is known of the cache of an object without an external id; None if it has one."""
+        identity = tuple(derivation.declaration.root.primary_key_from_instance(obj))
+        keys = derivation.objects.row_keys(connection, derivation.table, [identity])
+        if identity not in keys:
+            return None
+        with suppress(NoCacheYet, MalformedExternalId):
+            return self._known(connection, derivation, placeholder_id(derivation.declaration.root, keys[identity]))
+        return None
 
     def reads(
         self, connection: Connection, derivation: RegisteredDerivation, root: str
