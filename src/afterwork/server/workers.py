@@ -101,8 +101,8 @@ class Workers:
     def _another(self) -> Seat:
         seat, name = Seat(), f"afterwork-{next(self._numbers)}"
         seat.thread = threading.Thread(target=self._work, args=(seat,), name=name, daemon=True)
-        self._seats.add(seat)
         seat.thread.start()
+        self._seats.add(seat)  # not before: one that has not begun looks like one that has ended
         return seat
 
     def reconnect(self) -> None:
