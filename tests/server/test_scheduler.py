@@ -360,6 +360,25 @@ def test_a_lane_without_a_place_for_a_run_waits_until_there_is_one() -> None:
     assert [assignment.workload for assignment in scene.begin_all()] == [PARALLEL]
 
 
+def test_the_end_of_an_async_run_is_what_a_taken_over_run_waits_for_in_quarantine(scene: Scene) -> None:
+    """The server sleeps until something ends; nothing else would wake it."""
+    scene.scheduler = Scheduler(WORKERS, LIMIT, scene.lanes, lambda: scene.now, is_alone=lambda: True)
+    first = scene.scheduler.place(PARALLEL)
+    scene.scheduler.add(Lease("run", "2", PARALLEL, server=1, epoch=2))
+    assert scene.begin_all() == []
+    assert scene.scheduler.gives_way(first)
+    assert lanes_of(scene.begin_all()) == [PARALLEL]
+
+
+def test_the_end_of_an_async_run_in_quarantine_lets_others_be_taken_over(scene: Scene) -> None:
+    scene.scheduler = Scheduler(WORKERS, LIMIT, scene.lanes, lambda: scene.now, is_alone=lambda: True)
+    assert scene.scheduler.gives_way(scene.scheduler.place(PARALLEL))
+
+
+def test_the_end_of_an_async_parallel_run_wakes_nobody_for_nothing(scene: Scene) -> None:
+    assert not scene.scheduler.gives_way(scene.scheduler.place(PARALLEL))
+
+
 def test_a_long_async_run_holds_up_no_worker(scene: Scene) -> None:
     scene.scheduler.place("main")
     scene.now += 2 * LIMIT

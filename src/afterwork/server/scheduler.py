@@ -204,7 +204,8 @@ class Scheduler:
         """End the assignment of a run that was awaited. Return whether something may have waited for that."""
         with self._lock:
             self.end(assignment)
-            return bool(self._full) or PARALLEL not in assignment.workloads
+            may_wait = self._is_alone() or self.is_waiting or bool(self._full)
+            return may_wait or PARALLEL not in assignment.workloads
 
     def _places_left(self, besides: Assignment | None = None) -> int:
         if self._is_alone():
