@@ -6,6 +6,7 @@ DEV := .venv/.ready
 SHOP := .venv-shop
 LOWEST := .venv-lowest/.ready
 DATABASE_URL ?=
+TROUBLE ?=
 SECONDS ?= 15
 WORKERS ?= 3
 EXAMPLES ?= 10000
@@ -35,8 +36,8 @@ $(LOWEST): pyproject.toml constraints.txt release/requirements.py
 	.venv-lowest/bin/python $(INSTALL) -c .venv-lowest/bounds.txt -r .venv-lowest/lowest.txt -e '.[all]'
 	@touch $@
 
-demo: $(DEV)         ## a shop, a server and writers, live in the terminal (DATABASE_URL=…, SECONDS=15)
-	@$(BIN)/python -m examples.shop.demo --seconds $(SECONDS) $(if $(DATABASE_URL),--database '$(DATABASE_URL)')
+demo: $(DEV)         ## a shop, a server and writers, live in the terminal (DATABASE_URL=…, SECONDS=15; TROUBLE=1: things go wrong)
+	@$(BIN)/python -m examples.shop.demo --seconds $(SECONDS) $(if $(TROUBLE),--trouble) $(if $(DATABASE_URL),--database '$(DATABASE_URL)')
 
 test: $(DEV)         ## all tests, on SQLite and on PostgreSQL (DATABASE_URL=… for a server of your own)
 	@DATABASE_URL='$(DATABASE_URL)' $(BIN)/python -m pytest -n $(WORKERS)

@@ -18,7 +18,7 @@ from sqlalchemy import Engine
 from examples.shop import app
 from examples.shop.bookkeeping import Bookkeeping, open_for_business
 from examples.shop.demo.look import look, pending, unrested
-from examples.shop.demo.stage import serving, stage
+from examples.shop.demo.stage import Outside, serving, stage
 from examples.shop.demo.writers import stock_up, writing
 
 PAGES = {
@@ -58,7 +58,7 @@ def shop_at_work(enough: int) -> Iterator[str]:
         stage(None, SHOP) as found,
         open_for_business(Bookkeeping(["well"])) as office,
         open_for_business(Bookkeeping(["well"])) as depot,
-        serving(SHOP, found.url, office, depot) as server,
+        serving(SHOP, found.url, Outside(office, depot)) as server,
     ):
         stock_up(found.engine)
         server.wait_until_ready(found.engine)

@@ -35,6 +35,15 @@ class Bookkeeping:
             self.requests += 1
             return next(self._moods)
 
+    @contextmanager
+    def in_mood(self, mood: Mood) -> Iterator[None]:
+        """Treat all requests alike while the block lasts."""
+        usual, self._moods = self._moods, cycle([mood])
+        try:
+            yield
+        finally:
+            self._moods = usual
+
     def take(self, key: str, order: dict[str, Any]) -> None:
         """Book an order. If the same key comes again, it is booked only once."""
         with self._lock:

@@ -22,6 +22,7 @@ from examples.shop.demo import __main__ as demo
 from examples.shop.demo.look import faults
 from examples.shop.demo.orders import stuck
 from examples.shop.demo.proof import Proof, prove
+from examples.shop.demo.stage import Outside
 from examples.shop.demo.writers import Buyers
 from tests.stories.programs import ROOT, run
 from tests.support.command_line import open_the_example, text_of, told
@@ -98,7 +99,7 @@ class ServerHere:
 
 
 @contextmanager
-def serving_here(served: str, url: URL, *addresses: str) -> Iterator[ServerHere]:
+def serving_here(served: str, url: URL, outside: Outside) -> Iterator[ServerHere]:
     engine = create_engine(url)
     with app.serving(engine):
         yield ServerHere()

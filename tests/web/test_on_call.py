@@ -3,17 +3,18 @@
 import tempfile
 import threading
 from collections.abc import Iterator
-from datetime import UTC, datetime, timedelta
+from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
 import pytest
-from sqlalchemy import Engine, create_engine, event, select, text
+from sqlalchemy import Engine, create_engine, select
 from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column
 from starlette.testclient import TestClient
 
 import afterwork as aw
 from afterwork.events import FellAsleep, InTheWay
+from examples.shop.demo.trouble import Disk, Watch, drop_triggers
 from tests.support.command_line import APP, Serve, ann, serve
 from tests.support.databases import ON_BOTH, url
 from tests.support.proxy import SilentProxy
@@ -152,19 +153,8 @@ def test_a_row_that_somebody_keeps_locked(world: World) -> None:
     assert "pg_terminate_backend" in need["advice"]
 
 
-def drop_a_trigger(engine: Engine) -> None:
-    with engine.begin() as connection:
-        if engine.dialect.name == "postgresql":
-            connection.execute(text("ALTER TABLE parcel DISABLE TRIGGER ALL"))
-            return
-        names = connection.execute(
-            text("SELECT name FROM sqlite_master WHERE type = 'trigger' AND tbl_name = 'parcel'")
-        )
-        connection.execute(text(f'DROP TRIGGER "{names.scalars().all()[0]}"'))
-
-
 def test_a_trigger_that_is_gone(world: World) -> None:
-    drop_a_trigger(world.engine)
+    drop_triggers(world.engine, "parcel")
     client = page_of(world.app, world.engine)
     need = next(need for need in needs(client, "Capture on parcel"))
 
@@ -204,23 +194,15 @@ def test_a_value_that_can_t_be_calculated(world: World) -> None:
 def test_a_disk_that_is_full(world: World) -> None:
     if world.engine.dialect.name == "postgresql":
         pytest.skip("PostgreSQL does not tell how much room its disk has")
-    with world.engine.connect() as connection:
-        used = connection.execute(text("PRAGMA page_count")).scalar_one()
-    world.engine.dispose()
-    event.listen(
-        world.engine, "connect", lambda opened, _: opened.execute(f"PRAGMA max_page_count = {used}").fetchall()
-    )
+    Disk(world.engine).fill()
 
     assert "Make room" in named(page_of(world.app, world.engine), "The database file has room for 0 MB more")["advice"]
 
 
-class AnHourLate:
-    def now(self) -> datetime:
-        return datetime.now(UTC) - timedelta(hours=1)
-
-
 def test_a_clock_that_is_off(engine: Engine, world: World) -> None:
-    late = aw.Afterwork(Base, clock=AnHourLate())
+    watch = Watch()
+    watch.is_off_by = timedelta(hours=-1)
+    late = aw.Afterwork(Base, clock=watch)
     with aw.Afterwork(Base).serving(engine):
         eventually(lambda: needs(page_of(late, engine), "lock "))
         need = needs(page_of(late, engine), "lock ")[0]

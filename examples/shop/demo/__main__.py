@@ -3,6 +3,7 @@
 import signal
 import sys
 import time
+from collections.abc import Sequence
 
 import click
 from sqlalchemy import Engine
@@ -13,10 +14,12 @@ from examples.shop.bookkeeping import Bookkeeping, Mood, open_for_business
 from examples.shop.demo.ask import commands
 from examples.shop.demo.conclusion import conclusion
 from examples.shop.demo.look import NOTHING, faults, is_at_work, look, lost, unrested
+from examples.shop.demo.on_call import faults_of, play_on_call, teller
 from examples.shop.demo.orders import stuck
 from examples.shop.demo.proof import prove
 from examples.shop.demo.screen import Introduction, Rest, Screen, screen
-from examples.shop.demo.stage import Server, Stage, serving, stage
+from examples.shop.demo.stage import Outside, Server, Stage, serving, stage
+from examples.shop.demo.trouble import FAULTS
 from examples.shop.demo.writers import WRITERS, Writers, stock_up, writing
 
 WHERE = (
@@ -32,7 +35,13 @@ DRAIN_WITHIN = 60
 
 
 @click.command()
-@click.option("--seconds", type=click.FloatRange(min=1), default=15, show_default=True, help="How long writers write.")
+@click.option(
+    "--seconds",
+    type=click.FloatRange(min=1),
+    default=15,
+    show_default=True,
+    help="How long writers write, or how long each trouble stays.",
+)
 @click.option("--database", metavar="URL", help=WHERE)
 @click.option("--seed", type=int, default=7, show_default=True, help="The same seed makes the same customers.")
 @click.option("--plain", is_flag=True, help="Lines instead of a live panel.")
@@ -41,15 +50,42 @@ DRAIN_WITHIN = 60
     is_flag=True,
     help="Serve the shop whose jobs are data. It exports every ten minutes, as its file says.",
 )
+@click.option(
+    "--trouble",
+    is_flag=True,
+    help="Let things go wrong one after another, and say what the web page makes of each. It stays to be looked at.",
+)
+@click.option(
+    "--only",
+    "names",
+    multiple=True,
+    type=click.Choice([fault.name for fault in FAULTS]),
+    help="With --trouble: let only this go wrong.",
+)
 @click.option("--json", "as_json", is_flag=True, help="Print objects of JSON, one a line: progress, and how it ends.")
-def main(seconds: float, database: str | None, seed: int, plain: bool, as_data: bool, as_json: bool) -> None:
+def main(
+    seconds: float,
+    database: str | None,
+    seed: int,
+    plain: bool,
+    as_data: bool,
+    trouble: bool,
+    names: Sequence[str],
+    as_json: bool,
+) -> None:
     """Show a shop at work. Writers save and change customers and orders. A server gives them numbers without gaps, and
     keeps totals, stock levels and overdue flags right."""
+    if (trouble and as_data) or (names and not trouble):
+        raise click.UsageError("--trouble plays the shop whose jobs are code, and --only chooses from its troubles.")
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))  # so that what was started is ended, too
     served = "examples.shop_as_data:app" if as_data else "examples.shop:app"
     try:
         with stage(database, served) as found:
-            is_right = play(found, seconds, seed, screen(plain=plain, as_json=as_json), served)
+            if trouble:
+                faults = faults_of(found.url.get_backend_name(), names, seed)
+                is_right = play_on_call(found, faults, seconds, seed, teller(as_json=as_json))
+            else:
+                is_right = play(found, seconds, seed, screen(plain=plain, as_json=as_json), served)
     except SQLAlchemyError as error:
         raise click.ClickException(
             f"The database says: {error.orig if isinstance(error, DBAPIError) else error}"
@@ -68,7 +104,7 @@ def play(found: Stage, seconds: float, seed: int, shown: Screen, served: str) ->
     with (
         open_for_business(bookkeeping) as office,
         open_for_business(carrier) as depot,
-        serving(served, found.url, office, depot) as server,
+        serving(served, found.url, Outside(office, depot)) as server,
     ):
         where = found.url.render_as_string()
         shown.introduce(Introduction(where, server.process, f"http://{server.page}/", len(WRITERS), seconds))

@@ -7,8 +7,9 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
+from dataclasses import dataclass
 from pathlib import Path
 from typing import IO
 from uuid import uuid4
@@ -21,6 +22,7 @@ from afterwork.app import application_at
 from afterwork.cli.arguments import url_of
 from examples.shop import app, create
 from examples.shop.integration import ADDRESS, CARRIER, EXPORT_SECONDS
+from examples.shop.mail import SMTP_SERVER
 
 ROOT = Path(__file__).resolve().parents[3]
 """The folder that contains the package `examples`."""
@@ -105,22 +107,36 @@ def _in_schema(url: URL) -> Stage:
 SERVE = [sys.executable, "-m", "afterwork.cli", "serve"]
 
 
+@dataclass(frozen=True)
+class Outside:
+    """The addresses of the systems that a server talks to. Without one for mail, it takes what the environment says."""
+
+    bookkeeping: str
+    carrier: str
+    mail: str | None = None
+
+    @property
+    def environment(self) -> Mapping[str, str]:
+        """The environment variables that say so."""
+        mail = {} if self.mail is None else {SMTP_SERVER: self.mail}
+        return {ADDRESS: self.bookkeeping, CARRIER: self.carrier, **mail}
+
+
 class Server:
     """`afterwork serve` in a process of its own. `page` is the address of its web page, HOST:PORT."""
 
-    def __init__(self, served: str, url: URL, log: IO[str], bookkeeping: str, carrier: str) -> None:
+    def __init__(self, served: str, url: URL, log: IO[str], outside: Outside, *options: str) -> None:
         self._log = log
         self.page = f"127.0.0.1:{_free_port()}"
         self._process = subprocess.Popen(
-            [*SERVE, served, "--log-level", "warning", "--web", self.page],
+            [*SERVE, served, "--log-level", "warning", "--web", self.page, *options],
             cwd=ROOT,
             # Not as an argument: it may hold a password, and arguments are for all to see.
             env={
                 **os.environ,
                 "AFTERWORK_DATABASE": url.render_as_string(hide_password=False),
-                ADDRESS: bookkeeping,
-                CARRIER: carrier,
                 EXPORT_SECONDS: "3",
+                **outside.environment,
             },
             stdin=subprocess.DEVNULL,
             stdout=self._log,
@@ -150,6 +166,11 @@ class Server:
             self._process.kill()
             return self._process.wait()
 
+    def kill(self) -> None:
+        """End the server as a crash does: it stops nothing in order."""
+        self._process.kill()
+        self._process.wait()
+
     def said(self) -> str:
         """Return the server's log: warnings and errors."""
         self._log.seek(0)
@@ -163,11 +184,10 @@ def _free_port() -> int:
 
 
 @contextmanager
-def serving(served: str, url: URL, bookkeeping: str, carrier: str) -> Iterator[Server]:
-    """Run a server of an application while the block lasts, however it is left. It sends orders and parcels to these
-    addresses."""
+def serving(served: str, url: URL, outside: Outside, *options: str) -> Iterator[Server]:
+    """Run a server of an application while the block lasts, however it is left. It talks to these systems."""
     with tempfile.TemporaryFile("w+") as log:
-        server = Server(served, url, log, bookkeeping, carrier)
+        server = Server(served, url, log, outside, *options)
         try:
             yield server
         finally:

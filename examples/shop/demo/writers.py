@@ -196,7 +196,10 @@ def by_bulk_update(session: Session, buyers: Buyers) -> Tally:
     return Tally(changes=2)
 
 
-WRITERS: Sequence[tuple[Callable[[Session, Buyers], Tally], float]] = [
+Writer = tuple[Callable[[Session, Buyers], Tally], float]
+"""The act of a writer, and its average pause in seconds."""
+
+WRITERS: Sequence[Writer] = [
     (with_rows, 0.03),
     (with_later, 0.03),
     (in_bulk, 1.0),
@@ -205,22 +208,25 @@ WRITERS: Sequence[tuple[Callable[[Session, Buyers], Tally], float]] = [
     (by_bulk_update, 1.0),
     (by_events, 0.2),
 ]
-"""The act of each writer, and its average pause in seconds."""
+"""Those who write in the demo."""
+
+CALM: Sequence[Writer] = [(with_rows, 0.5), (with_later, 0.5)]
+"""Those who save a few customers and orders, and change nothing."""
 
 
 class Writers:
     """All running writers. `stop` raises whatever one of them has raised."""
 
-    def __init__(self, engine: Engine, seed: int) -> None:
+    def __init__(self, engine: Engine, seed: int, writers: Sequence[Writer]) -> None:
         names = _names(seed)
         self._engine = engine
         self._stopping = threading.Event()
-        self._tallies = [Tally() for _ in WRITERS]
-        self._pool = ThreadPoolExecutor(len(WRITERS), thread_name_prefix="writer")
+        self._tallies = [Tally() for _ in writers]
+        self._pool = ThreadPoolExecutor(len(writers), thread_name_prefix="writer")
         self._began = time.monotonic()
         self._futures: list[Future[None]] = [
             self._pool.submit(self._write, act, rest, Buyers(names, random.Random(seed + n)), tally)
-            for n, ((act, rest), tally) in enumerate(zip(WRITERS, self._tallies, strict=True))
+            for n, ((act, rest), tally) in enumerate(zip(writers, self._tallies, strict=True))
         ]
 
     @property
@@ -250,13 +256,13 @@ class Writers:
 
 
 @contextmanager
-def writing(engine: Engine, seed: int) -> Iterator[Writers]:
-    """Run the writers while the block lasts, however it is left."""
-    writers = Writers(engine, seed)
+def writing(engine: Engine, seed: int, writers: Sequence[Writer] = WRITERS) -> Iterator[Writers]:
+    """Run writers while the block lasts, however it is left."""
+    running = Writers(engine, seed, writers)
     try:
-        yield writers
+        yield running
     finally:
-        writers.stop()
+        running.stop()
 
 
 def _names(seed: int) -> list[str]:

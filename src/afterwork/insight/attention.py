@@ -207,8 +207,9 @@ def _failing(
     what = f"{work} has failed{times}"
     left = ""
     if values is not None:
-        what = what if count else f"{values.count} {one_or_many(values.count, 'value', 'values')} of {work} have failed"
-        left = f"{values.count} {one_or_many(values.count, 'value is', 'values are')} still as before the failure. "
+        number = f"{values.count} {one_or_many(values.count, 'value', 'values')}"
+        what = what if count else f"{number} of {work} {one_or_many(values.count, 'has', 'have')} failed"
+        left = f"{number} {one_or_many(values.count, 'is', 'are')} still as before the failure. "
     others = (
         f" It also failed with {len(groups) - 1:,} other {'error' if len(groups) == 2 else 'errors'}."
         if groups[1:]
@@ -274,7 +275,7 @@ def _late_lane(scene: Scene, lane: LaneView, waiting: Count) -> Attention:
         return Attention(about, what, advice, page, "lanes", "note", since=lane.oldest)
     if lane.running:
         first = lane.running[0]
-        advice = f"{first.work or first.ticket} has run in it for {minutes(scene.now - first.since)}."
+        advice = f"{first.work or first.ticket} has run in it for {in_words(scene.now - first.since)}."
         return Attention(about, what, advice, page, "lanes", "warning", None, lane.oldest, first.root_id, _stop(first))
     if lane.held_by is not None:
         held = lane.held_by.since
@@ -301,7 +302,7 @@ def _of_runs(scene: Scene) -> Iterator[Attention]:
     for run in scene.running:
         if scene.now - run.since > scene.held_limit:
             level: Level = "warning" if scene.now - run.since > LONG_FACTOR * scene.held_limit else "note"
-            what = f"{run.work or run.ticket} has run for {minutes(scene.now - run.since)}"
+            what = f"{run.work or run.ticket} has run for {in_words(scene.now - run.since)}"
             advice = "If it hangs, ask it to stop. Give it a time-out."
             command = f"cancel {shlex.quote(run.ticket)}" if run.kind == "ticket" else "lanes"
             yield Attention(

@@ -1,45 +1,87 @@
-"""What axe finds on each page, in each state, in the light, in the dark and on a narrow screen: nothing."""
+"""What axe finds on each page, in each state, light and dark, on a wide and on a narrow screen: nothing."""
+
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Literal
 
 import pytest
 from axe_playwright_python.sync_playwright import Axe
-from playwright.sync_api import Page, expect
+from playwright.sync_api import Browser, Page, expect
 from sqlalchemy import Engine
 
-from afterwork.web.render import MENU
 from examples.shop import app
-from tests.web.browser.conftest import NARROW, WIDE, Visitors
+from tests.web.browser.conftest import NARROW, WIDE, Visit, Visitors, visitors_of
+from tests.web.browser.everywhere import FILLED, PLACES, addresses, filled
 
-LOOKS = [(WIDE, False), (WIDE, True), (NARROW, False)]
+ALL: Mapping[str, object] = {}
+CONTRAST: Mapping[str, object] = {"runOnly": ["color-contrast"]}
 
-OPTIONS = {"resultTypes": ["violations"]}
+LOOKS: Sequence[tuple[int, Literal["light", "dark"], Mapping[str, object]]] = [
+    (WIDE, "light", ALL),
+    (WIDE, "dark", CONTRAST),
+    (NARROW, "dark", ALL),
+    (NARROW, "light", CONTRAST),
+]
+"""Widths and colours, with the rules that are asked for: where only the colours are others, those about colours."""
 
+OPEN_ALL = "document.querySelectorAll('details').forEach(one => one.open = true)"
 
-def violations(page: Page) -> list[str]:
-    """What is wrong with a page, each rule with the first elements that break it."""
-    found = Axe().run(page, options=OPTIONS).response["violations"]
-    return [f"{one['id']}: {[node['html'][:120] for node in one['nodes'][:2]]}" for one in found]
+WIDTH = "document.documentElement.scrollWidth"
 
-
-def paths(engine: Engine) -> list[str]:
-    """Each page of the menu, and one of each kind that it leads to."""
-    insight = app.insight(engine)
-    groups, tickets = insight.failure_groups(), insight.tickets().tickets
-    return [
-        *(entry.path for entry in MENU),
-        *(f"/failures?work={group.work}&group={group.id}" for group in groups if group.trace),
-        *(f"/tickets/{ticket.key}" for ticket in tickets[:1]),
-        "/tickets?state=failed",
-        "/timers/ExportOrder",
-        "/caches/Order.total",
-        "/caches/Order.total/Order!1",
-        "/nothing-is-here",
-    ]
+ASK = """options => axe.run(options).then(found => found.violations.map(
+    broken => `${broken.id}: ${broken.nodes.slice(0, 2).map(node => node.html.slice(0, 120))}`))"""
+"""Each rule that is broken, with the first elements that break it."""
 
 
-@pytest.mark.parametrize(("width", "dark"), LOOKS, ids=["wide", "dark", "narrow"])
-def test_axe_finds_nothing(looking: Visitors, scene: tuple[str, Engine], width: int, dark: bool) -> None:
-    visit = looking.visit(width=width, dark=dark)
-    assert {path: found for path in paths(scene[1]) if (found := violations(visit.to(path)))} == {}
+def violations(page: Page, rules: Mapping[str, object] = ALL) -> list[str]:
+    """What axe finds on a page."""
+    if page.evaluate("typeof axe === 'undefined'"):
+        page.evaluate(Axe().axe_script)
+    found: list[str] = page.evaluate(ASK, {**rules, "resultTypes": ["violations"]})
+    return found
+
+
+def seen(visit: Visit, path: str) -> Iterator[str]:
+    """What is wrong with a page in each look, all of it unfolded."""
+    page = visit.to(path)
+    page.evaluate(OPEN_ALL)
+    for width, colours, rules in LOOKS:
+        page.set_viewport_size({"width": width, "height": 900})
+        page.emulate_media(color_scheme=colours, reduced_motion="reduce")
+        yield from (f"{width} {colours}: {found}" for found in violations(page, rules))
+        if page.evaluate(WIDTH) > width:
+            yield f"{width} {colours}: it is wider than the window"
+
+
+def wrong(visit: Visit, paths: list[str]) -> dict[str, list[str]]:
+    """What is wrong with some pages, by path."""
+    return {path: found for path in paths if (found := list(seen(visit, path)))}
+
+
+def test_each_page_whose_path_has_a_place_to_be_filled_is_filled() -> None:
+    assert set(FILLED) == {place for place in PLACES if "{" in place}
+
+
+def test_axe_finds_nothing(looking: Visitors, scene: tuple[str, Engine]) -> None:
+    assert wrong(looking.visit(), addresses(app.insight(scene[1]))) == {}
+
+
+@pytest.mark.parametrize("scene", ["busy"], indirect=True)
+def test_a_busy_shop_has_something_to_show_on_each_page(looking: Visitors, scene: tuple[str, Engine]) -> None:
+    visit, insight = looking.visit(scripts=False), app.insight(scene[1])
+    found = {place: visit.to(filled(insight, place)[0]).locator("h1").inner_text() for place in PLACES}
+
+    assert [place for place, heading in found.items() if heading == "Not found"] == ["/works/{name:path}"]
+
+
+def test_axe_finds_nothing_where_visitors_have_to_log_in(browser: Browser, busy: Engine) -> None:
+    with visitors_of(browser, busy, token="sesame") as guarded:
+        visit = guarded.visit()
+        assert wrong(visit, ["/", "/login"]) == {}
+        page = visit.to("/login")
+        page.get_by_label("Token").fill("wrong")
+        page.get_by_role("button", name="Log in").click()
+        expect(page.locator("main")).to_contain_text("The token is wrong.")
+        assert violations(page) == []
 
 
 def test_axe_finds_nothing_in_what_has_faded_or_is_asked(acting: Visitors, busy: Engine) -> None:
