@@ -43,9 +43,10 @@ def _by_caches(scene: CheckContext) -> QueriedColumns:
     queried: dict[tuple[Table, frozenset[str]], set[str]] = defaultdict(set)
     if scene.model.derivations:
         patterns = ReadPatterns(capture.load(scene.connection, scene.model.tables), scene.connection.dialect)
-        patterns.load(scene.connection)
         used = select(uses.c.read_pattern, derivations.c.name).join(derivations, derivations.c.id == uses.c.derivation)
-        for number, name in scene.connection.execute(used):
+        rows = scene.connection.execute(used).all()
+        patterns.load(scene.connection)  # after that, since servers may note new ones at any time
+        for number, name in rows:
             pattern = patterns.pattern(number)
             tracked_table = patterns.table(pattern.table_id)
             if (
