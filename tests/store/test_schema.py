@@ -1,10 +1,11 @@
 """Installing: it says what it did, does nothing twice, and what is not right is told with what to do."""
 
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 import pytest
-from sqlalchemy import Engine, create_engine, inspect, text
+from sqlalchemy import Engine, create_engine, event, inspect, text
 from sqlalchemy.exc import NoSuchTableError
 from sqlalchemy.orm import Session
 
@@ -38,6 +39,27 @@ def test_installing_says_what_it_did_and_does_nothing_twice(engine: Engine, app:
         assert "trigger afterwork_wake on sys_async_ticket created" in done
     assert app.install(engine) == []
     assert app.install(engine) == []
+
+
+def test_installing_waits_for_who_writes_into_a_file_without_a_log(tmp_path: Path, app: aw.Afterwork) -> None:
+    """SQLite refuses at once there, since it could not set the log's mode."""
+    engine, writer = (create_engine(f"sqlite:///{tmp_path / 'shop.db'}") for _ in range(2))
+    shop.create(engine)
+    with writer.connect() as writing:
+        writing.execute(text("INSERT INTO number_series VALUES ('written', 1)"))
+        attempts: list[str] = []
+
+        def end_the_write_at_the_second(statement: str) -> None:
+            if "journal_mode = WAL" in statement:
+                attempts.append(statement)
+                if len(attempts) == 2:
+                    writing.commit()
+
+        event.listen(engine, "connect", lambda driver, _: driver.set_trace_callback(end_the_write_at_the_second))
+        done = app.install(engine)
+
+    assert len(attempts) == 2
+    assert "journal mode of the file set to WAL" in done
 
 
 def test_installing_keeps_what_is_there(the_shop: Shop) -> None:

@@ -13,11 +13,12 @@ from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column
 from starlette.testclient import TestClient
 
 import afterwork as aw
-from afterwork.events import FellAsleep, InTheWay
+from afterwork.events import InTheWay
 from examples.shop.demo.trouble import Disk, Watch, drop_triggers
 from tests.support.command_line import APP, Serve, ann, serve
 from tests.support.databases import ON_BOTH, url
 from tests.support.proxy import SilentProxy
+from tests.support.rest import rests
 from tests.support.waiting import eventually
 from tests.support.world import World
 from tests.web.conftest import client_of, csrf_of
@@ -231,7 +232,7 @@ def test_wake_ups_that_are_lost(the_shop: Any) -> None:
     ):
         behind = type(the_shop)(create_engine(between.url))
         with behind.app.serving(behind.engine):
-            eventually(lambda: FellAsleep in map(type, behind.seen))
+            eventually(lambda: rests(behind.app))
             between.silent.set()
             need = named(page_of(behind.app, behind.engine), "wake-up")
             between.give_up()

@@ -13,13 +13,13 @@ from starlette.testclient import TestClient
 
 import afterwork as aw
 from afterwork.derived.queue.due_cache import WAITING
-from afterwork.events import FellAsleep
 from afterwork.store.caches.tables import BLOCKED
 from afterwork.store.caches.tables import derivation as derivations
 from afterwork.store.caches.tables import due as dues
 from tests.conftest import Shop, Trade
 from tests.support import trade
 from tests.support.databases import ON_BOTH
+from tests.support.rest import rests
 from tests.support.shop import SysAsyncTicket, add_customer
 from tests.support.waiting import eventually
 from tests.web.conftest import client_of
@@ -50,7 +50,7 @@ def test_a_process_without_a_server_is_live_and_ready_if_its_database_is(client:
 
 def test_a_server_in_the_process_counts(client: TestClient, the_shop: Shop) -> None:
     with the_shop.app.serving(the_shop.engine):
-        eventually(lambda: FellAsleep in map(type, the_shop.seen))
+        eventually(lambda: rests(the_shop.app))
         ready = client.get("/readyz")
 
         assert [sign["name"] for sign in ready.json()["signs"]] == [

@@ -275,8 +275,21 @@ class SQLite(Database):
 
     def _write_ahead(self, connection: Connection) -> Iterator[str]:
         if not self.shares_one_connection and _pragma(connection, "PRAGMA journal_mode") != "wal":
-            _pragma(connection, "PRAGMA journal_mode = WAL")
+            self._set_write_ahead(connection)
             yield "journal mode of the file set to WAL"
+
+    def _set_write_ahead(self, connection: Connection) -> None:
+        """Set the mode as soon as nobody else does. SQLite refuses two that do at once, without waiting (traps, 13)."""
+        until = time.monotonic() + self.settings.lock_limit.total_seconds()
+        while True:
+            try:
+                _pragma(connection, "PRAGMA journal_mode = WAL")
+            except sqlite3.OperationalError as error:
+                if error.sqlite_errorname not in BUSY or time.monotonic() > until:
+                    raise
+                time.sleep(RETRY_SECONDS)
+            else:
+                return
 
     def index_names(self, connection: Connection, table: Table) -> set[str]:
         return set(
