@@ -3,6 +3,7 @@
 import gc
 import signal
 import threading
+import time
 from collections.abc import Callable, Generator, Iterator
 from contextlib import closing, contextmanager
 from dataclasses import dataclass, field
@@ -14,6 +15,7 @@ from sqlalchemy.orm import Session
 
 import afterwork as aw
 from afterwork.events import Event
+from afterwork.server.health import ITERATION_SECONDS
 from tests.support import shop, trade
 from tests.support.compilations import Compilations
 from tests.support.databases import KINDS, empty_database
@@ -115,6 +117,14 @@ class Shop:
     def run(self) -> list[aw.Ended]:
         """Run all that is due."""
         return self.app.run_until_idle(self.engine)
+
+    @property
+    def rests(self) -> bool:
+        """True if the server is asleep and waits. The event `FellAsleep` comes before it has looked once more."""
+        server = self.app._servers[0][1]
+        until = server._pulse._until
+        waits_long = until is not None and until - time.monotonic() > ITERATION_SECONDS + 1
+        return server._loop._is_asleep and waits_long
 
     @contextmanager
     def stopping(self) -> Iterator[None]:

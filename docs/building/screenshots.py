@@ -58,7 +58,8 @@ def shop_at_work(enough: int) -> Iterator[str]:
         stage(None, SHOP) as found,
         open_for_business(Bookkeeping(["well"])) as office,
         open_for_business(Bookkeeping(["well"])) as depot,
-        serving(SHOP, found.url, Outside(office, depot)) as server,
+        open_for_business(Bookkeeping(["well"])) as post,
+        serving(SHOP, found.url, Outside(office, depot, post)) as server,
     ):
         stock_up(found.engine)
         server.wait_until_ready(found.engine)

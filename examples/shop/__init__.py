@@ -9,6 +9,7 @@ import os
 import afterwork as aw
 from examples.shop.integration import ADDRESS, CARRIER, ExportOrder, FetchRates, ShipOrder
 from examples.shop.mail import MailFlow, OutgoingMail, SendMail, smtp_server
+from examples.shop.messages import MESSENGER, TellCustomer
 from examples.shop.model import (
     Base,
     Customer,
@@ -32,6 +33,7 @@ app = aw.Afterwork(
     variables={
         "bookkeeping": os.environ.get(ADDRESS),
         "carrier": os.environ.get(CARRIER),
+        "messenger": os.environ.get(MESSENGER),
         "smtp": smtp_server(),
     },
 )
@@ -56,6 +58,7 @@ __all__ = [
     "SendMail",
     "ShipOrder",
     "SysAsyncTicket",
+    "TellCustomer",
     "TheCustomerNumberAssigner",
     "app",
     "create",

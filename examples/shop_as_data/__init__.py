@@ -10,6 +10,7 @@ from pathlib import Path
 import afterwork as aw
 from examples.shop.integration import ADDRESS, CARRIER
 from examples.shop.mail import smtp_server
+from examples.shop.messages import MESSENGER
 from examples.shop.post import PostOffice, post_office
 from examples.shop_as_data.model import (
     Base,
@@ -33,6 +34,7 @@ app = aw.Afterwork(
     variables={
         "bookkeeping": os.environ.get(ADDRESS),
         "carrier": os.environ.get(CARRIER),
+        "messenger": os.environ.get(MESSENGER),
         "smtp": smtp_server(),
     },
 )

@@ -38,6 +38,12 @@ def fetch(rates: Any) -> None:
         aw.session(rates).merge(ExchangeRate(currency=currency, rate=Decimal(rate), fetched=now))
 
 
+def tell(message: Any) -> None:
+    """Tell the customer news of an order."""
+    content = {"to": message.root.customer.name, "text": message.news}
+    ask(f"{message.messenger}/messages", content, {"Idempotency-Key": str(aw.current_run().id)})
+
+
 def send_mail(sending: Any) -> None:
     """Hand a mail to the mail server."""
     mail: OutgoingMail = sending.root
@@ -51,6 +57,7 @@ PYTHON: list[Callable[..., Any]] = [
     hand_over,
     send,
     send_mail,
+    tell,
     thank,
 ]
 """The classes and functions that jobs.toml may name."""

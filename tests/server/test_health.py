@@ -19,7 +19,6 @@ from tests.conftest import Shop
 from tests.support.called_in_place import CalledInPlace
 from tests.support.death import Death
 from tests.support.proxy import SilentProxy
-from tests.support.rest import rests
 from tests.support.waiting import eventually
 from tests.support.world import statements
 
@@ -33,7 +32,7 @@ def reasons(found: Health) -> dict[str, str]:
 def asleep(the_shop: Shop) -> Iterator[Shop]:
     """A shop whose server has nothing to do."""
     with the_shop.app.serving(the_shop.engine):
-        eventually(lambda: rests(the_shop.app))
+        eventually(lambda: the_shop.rests)
         yield the_shop
 
 
@@ -111,7 +110,7 @@ def test_a_server_whose_connection_is_half_open_is_not_ready_until_it_has_anothe
     ):
         behind = Shop(create_engine(between.url))
         with behind.app.serving(behind.engine):
-            eventually(lambda: rests(behind.app))
+            eventually(lambda: behind.rests)
             between.silent.set()
 
             assert "has not reached this server within 1 s" in reasons(behind.app.health(behind.engine))["wake-up"]

@@ -18,7 +18,6 @@ from examples.shop.demo.trouble import Disk, Watch, drop_triggers
 from tests.support.command_line import APP, Serve, ann, serve
 from tests.support.databases import ON_BOTH, url
 from tests.support.proxy import SilentProxy
-from tests.support.rest import rests
 from tests.support.waiting import eventually
 from tests.support.world import World
 from tests.web.conftest import client_of, csrf_of
@@ -232,7 +231,7 @@ def test_wake_ups_that_are_lost(the_shop: Any) -> None:
     ):
         behind = type(the_shop)(create_engine(between.url))
         with behind.app.serving(behind.engine):
-            eventually(lambda: rests(behind.app))
+            eventually(lambda: behind.rests)
             between.silent.set()
             need = named(page_of(behind.app, behind.engine), "wake-up")
             between.give_up()

@@ -19,7 +19,6 @@ from afterwork.store.caches.tables import due as dues
 from tests.conftest import Shop, Trade
 from tests.support import trade
 from tests.support.databases import ON_BOTH
-from tests.support.rest import rests
 from tests.support.shop import SysAsyncTicket, add_customer
 from tests.support.waiting import eventually
 from tests.web.conftest import client_of
@@ -50,7 +49,7 @@ def test_a_process_without_a_server_is_live_and_ready_if_its_database_is(client:
 
 def test_a_server_in_the_process_counts(client: TestClient, the_shop: Shop) -> None:
     with the_shop.app.serving(the_shop.engine):
-        eventually(lambda: rests(the_shop.app))
+        eventually(lambda: the_shop.rests)
         ready = client.get("/readyz")
 
         assert [sign["name"] for sign in ready.json()["signs"]] == [

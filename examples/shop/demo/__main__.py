@@ -13,7 +13,7 @@ from examples.shop import ExportOrder, ShipOrder, app
 from examples.shop.bookkeeping import Bookkeeping, Mood, open_for_business
 from examples.shop.demo.ask import commands
 from examples.shop.demo.conclusion import conclusion
-from examples.shop.demo.look import NOTHING, faults, is_at_work, look, lost, unrested
+from examples.shop.demo.look import NOTHING, faults, is_at_work, look, lost, unrested, untold
 from examples.shop.demo.on_call import faults_of, play_on_call, teller
 from examples.shop.demo.orders import stuck
 from examples.shop.demo.proof import prove
@@ -100,11 +100,12 @@ def play(found: Stage, seconds: float, seed: int, shown: Screen, served: str) ->
     """Play the demo, and print the result. Returns whether everything is right."""
     engine = found.engine
     stock_up(engine)
-    bookkeeping, carrier = Bookkeeping(SOME_DAY), Bookkeeping(SOME_DAY)
+    bookkeeping, carrier, messenger = (Bookkeeping(SOME_DAY) for _ in range(3))
     with (
         open_for_business(bookkeeping) as office,
         open_for_business(carrier) as depot,
-        serving(served, found.url, Outside(office, depot)) as server,
+        open_for_business(messenger) as post,
+        serving(served, found.url, Outside(office, depot, post)) as server,
     ):
         where = found.url.render_as_string()
         shown.introduce(Introduction(where, server.process, f"http://{server.page}/", len(WRITERS), seconds))
@@ -123,10 +124,11 @@ def play(found: Stage, seconds: float, seed: int, shown: Screen, served: str) ->
             *proof.examples,
             *stuck(engine),
             *lost(engine, bookkeeping),
+            *untold(writers.saved.news, messenger),
             *([f"The server ended with exit code {exit_code}."] if exit_code else []),
         ]
         saved, log = writers.saved, server.said()
-        ended = conclusion(engine, saved, wrote_for, drained_in, proof, bookkeeping, problems, log)
+        ended = conclusion(engine, saved, wrote_for, drained_in, proof, bookkeeping, messenger, problems, log)
     found.is_kept = True
     shown.conclude(ended, Rest(where, found.removal, list(commands(found))))
     return not problems

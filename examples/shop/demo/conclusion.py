@@ -30,6 +30,7 @@ class Conclusion:
     proof: Proof
     exported: int
     doubles: int
+    told: int
     standing: Mapping[str, int]
     problems: Sequence[str]
     log: str
@@ -55,6 +56,7 @@ class Conclusion:
             f"Exported  {self.exported:,} orders over HTTP, by a timer: each booked once, though "
             f"{self.doubles:,} came twice"
         )
+        yield f"Told      {self.told:,} customers that their parcel is there, by async jobs with arguments"
         rest = "" if self.problems else ": none could go on by itself and has not, as plain SQL finds"
         yield f"Orders    {in_words(self.standing)}{rest}"
         for problem in self.problems:
@@ -70,6 +72,7 @@ def conclusion(
     drained: float,
     proof: Proof,
     bookkeeping: Bookkeeping,
+    messenger: Bookkeeping,
     problems: Sequence[str],
     log: str,
 ) -> Conclusion:
@@ -87,6 +90,7 @@ def conclusion(
         proof=proof,
         exported=len(bookkeeping.orders),
         doubles=bookkeeping.doubles,
+        told=len(messenger.orders),
         standing=standing(engine),
         problems=problems,
         log=log,

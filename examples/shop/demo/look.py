@@ -116,6 +116,12 @@ def is_at_work(engine: Engine) -> bool:
     return bool(app.insight(engine).status().running or pending(engine) or unrested(engine))
 
 
+def untold(wanted: int, messenger: Bookkeeping) -> Iterator[str]:
+    """Yield a line if customers were told more or less than they were to be told."""
+    if (told := len(messenger.orders)) != wanted:
+        yield f"Messages: customers were to get {wanted:,}, and got {told:,}."
+
+
 def lost(engine: Engine, bookkeeping: Bookkeeping) -> Iterator[str]:
     """Yield orders that count as exported and were not booked, or were booked twice."""
     booked = [order["number"] for order in bookkeeping.orders.values()]

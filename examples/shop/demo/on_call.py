@@ -164,9 +164,10 @@ def shop_at_work(found: Stage, seed: int) -> Iterator[tuple[Place, str]]:
     with (
         open_for_business(bookkeeping) as office,
         open_for_business(Bookkeeping()) as depot,
+        open_for_business(Bookkeeping()) as post,
         saying_nothing() as mail_server,
         served(aw.web(page_app, page_engine), "127.0.0.1", 0) as page,
-        only_server(found, Outside(office, depot, mail_server.address)) as server,
+        only_server(found, Outside(office, depot, post, mail_server.address)) as server,
         writing(found.engine, seed, CALM) as writers,
     ):
         while look(found.engine, 0.0, writers.saved).numbered < ENOUGH:

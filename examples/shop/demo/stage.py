@@ -23,6 +23,7 @@ from afterwork.cli.arguments import url_of
 from examples.shop import app, create
 from examples.shop.integration import ADDRESS, CARRIER, EXPORT_SECONDS
 from examples.shop.mail import SMTP_SERVER
+from examples.shop.messages import MESSENGER
 
 ROOT = Path(__file__).resolve().parents[3]
 """The folder that contains the package `examples`."""
@@ -113,13 +114,14 @@ class Outside:
 
     bookkeeping: str
     carrier: str
+    messenger: str
     mail: str | None = None
 
     @property
     def environment(self) -> Mapping[str, str]:
         """The environment variables that say so."""
         mail = {} if self.mail is None else {SMTP_SERVER: self.mail}
-        return {ADDRESS: self.bookkeeping, CARRIER: self.carrier, **mail}
+        return {ADDRESS: self.bookkeeping, CARRIER: self.carrier, MESSENGER: self.messenger, **mail}
 
 
 class Server:

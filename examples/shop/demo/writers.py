@@ -21,7 +21,7 @@ from sqlalchemy.orm import Session
 
 import afterwork as aw
 from afterwork.errors import StateHasChanged
-from examples.shop import Customer, Delivery, Order, OrderLine, Payment, Product, SysAsyncTicket
+from examples.shop import Customer, Delivery, Order, OrderLine, Payment, Product, SysAsyncTicket, TellCustomer
 
 NAMES = 2000
 """Names that are generated in advance: generating one takes longer than saving a customer."""
@@ -49,6 +49,8 @@ class Tally:
     orders: int = 0
     changes: int = 0
     """Statements and objects that changed or extended earlier data."""
+    news: int = 0
+    """Messages that customers were to get."""
 
     def add(self, other: "Tally") -> None:
         for each in fields(self):
@@ -172,18 +174,20 @@ def by_raw_sql(session: Session, buyers: Buyers) -> Tally:
 
 
 def by_events(session: Session, buyers: Buyers) -> Tally:
-    """Report that a parcel has arrived, or cancel an order."""
+    """Report that a parcel has arrived, which its customer is told, or cancel an order."""
     state, event = buyers.random.choice([("shipped", "deliver"), ("paid", "cancel"), ("cart", "cancel")])
     order = session.scalars(select(Order).where(Order.state == state).order_by(Order.id).limit(1)).first()
     if order is None:
         return Tally()
     try:
         getattr(order.flow, event)()
+        if event == "deliver":
+            aw.later(TellCustomer(order, news=f"Your order {order.number} has arrived."))
         session.flush()
     except StateHasChanged:  # the server was quicker
         session.rollback()
         return Tally()
-    return Tally(changes=1)
+    return Tally(changes=1, news=1 if event == "deliver" else 0)
 
 
 def by_bulk_update(session: Session, buyers: Buyers) -> Tally:
