@@ -13,7 +13,7 @@ from sqlalchemy import Engine, text
 
 from afterwork.events import Point
 from tests.derived.small_scene import QUICK, Small, only_on_postgresql, trade
-from tests.support.settling import WRONG, fill
+from tests.support.at_rest import WRONG, fill
 from tests.support.trade import Base
 
 

@@ -11,10 +11,10 @@ from sqlalchemy import URL, Engine, text
 import afterwork as aw
 from afterwork.events import Point
 from tests.support import trade
+from tests.support.at_rest import fill, wrong_at_rest
 from tests.support.journal import Journal
 from tests.support.prepared import begin_with
 from tests.support.processes import Process, Processes
-from tests.support.settling import fill, settled
 
 pytestmark = pytest.mark.faults
 
@@ -90,7 +90,7 @@ def test_a_server_killed_while_it_calculates_at_once_leaves_no_value_wrong(
 
 
 def _check_all_is_right(engine: Engine) -> None:
-    assert settled(engine) == 0
+    assert wrong_at_rest(engine) == 0
     with engine.connect() as connection:
         assert connection.execute(text("SELECT count(*) FROM afterwork_due WHERE claim IS NOT NULL")).scalar() == 0
         assert connection.execute(text("SELECT count(*) FROM afterwork_recent")).scalar() == 0

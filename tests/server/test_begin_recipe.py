@@ -10,7 +10,7 @@ import afterwork as aw
 from afterwork.errors import UnsupportedDatabase
 from tests.conftest import Shop, Trade
 from tests.support import shop, trade
-from tests.support.settling import WRONG, fill, settled
+from tests.support.at_rest import WRONG, fill, wrong_at_rest
 
 
 @pytest.fixture(params=["BEGIN", "BEGIN IMMEDIATE"])
@@ -63,9 +63,9 @@ def test_a_server_that_rests_has_no_transaction_open(the_trade: Trade) -> None:
     app = aw.Afterwork(trade.Base)
     fill(the_trade.engine)
     with app.serving(the_trade.engine):
-        assert settled(the_trade.engine) == 0
+        assert wrong_at_rest(the_trade.engine) == 0
         the_trade.sql("UPDATE line SET quantity = quantity + 1")
-        assert settled(the_trade.engine) == 0
+        assert wrong_at_rest(the_trade.engine) == 0
         assert _can_write_back(the_trade.engine)
 
 

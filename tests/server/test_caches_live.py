@@ -10,18 +10,18 @@ from sqlalchemy.exc import OperationalError
 import afterwork as aw
 from tests.conftest import Trade
 from tests.support import trade
-from tests.support.settling import fill, settled
+from tests.support.at_rest import fill, wrong_at_rest
 
 
 def test_a_change_by_anybody_reaches_the_totals(the_trade: Trade) -> None:
     app = aw.Afterwork(trade.Base)
     fill(the_trade.engine)
     with app.serving(the_trade.engine):
-        assert settled(the_trade.engine) == 0
+        assert wrong_at_rest(the_trade.engine) == 0
         the_trade.sql("UPDATE line SET quantity = quantity + 1")
-        assert settled(the_trade.engine) == 0
+        assert wrong_at_rest(the_trade.engine) == 0
         the_trade.sql("DELETE FROM orders WHERE id < 5")
-        assert settled(the_trade.engine) == 0
+        assert wrong_at_rest(the_trade.engine) == 0
 
 
 def _write(engine: Engine, seed: int, errors: list[BaseException]) -> None:
@@ -78,4 +78,4 @@ def test_all_values_are_right_when_writers_rest(the_trade: Trade) -> None:
         for thread in threads:
             thread.join()
         assert not errors
-        assert settled(the_trade.engine) == 0
+        assert wrong_at_rest(the_trade.engine) == 0

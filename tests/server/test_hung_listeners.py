@@ -180,7 +180,7 @@ def test_events_for_one_that_hangs_are_kept_up_to_a_limit(monkeypatch: pytest.Mo
     (found,) = events.hanging()
     assert (found.waiting, found.dropped) == (5, 4)  # and ListenerHangs is one of them
     GATE.set()
-    events.settle()
+    events.wait_until_received()
     assert events.hanging() == []
     assert [event.count for event in hanging.seen if isinstance(event, Pruned)] == [0, 1, 2, 3, 4]
 

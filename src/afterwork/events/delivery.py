@@ -61,7 +61,7 @@ class Delivery(Generic[Happened]):
             self.is_late = True
             self.late(PATIENCE_SECONDS)
 
-    def settle(self) -> None:
+    def wait_until_received(self) -> None:
         """Wait for a while until nothing waits for the listener any more."""
         if self._waiting or self._began is not None:
             self._is_done(PATIENCE_SECONDS)

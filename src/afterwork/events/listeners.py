@@ -70,7 +70,7 @@ class Events:
             for listener in self._listeners:
                 self._call(listener, event)
 
-    def settle(self) -> None:
+    def wait_until_received(self) -> None:
         """Wait for a while until listeners have received everything."""
 
     def hanging(self) -> Sequence["HangingListener"]:
@@ -125,9 +125,9 @@ class ServerEvents(Events):
             if received:
                 (delivery.deliver if is_async else delivery.add)(received)
 
-    def settle(self) -> None:
+    def wait_until_received(self) -> None:
         for _, delivery in self._deliveries:
-            delivery.settle()
+            delivery.wait_until_received()
 
     def hanging(self) -> Sequence[HangingListener]:
         return [

@@ -139,7 +139,7 @@ class Server:
                 if self._loop.replaced is not None:  # no connection to what was there before stays open
                     self._loop.workers.join(max(0.0, deadline - time.monotonic()))
             self._runner.events.emit(ServerStopped(presence.id, unfinished))
-            self._runner.events.settle()
+            self._runner.events.wait_until_received()
         earlier, self.earlier = self.earlier, None  # else each reload would keep all servers before it
         return unfinished + (0 if earlier is None else earlier._unfinished_at(deadline))
 

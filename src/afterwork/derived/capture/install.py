@@ -79,7 +79,7 @@ def look(connection: Connection) -> list[Interruption]:
         for captured in inspected
         if (interruption := _interruption(captured, shown.get(captured.id, CatalogState()))) is not None
     ]
-    shown = capture.settle(shown)
+    shown = capture.mark_inspected(shown)
     for captured in known.values():
         _remember(connection, captured, shown.get(captured.id, CatalogState()))
     return interruptions
@@ -248,9 +248,11 @@ class _Installing:
         new = [
             captured for captured in self.known.values() if captured.installed is not None and captured.marks is None
         ]
-        settled: Mapping[int, CatalogState] = self.capture.settle(self.capture.catalog_states()) if new else {}
+        inspected: Mapping[int, CatalogState] = (
+            self.capture.mark_inspected(self.capture.catalog_states()) if new else {}
+        )
         for captured in self.known.values():
-            states = settled if captured in new else self.shown
+            states = inspected if captured in new else self.shown
             _remember(self.capture.connection, captured, states.get(captured.id, CatalogState()))
 
 

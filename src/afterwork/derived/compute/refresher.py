@@ -150,7 +150,7 @@ class Refresher:
                 raise
             return self.touch(connection, derivation, position)
         seconds = self.fill_pace.note(derivation.id, size, chunk.count, time.perf_counter() - began)
-        ran = self._settled(connection, derivation, _TimedStep(chunk.done, seconds))
+        ran = self._record(connection, derivation, _TimedStep(chunk.done, seconds))
         return BackfilledChunk(chunk.count, _position_of(chunk), ran)
 
     def refresh(self, connection: Connection, turn: int = 0) -> RefreshStep:
@@ -223,7 +223,7 @@ class Refresher:
             elif count := pending.count(connection, refresh.plan.routes):
                 size = self.pace.size(derivation.id, refresh.first_objects, refresh.max_objects)
                 step = self._step(connection, derivation, refresh, count, size)
-                runs += self._settled(connection, derivation, step)
+                runs += self._record(connection, derivation, step)
                 more = more or bool(step.done.left)
                 if step.done.left and len(step.done.objects) >= size:
                     urgent = min(urgent, self._urgency(derivation))
@@ -279,14 +279,14 @@ class Refresher:
                     self._set_aside(connection, derivation, refresh.set_aside(connection, 1))
                 limit = max(1, limit // 2)
             else:
-                runs += self._settled(connection, derivation, step)
+                runs += self._record(connection, derivation, step)
                 if not step.done.left:
                     break
                 limit = min(refresh.max_objects, limit * 2)
         return runs
 
-    def _settled(self, connection: Connection, derivation: RegisteredDerivation, step: _TimedStep) -> EndedRuns:
-        """Settle what a step has left: objects without a fitting value, or all that there are. Return the runs."""
+    def _record(self, connection: Connection, derivation: RegisteredDerivation, step: _TimedStep) -> EndedRuns:
+        """Record what a step has left: objects without a fitting value, or all that there are. Return the runs."""
         done = step.done
         if done.whole:
             self.matcher.registry.restart_backfill(connection, derivation)

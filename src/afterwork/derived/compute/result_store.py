@@ -62,7 +62,7 @@ class ResultStore:
             stored = [result for result in in_time if result.cache in ended]
             self._write(context, stored, manifests)
             self._enqueue(context, stored, self._born_stale(context, stored, manifests))
-            self._settle_unseen(context, stored)
+            self._reconcile_unseen(context, stored)
             if self.matcher.registry.order.cycle(context.derivation.id):
                 self._note_order(context, batch, order, ended)
             self._put_back_rest(context, batch, ended, LOCKED_PAUSE if locked else timedelta(0))
@@ -85,7 +85,7 @@ class ResultStore:
         self._write(context, stored, manifests)
         self.matcher.due_queue.drop(context.connection, set(enqueued) - set(locked))
         self._enqueue(context, stored, {})
-        self._settle_unseen(context, stored)
+        self._reconcile_unseen(context, stored)
         if self.matcher.registry.order.cycle(context.derivation.id):
             self.matcher.levels.release(context.connection, [result.cache for result in stored], context.now)
         return stored
@@ -117,11 +117,11 @@ class ResultStore:
     def _enqueue(self, context: StoreContext, results: Sequence[CalculationResult], stale: Mapping[int, str]) -> None:
         self.matcher.due_queue.enqueue(context.connection, self.next_runs.entries(context, results, stale))
 
-    def _settle_unseen(self, context: StoreContext, results: Sequence[CalculationResult]) -> None:
+    def _reconcile_unseen(self, context: StoreContext, results: Sequence[CalculationResult]) -> None:
         """Drop the caches of objects that are gone; those of hidden objects rest until they may be seen again."""
         unseen = [result.claimed.root for result in results if result.root is None]
         if unseen:
-            self.matcher.cache_rows.settle(context.connection, context.derivation, unseen, context.now)
+            self.matcher.cache_rows.reconcile(context.connection, context.derivation, unseen, context.now)
 
     def _order(self, context: StoreContext, known_feeders: Set[int], results: Sequence[CalculationResult]) -> RowOrder:
         """Find the results that have read values which are still to be made.

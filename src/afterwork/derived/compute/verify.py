@@ -161,7 +161,7 @@ class Verifier:
             StoredDifference(
                 batch.derivation.name, result.claimed.root, repr(result.stored), _shown(result), not is_python
             )
-            for result in self._settled(connection, batch.derivation, results)
+            for result in self._as_stored(connection, batch.derivation, results)
             if (result.is_new or result.error is not None) and not self._is_left_to_sql(batch, result)
         ]
 
@@ -169,10 +169,10 @@ class Verifier:
         """Return whether the function says that there is only a SQL side."""
         return isinstance(result.error, NotImplementedError) and batch.derivation.id in self.calculators.sql
 
-    def _settled(
+    def _as_stored(
         self, connection: Connection, derivation: RegisteredDerivation, results: Sequence[CalculationResult]
     ) -> Sequence[CalculationResult]:
-        """Return results settled as for storing. A value that the database refuses to hold is an error by itself."""
+        """Return results as they would be stored. A value that the database refuses to hold is an error by itself."""
         try:
             return self.result_store.columns.compared(connection, derivation, results)
         except (SQLAlchemyError, *UNSENDABLE) as error:
@@ -182,7 +182,7 @@ class Verifier:
                 return [replace(results[0], error=error)]
         finally:
             connection.rollback()
-        return [settled for result in results for settled in self._settled(connection, derivation, [result])]
+        return [stored for result in results for stored in self._as_stored(connection, derivation, [result])]
 
 
 def _shown(result: CalculationResult) -> str:

@@ -52,7 +52,7 @@ class RootFollower:
         are_all_rows = derivation.objects.are_all_rows
         new = [root for root, of_root in kinds.items() if of_root == {"I"} and are_all_rows]
         self.cache_rows.add(connection, derivation, [root for root in new if root not in unnamed], now)
-        self.cache_rows.settle(connection, derivation, [*kinds.keys() - set(new)], now)
+        self.cache_rows.reconcile(connection, derivation, [*kinds.keys() - set(new)], now)
         self.cache_rows.fail(connection, derivation, list(unnamed.values()), now)
 
     def _kinds(

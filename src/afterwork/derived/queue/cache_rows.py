@@ -140,7 +140,7 @@ class CacheRows:
         query = select(c.root, c.id).where(c.derivation == derivation.id, c.root.in_(roots))
         return {row.root: row.id for row in connection.execute(query)}
 
-    def settle(
+    def reconcile(
         self, connection: Connection, derivation: RegisteredDerivation, roots: Sequence[str], now: datetime
     ) -> None:
         """Create rows for objects that exist, and drop those of objects that don't.

@@ -65,7 +65,7 @@ class QueueState:
         """
         if backfill_first:
             return self._run_backfill(self._is_in_backfill) or self._add_chunk() or self._run_stale()
-        step = self._run_stale() or self._try_unknown() or self._run_backfill(self._is_unsettled)
+        step = self._run_stale() or self._try_unknown() or self._run_backfill(self._is_unfinished)
         if step is not None:
             return step
         if any(summary.claimed for summary in self.summaries.values()):
@@ -147,7 +147,7 @@ class QueueState:
 
         During a derivation's own backfill, its feeders are backfilled first: what they write makes it stale again.
         """
-        holds_up = self._is_busy if self.summaries[derivation].backfilled else self._is_unsettled
+        holds_up = self._is_busy if self.summaries[derivation].backfilled else self._is_unfinished
         return not any(map(holds_up, self.order.feeders[derivation]))
 
     def _is_at_rest(self, derivation: int) -> bool:
@@ -160,7 +160,7 @@ class QueueState:
             not summary.backfilled or self._is_due(summary) or self._has_due_backfill(derivation)
         )
 
-    def _is_unsettled(self, derivation: int) -> bool:
+    def _is_unfinished(self, derivation: int) -> bool:
         return self._is_busy(derivation) or self._is_in_backfill(derivation)
 
     def _is_busy(self, derivation: int) -> bool:

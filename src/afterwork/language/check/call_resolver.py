@@ -157,9 +157,9 @@ class CallResolver:
                 for pattern, operand in zip(patterns, operands, strict=True)
             )
             if fits:
-                settled = (self.context.settled(operand, types.STRING) for operand in operands)
+                typed = (self.context.label_as(operand, types.STRING) for operand in operands)
                 arguments = tuple(
-                    as_operand(pattern, operand) for pattern, operand in zip(patterns, settled, strict=True)
+                    as_operand(pattern, operand) for pattern, operand in zip(patterns, typed, strict=True)
                 )
                 return OperatorCall(at, instantiated(operator.signature.result, bindings), operator, arguments)
         return None
@@ -200,7 +200,7 @@ class ArgumentChecker:
             raise self._wrong(node, f"{self.operator.name} takes a value here, no variable.")
         typed = node.typed if isinstance(node, CheckedArgument) else self.context.check(node, self.scope)
         if isinstance(typed.type, LabelType):
-            typed = self.context.settled(typed, self.bindings.get(pattern.name, types.STRING))
+            typed = self.context.label_as(typed, self.bindings.get(pattern.name, types.STRING))
         typed = self._converted(pattern, typed, node.node if isinstance(node, CheckedArgument) else node)
         if not matches(pattern, typed.type, self.bindings):
             raise self._wrong(node, f"{self.operator.name} can't take {typed.type} here.")
@@ -226,7 +226,7 @@ class ArgumentChecker:
     def _lambda(self, parameter: ParameterPattern, node: Node) -> TypedLambda:
         variable, body = self._variable(node, instantiated(parameter.variables[0], self.bindings))
         scope = self.scope.with_variable(variable) if variable.name else self.scope.with_implicit(variable)
-        typed = self.context.check_settled(body, scope)
+        typed = self.context.check_labels_as_text(body, scope)
         typed = flattenable(typed) if self.operator.signature.result.name == "Gathered" else typed
         if not matches(parameter.pattern, typed.type, self.bindings):
             raise self._wrong(body, f"{self.operator.name} can't take {typed.type} here.")

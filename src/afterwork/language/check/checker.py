@@ -39,7 +39,7 @@ def check(
         self_type = ObjectType(self_class)
         itself = VariableRead(nowhere, self_type, "self", SELF_SLOT)
         scope = scope.with_variable(itself).with_implicit(itself)
-    typed = context.check_settled(parsed.tree, scope)
+    typed = context.check_labels_as_text(parsed.tree, scope)
     return nodes.TypedExpression(parsed.text, typed, names, self_type, given, context.slots)
 
 
@@ -127,7 +127,7 @@ class Checker:
     def _compare(self, node: tree.Binary, left: TypedNode, right: TypedNode) -> TypedNode:
         if isinstance(left.type, TypeOf) != isinstance(right.type, TypeOf):
             left, right = self.names.as_type(left, node.left), self.names.as_type(right, node.right)
-        left, right = self.context.settled(left, right.type), self.context.settled(right, left.type)
+        left, right = self.context.label_as(left, right.type), self.context.label_as(right, left.type)
         if not types.comparable(left.type, right.type):
             raise self.context.wrong_type(node, f"{left.type} and {right.type} are never alike.")
         if node.operator not in EQUALITY:
@@ -153,7 +153,7 @@ class Checker:
                 raise self.context.wrong_type(node.target, "Only members and variables can be set with :=.")
 
     def _assigned(self, node: tree.Assign, expected: Type, scope: VariableScope) -> TypedNode:
-        given = self.context.settled(self.context.check_value(node.value, scope), expected)
+        given = self.context.label_as(self.context.check_value(node.value, scope), expected)
         value = as_expected_collection(given, expected)
         if not types.assignable(value.type, expected):
             raise self.context.wrong_type(node.value, f"{expected} is wanted here, and this is {value.type}.")
@@ -165,7 +165,7 @@ class Checker:
             raise self.context.wrong_type(node.condition, f"if takes a Boolean, and this is {condition.type}.")
         yes = self.check(node.yes, scope)
         no = TypedConstant(node.at, types.NULL, None) if node.no is None else self.check(node.no, scope)
-        yes, no = self.context.settled(yes, no.type), self.context.settled(no, yes.type)
+        yes, no = self.context.label_as(yes, no.type), self.context.label_as(no, yes.type)
         gives_nothing = types.NOTHING in (yes.type, no.type)
         type_ = types.NOTHING if gives_nothing else types.common_type(yes.type, no.type)
         return nodes.Conditional(node.at, type_, condition, yes, no)
@@ -179,12 +179,12 @@ class Checker:
         type_ = types.without_label(value.type)
         if parameter.declared is not None:
             type_ = self.names.declared(parameter.declared)
-            value = as_expected_collection(self.context.settled(value, type_), type_)
+            value = as_expected_collection(self.context.label_as(value, type_), type_)
             if not types.conforms(value.type, type_):
                 raise self.context.wrong_type(
                     parameter.value, f"{parameter.name} is {type_}, and this is {value.type}."
                 )
-        value = self.context.settled(value, types.STRING)
+        value = self.context.label_as(value, types.STRING)
         variable = self.context.new_variable(parameter.name, type_, parameter.at)
         body = self._let(node, scope.with_variable(variable), index + 1)
         return nodes.LetBinding(node.at, body.type, variable, value, body)
@@ -198,7 +198,7 @@ class Checker:
         element: Type = types.NULL
         for item in items:
             element = types.common_type(element, flattened_type(item.type))
-        items = tuple(flattenable(self.context.settled(item, element)) for item in items)
+        items = tuple(flattenable(self.context.label_as(item, element)) for item in items)
         return nodes.CollectionConstruction(
             node.at, CollectionType(kind, types.ANY if element == types.NULL else element), items
         )
@@ -218,7 +218,7 @@ class Checker:
         if double is not None:
             raise BadSyntax(self.context.text, double.at.start, f"{double.name} is there twice.", end=double.at.end)
         values = [part.value for part in node.parts if part.value is not None]
-        parts = tuple(self.context.value(self.context.check_settled(value, scope), value) for value in values)
+        parts = tuple(self.context.value(self.context.check_labels_as_text(value, scope), value) for value in values)
         tuple_type = TupleType(tuple((name, part.type) for name, part in zip(names, parts, strict=True)))
         return nodes.TupleConstruction(node.at, self.context.limited_type(tuple_type, node), parts)
 

@@ -65,9 +65,9 @@ class ExpressionContext:
         self.slots += 1
         return VariableRead(at, type_, name, self.slots - 1)
 
-    def check_settled(self, node: Node, scope: VariableScope) -> TypedNode:
+    def check_labels_as_text(self, node: Node, scope: VariableScope) -> TypedNode:
         """Check a node whose labels are texts, as nothing else is expected of them."""
-        return self.settled(self.check(node, scope), types.STRING)
+        return self.label_as(self.check(node, scope), types.STRING)
 
     def check_value(self, node: Node, scope: VariableScope) -> TypedNode:
         """Check a node whose value is used. Raises `WrongType` for a call that gives nothing."""
@@ -79,7 +79,7 @@ class ExpressionContext:
             raise self.wrong_type(node, "It gives nothing, so there is no value that could be used here.")
         return typed
 
-    def settled(self, typed: TypedNode, expected: Type) -> TypedNode:
+    def label_as(self, typed: TypedNode, expected: Type) -> TypedNode:
         """Return a label as the member of the expected enumeration, or as a text; any other node as it is."""
         if not isinstance(typed.type, LabelType):
             return typed

@@ -59,7 +59,7 @@ def _arguments(
 def _argument(context: ExpressionContext, parameter: MethodParameter, typed: TypedNode, node: Node) -> TypedNode:
     """Return an argument as its parameter takes it. Raises `WrongType`."""
     expected = parameter.type
-    argument = as_expected_collection(context.settled(typed, expected), expected)
+    argument = as_expected_collection(context.label_as(typed, expected), expected)
     if not types.assignable(argument.type, expected):
         raise context.wrong_type(node, f"{parameter.name} is {expected}, and this is {argument.type}.")
     return argument

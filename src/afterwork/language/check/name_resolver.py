@@ -167,7 +167,7 @@ class NameResolver:
             case CollectionType(element=type_), (
                 tree.Lambda(parameters=(element, tree.Parameter(value=tree.Node() as start) as result), body=body),
             ):
-                first = self.context.check_settled(start, scope)
+                first = self.context.check_labels_as_text(start, scope)
                 declared = first.type if result.declared is None else self.declared(result.declared)
                 item = self.context.new_variable(element.name, type_, element.at)
                 so_far = self.context.new_variable(result.name, declared, result.at)

@@ -45,7 +45,7 @@ def sides(translator: Translator, node: TypedNode, left: TypedNode, right: Typed
     if (left_term.encoded or right_term.encoded) and type(left_term.column_type) is not type(right_term.column_type):
         translator.refuse(node, "the database holds one side in a form of its own")
     left_term, right_term = _of_one_form(left_term, right_term)
-    return _settled(left_term, right_term), _settled(right_term, left_term)
+    return _comparable(left_term, right_term), _comparable(right_term, left_term)
 
 
 def _beside(translator: Translator, node: TypedNode, beside: TypedNode) -> tuple[Term, Term]:
@@ -74,7 +74,7 @@ def _of_one_form(left: Term, right: Term) -> tuple[Term, Term]:
     )
 
 
-def _settled(term: Term, other: Term) -> Term:
+def _comparable(term: Term, other: Term) -> Term:
     """Return a calculated decimal rounded to 10 places; beside a Real, a decimal becomes one."""
     column = term.column
     if other.type == types.REAL and term.type == types.DECIMAL:

@@ -59,7 +59,7 @@ class rounded_for_comparison(DialectFunction[Decimal]):
     """A calculated decimal as it is compared: rounded to 10 places on SQLite, which has only floats."""
 
     type = ExactDecimal()
-    name = "afterwork_settled"
+    name = "afterwork_comparable"
     postgresql = "({0})"
     sqlite = "round({0}, 10)"
 

@@ -201,7 +201,7 @@ class Capture(ABC):
         """Drop all triggers of a table."""
 
     @abstractmethod
-    def settle(self, shown: Mapping[int, CatalogState]) -> Mapping[int, CatalogState]:
+    def mark_inspected(self, shown: Mapping[int, CatalogState]) -> Mapping[int, CatalogState]:
         """Record the current catalog as inspected. Return the states that it shows from then on."""
 
     @abstractmethod

@@ -226,7 +226,7 @@ class PostgreSQLCapture(Capture):
         for row in (False, True):
             self._run(f"DROP FUNCTION IF EXISTS {self._function(captured, row=row)} CASCADE")
 
-    def settle(self, shown: Mapping[int, CatalogState]) -> Mapping[int, CatalogState]:
+    def mark_inspected(self, shown: Mapping[int, CatalogState]) -> Mapping[int, CatalogState]:
         return shown  # every new entry has its own number
 
     def _wanted(self, captured: CapturedTable, table: Table) -> list[WantedTrigger]:

@@ -8,7 +8,7 @@ from sqlalchemy import Table, text
 from afterwork.store.journal.capture import Capture, CapturedTable, CapturePlan, Glance
 from afterwork.store.journal.continuity import CatalogState
 from afterwork.store.journal.values import quoted
-from afterwork.store.sqlite.capture_marks import GLANCE, catalog_states, settle, trigger_name
+from afterwork.store.sqlite.capture_marks import GLANCE, catalog_states, mark_inspected, trigger_name
 from afterwork.store.sqlite.capture_text import EVENTS, TriggerSource
 from afterwork.store.sqlite.column import column_forms
 from afterwork.store.sqlite.unique_keys import UniqueKey, UniqueTerm, unique_of
@@ -69,8 +69,8 @@ class SQLiteCapture(Capture):
         for name in self._there(captured):
             self.connection.exec_driver_sql(f"DROP TRIGGER {name}")
 
-    def settle(self, shown: Mapping[int, CatalogState]) -> Mapping[int, CatalogState]:
-        settle(self.connection)
+    def mark_inspected(self, shown: Mapping[int, CatalogState]) -> Mapping[int, CatalogState]:
+        mark_inspected(self.connection)
         return self.catalog_states()
 
     def _there(self, captured: CapturedTable) -> dict[str, str]:

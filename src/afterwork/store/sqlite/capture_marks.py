@@ -39,7 +39,7 @@ GLANCE = text(
 """The query for whether any table or trigger has changed since the last inspection, and for the last restore."""
 
 
-def settle(connection: Connection) -> None:
+def mark_inspected(connection: Connection) -> None:
     """Recreate the table and the trigger that mark the end of the list. Give a restored file a place of its own."""
     connection.exec_driver_sql(
         f"UPDATE afterwork_installation SET rowid = {FIRST_PLACE} + abs(random() % {FIRST_PLACE})"

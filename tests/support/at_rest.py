@@ -1,4 +1,4 @@
-"""Customers with orders, and a wait until their derived values have settled."""
+"""Customers with orders, and a wait until their derived values are at rest."""
 
 from sqlalchemy import Engine, text
 
@@ -43,7 +43,7 @@ def _is_quiet(engine: Engine) -> bool:
         return connection.execute(text(f"SELECT ({journal}) + ({stale})")).scalar() == 0
 
 
-def settled(engine: Engine) -> int:
+def wrong_at_rest(engine: Engine) -> int:
     eventually(lambda: _is_quiet(engine), within=40)
     with engine.connect() as connection:
         return int(connection.execute(text(WRONG)).scalar_one())
