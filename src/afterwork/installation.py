@@ -108,12 +108,16 @@ class Removal:
 
     def remove(self, *, force: bool) -> list[str]:
         """Remove everything in a transaction of its own. Return a line for each step taken."""
-        with closing(self.database.connect()) as connection, self.database.transaction(connection):
+        locks = self.database.lock_installation
+        with closing(self.database.connect()) as connection, self.database.transaction(connection, locks):
             return self._removed(connection, force)
 
     def remove_within(self, connection: Connection, *, force: bool) -> list[str]:
         """Remove everything in a connection's open transaction."""
-        return [*self.database.join(connection), *self._removed(connection, force)]
+        done = list(self.database.join(connection))
+        for statement in self.database.lock_installation:
+            connection.exec_driver_sql(statement)
+        return [*done, *self._removed(connection, force)]
 
     def _removed(self, connection: Connection, force: bool) -> list[str]:
         if not force and schema.version(connection) == SCHEMA_VERSION:
