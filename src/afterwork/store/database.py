@@ -279,7 +279,7 @@ class Database(ABC):
     """The beginning of a script that installs."""
 
     lock_installation: Sequence[str] = ()
-    """The statements by which a transaction waits for others that install or uninstall, and lets none begin until it ends."""
+    """The statements by which a transaction waits for others that install or uninstall, and lets none begin."""
 
     has_one_writer: bool
     """True if a transaction that writes keeps all others from writing."""

@@ -2,11 +2,10 @@
 
 import html
 import json
-import re
 import urllib.parse
-from decimal import Decimal, InvalidOperation
 from typing import Any
 
+from afterwork.language.operators.parsing import decimal_number, whole_number
 from afterwork.language.run.evaluation import Evaluation
 from afterwork.language.run.number_format import FormattedNumber, format_number
 from afterwork.language.run.regexp import matches, parse_pattern
@@ -31,31 +30,13 @@ html_decoded = Declare(
 )(html.unescape)
 
 
-def _whole_number(text: str) -> int | None:
-    return int(text) if re.fullmatch(r"\s*[-+]?[0-9]{1,18}\s*", text) else None
-
-
-def _decimal_number(text: str) -> Decimal | None:
-    try:
-        number = Decimal(text.strip())
-    except InvalidOperation:
-        return None
-    return number if number.is_finite() and abs(number.adjusted()) < 100 else None
-
-
-def _needed(value: Any, text: str, type_: str) -> Any:
-    if value is None:
-        raise ValueError(f"{text[:40]!r} is no {type_}.")
-    return value
-
-
 to_integer = Declare(
     "String.toInteger : Integer",
     "The whole number that the text denotes; null if it denotes none. `'42'.toInteger` = `42`",
-)(_whole_number)
+)(whole_number)
 to_decimal = Declare(
     "String.toDecimal : Decimal", "The number that the text denotes; null if it denotes none. `'4.2'.toDecimal` = `4.2`"
-)(_decimal_number)
+)(decimal_number)
 
 
 @Declare("N.toString(String) : String", kind=EvaluationFunction)
@@ -64,30 +45,6 @@ def number_as(evaluation: Evaluation, number: FormattedNumber, pattern: str) -> 
     `0.0%`. `7.toString('000')` = `'007'`"""
     evaluation.spend(len(pattern))
     return format_number(number, pattern)
-
-
-@Declare("Type(Integer).parse(String) : Integer")
-def parsed_integer(type_: object, text: str) -> Any:
-    """The whole number that a text denotes; any other text is an error. `Integer.parse('42')` = `42`"""
-    return _needed(_whole_number(text), text, "Integer")
-
-
-@Declare("Type(Integer).tryParse(String) : Integer")
-def integer_or_null(type_: object, text: str) -> int | None:
-    """As `parse`, but null for any other text. `Integer.tryParse('x')` = `null`"""
-    return _whole_number(text)
-
-
-@Declare("Type(Decimal).parse(String) : Decimal")
-def parsed_decimal(type_: object, text: str) -> Any:
-    """The number that a text denotes; any other text is an error. `Decimal.parse('4.2')` = `4.2`"""
-    return _needed(_decimal_number(text), text, "Decimal")
-
-
-@Declare("Type(Decimal).tryParse(String) : Decimal")
-def decimal_or_null(type_: object, text: str) -> Decimal | None:
-    """As `parse`, but null for any other text. `Decimal.tryParse('x')` = `null`"""
-    return _decimal_number(text)
 
 
 @Declare("String.regExpMatch(String) : Boolean", kind=EvaluationFunction)

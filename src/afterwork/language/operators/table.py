@@ -11,6 +11,7 @@ from afterwork.language.operators import (
     iterators,
     numbers,
     objects,
+    parsing,
     strings,
     timestamps,
 )
@@ -19,7 +20,7 @@ from afterwork.language.typed.operator import Operator, declared_in
 
 CHAPTERS: Mapping[str, Sequence[Operator]] = {
     "Numbers": declared_in(numbers),
-    "Texts": declared_in(strings, formats),
+    "Texts": declared_in(strings, formats, parsing),
     "Timestamps, dates and durations": declared_in(timestamps),
     "Queries of collections": declared_in(collection_queries),
     "Iterators": declared_in(iterators),

@@ -1,6 +1,5 @@
 """Timestamps, dates and durations. Timestamps are in UTC; one without a time zone is meant in UTC."""
 
-import re
 from datetime import date, datetime, timedelta
 from functools import partial
 from typing import Any
@@ -8,32 +7,13 @@ from typing import Any
 from afterwork.clock import passed
 from afterwork.language.run import timestamps as run
 from afterwork.language.run.evaluation import Evaluation
+from afterwork.language.run.timestamp_format import format_timestamp
 from afterwork.language.run.timestamps import MICROSECONDS_PER_DAY, MICROSECONDS_PER_SECOND
 from afterwork.language.run.values import as_timestamp
 from afterwork.language.sql import columns
 from afterwork.language.sql import timestamp_arithmetic as sql
 from afterwork.language.typed.operator import Declare, EvaluationFunction
 
-PYTHON_FORMATS = {
-    "yyyy": "%Y",
-    "yy": "%y",
-    "MMMM": "%B",
-    "MMM": "%b",
-    "MM": "%m",
-    "dddd": "%A",
-    "ddd": "%a",
-    "dd": "%d",
-    "HH": "%H",
-    "hh": "%I",
-    "mm": "%M",
-    "ss": "%S",
-    "fff": "%f",
-    "tt": "%p",
-}
-"""The parts of .NET's formats, with those of Python."""
-
-FORMAT_PART = re.compile("|".join(sorted(PYTHON_FORMATS, key=len, reverse=True)))
-MILLISECONDS = 3
 UNITS = {
     "Days": MICROSECONDS_PER_DAY,
     "Hours": 3_600 * MICROSECONDS_PER_SECOND,
@@ -93,32 +73,6 @@ def has_passed(evaluation: Evaluation, value: date) -> bool:
     """True if the time has passed. A value derived from it is computed again at that time.
     `DateTime.parse('2024-02-29').passed` = `true`"""
     return passed(as_timestamp(value), evaluation.names.clock)
-
-
-def _read(text: str) -> datetime:
-    return as_timestamp(datetime.fromisoformat(text.strip()))  # type: ignore[no-any-return]
-
-
-@Declare("Type(DateTime).parse(String) : DateTime")
-def parsed(type_: object, text: str) -> datetime:
-    """The timestamp that a text in ISO 8601 denotes; any other text is an error.
-    `DateTime.parse('2024-02-29').year` = `2024`"""
-    return _read(text)
-
-
-@Declare("Type(DateTime).tryParse(String) : DateTime")
-def parsed_or_null(type_: object, text: str) -> datetime | None:
-    """As `parse`, but null for any other text. `DateTime.tryParse('soon')` = `null`"""
-    try:
-        return _read(text)
-    except ValueError:
-        return None
-
-
-@Declare("Type(Date).parse(String) : Date")
-def parsed_date(type_: object, text: str) -> date:
-    """The date that a text in ISO 8601 denotes. `Date.parse('2024-02-29').day` = `29`"""
-    return _read(text).date()
 
 
 def _adding(units: str, example: str) -> Any:
@@ -187,18 +141,13 @@ day_of_year = Declare(
 @Declare("DateTime.toString(String) : String", f"As `formatDateTime`. `{EXAMPLE}.toString('yyyyMMdd')` = `'20240229'`")
 @Declare(
     "DateTime.formatDateTime(String) : String",
-    "The timestamp in a format of .NET's: `yyyy-MM-dd HH:mm:ss`. "
+    "The timestamp in a format of .NET's, in English: a picture such as `yyyy-MM-dd HH:mm:ss` or `d/M yy`, or a letter "
+    "such as `s`. "
     f"`{EXAMPLE}.formatDateTime('dd/MM yyyy HH:mm')` = `'29/02 2024 13:45'`",
 )
 def formatted(value: date, pattern: str) -> str:
     """Format a timestamp as .NET does."""
-    timestamp: datetime = as_timestamp(value)
-
-    def part(match: re.Match[str]) -> str:
-        written = timestamp.strftime(PYTHON_FORMATS[match[0]])
-        return written[:MILLISECONDS] if match[0] == "fff" else written
-
-    return FORMAT_PART.sub(part, pattern)
+    return format_timestamp(as_timestamp(value), pattern)
 
 
 @Declare("TimeSpan + TimeSpan : TimeSpan", columns=sql.sum_of_durations)
