@@ -5,7 +5,7 @@ from functools import cache
 from typing import Any
 
 from sqlalchemy import BigInteger, ColumnElement, Integer, Select, bindparam, select, tuple_, type_coerce
-from sqlalchemy.orm import Mapper, Session
+from sqlalchemy.orm import Mapper, Session, defer
 from sqlalchemy.orm.attributes import instance_state
 
 from afterwork.model.external_id import ExternalId
@@ -20,6 +20,9 @@ class Roots:
 
     def __init__(self) -> None:
         self._one = cache(lambda mapper: self._built(_by_key(mapper)))
+        self._one_without = cache(
+            lambda mapper, members: self._built(_by_key(mapper).options(*_later(mapper, members)))
+        )
         self._many = cache(lambda mapper: self._built(_by_keys(mapper)))
         self._statements: set[Select[Any]] = set()
 
@@ -43,10 +46,15 @@ class Roots:
             if _is_of(mapper, obj)
         }
 
+    def load_without(self, session: Session, root: ExternalId, members: frozenset[str]) -> object | None:
+        """Return an object of which some members are not read until somebody wants them; None if it doesn't exist."""
+        statement, values = self._one_without(root.mapper, members), _values(root.key)
+        objects = session.scalars(statement, values, execution_options=OWN).unique()
+        return next((obj for obj in objects if _is_of(root.mapper, obj)), None)
+
     def _objects(self, session: Session, mapper: Mapper[Any], keys: list[tuple[Any, ...]]) -> Iterable[object]:
         if len(keys) == 1:
-            values = dict(zip(map(_name, range(len(keys[0]))), keys[0], strict=True))
-            return session.scalars(self._one(mapper), values, execution_options=OWN).unique()
+            return session.scalars(self._one(mapper), _values(keys[0]), execution_options=OWN).unique()
         values = {"keys": padded([key[0] for key in keys] if len(mapper.primary_key) == 1 else keys)}
         return session.scalars(self._many(mapper), values, execution_options=OWN).unique()
 
@@ -59,6 +67,14 @@ def _is_of(mapper: Mapper[Any], obj: object) -> bool:
 
 def _name(part: int) -> str:
     return f"key_{part}"
+
+
+def _values(key: tuple[Any, ...]) -> dict[str, Any]:
+    return {_name(part): value for part, value in enumerate(key)}
+
+
+def _later(mapper: Mapper[Any], members: frozenset[str]) -> Iterable[Any]:
+    return (defer(getattr(mapper.class_, member)) for member in sorted(members))
 
 
 def _wide(column: ColumnElement[Any]) -> ColumnElement[Any]:

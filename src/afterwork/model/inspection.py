@@ -14,7 +14,7 @@ from afterwork.errors import BadDeclaration, ModelError, NotThere, UnknownWork, 
 from afterwork.language.syntax.spelling import folded
 from afterwork.model.base import registry_of, registry_or_none
 from afterwork.model.contract import CLASS_NAME, HOW_TO_HAVE_TICKETS, Contract
-from afterwork.model.derivation import Derivation, derivations_of
+from afterwork.model.derivation import Derivation, MemberDerivation, derivations_of
 from afterwork.model.external_id import parse
 from afterwork.model.job_function import JobFunction
 from afterwork.model.known_names import MAX_LISTED, instead_of
@@ -88,6 +88,11 @@ class ModelInfo:
         links = {rel.secondary for mapper in self.classes.values() for rel in mapper.relationships}
         tables = {table for table in mapped | links if isinstance(table, Table) and table is not self.contract.table}
         return sorted(tables, key=lambda table: table.fullname)
+
+    def derived_members(self, mapper: Mapper[Any]) -> frozenset[str]:
+        """Return the names of the derived members that the objects of a class have."""
+        own = (one for one in self.derivations.values() if issubclass(mapper.class_, one.root.class_))
+        return frozenset(one.member for one in own if isinstance(one, MemberDerivation))
 
     def derivation_of(self, obj: object, name: str) -> Derivation:
         """Return the derivation of an object that a member, or a view model, names. Raises `NotThere`."""

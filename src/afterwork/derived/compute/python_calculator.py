@@ -20,6 +20,7 @@ from afterwork.derived.manifest.reads import Reads
 from afterwork.derived.queue.due_cache import ClaimedCache
 from afterwork.derived.tracking.batch_loading import BatchLoader
 from afterwork.derived.tracking.hidden_state import untracked
+from afterwork.derived.tracking.load_failures import is_refusal
 from afterwork.derived.tracking.prototypes import Prototypes
 from afterwork.derived.tracking.recorder import Recorder
 from afterwork.errors import AfterworkError, TimedOut, TransactionIsTheRuns
@@ -29,6 +30,15 @@ from afterwork.jobs.session import LoadSession, ReadSession, ended
 from afterwork.model.derivation import Derivation, MachineDerivation, MemberDerivation, ViewModelDerivation
 from afterwork.model.external_id import ExternalId, parse
 from afterwork.saving.machine.play import Play
+
+
+class _Unreadable:
+    def __repr__(self) -> str:
+        return "what can't be read"
+
+
+UNREADABLE = _Unreadable()
+"""Stands for a stored value that can't be read. It differs from any result, which then takes its place."""
 
 
 @dataclass(frozen=True)
@@ -50,12 +60,17 @@ class MemberValue:
         return checked(self.derivation.column, self.derivation.name, value)
 
     def stored(self, obj: Any) -> Any:
-        """Return the stored value, without recording a read."""
+        """Return the stored value, without recording a read; `UNREADABLE` if somebody has written what is none."""
         values = instance_dict(obj)
         if self.derivation.member in values:
             return values[self.derivation.member]
-        with untracked():
-            return getattr(obj, self.derivation.member)
+        try:
+            with untracked():
+                return getattr(obj, self.derivation.member)
+        except Exception as error:  # of the type, which may be the application's own, or of the driver
+            if isinstance(error, AfterworkError) or is_refusal(error):
+                raise
+            return UNREADABLE
 
     def is_new(self, stored: Any, value: Any) -> bool:
         """Return whether a value seems to differ from the stored one, and so is to be written."""
@@ -126,6 +141,7 @@ class PythonCalculator:
     batch_loader_of: Callable[[RelationshipProperty[Any]], BatchLoader | None]
     root_reads: RootReads
     run_of: Callable[[ClaimedCache], Run]
+    derived_members: frozenset[str]
 
     def calculate(
         self,
@@ -202,7 +218,7 @@ class PythonCalculator:
 
         def load() -> object | None:
             if loaded is None:
-                return self.roots.load(session, [root]).get(root)
+                return self._load_alone(session, root)
             return loaded.prototypes.give(identity, session)
 
         began = time.perf_counter()
@@ -219,6 +235,17 @@ class PythonCalculator:
         return CalculationResult(
             claimed, root, progress.value, progress.stored, progress.is_new, reads, seconds=seconds
         )
+
+    def _load_alone(self, session: ReadSession, root: ExternalId) -> object | None:
+        """Load an object. What somebody has written into a derived column may be unreadable, and is to be replaced."""
+        try:
+            return self.roots.load(session, [root]).get(root)
+        except Exception as error:  # as above
+            if not self.derived_members or isinstance(error, AfterworkError) or is_refusal(error):
+                raise
+            for obj in list(session):  # which may be loaded by halves
+                session.expunge(obj)
+            return self.roots.load_without(session, root, self.derived_members)
 
     def _run(
         self,

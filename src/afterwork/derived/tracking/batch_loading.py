@@ -11,7 +11,6 @@ from itertools import islice
 from typing import Any, Protocol
 
 from sqlalchemy import CHAR, Column, Integer, Result, Select, String, Table, Uuid, select
-from sqlalchemy.exc import DBAPIError
 from sqlalchemy.orm import ClassManager, InstanceState, RelationshipProperty, Session
 from sqlalchemy.orm.attributes import instance_state, set_committed_value
 
@@ -21,6 +20,7 @@ from afterwork.compat.sqlalchemy_options import may_concern
 from afterwork.compat.sqlalchemy_statements import as_relationship_load, is_remote
 from afterwork.derived.tracking.hidden_state import untracked
 from afterwork.derived.tracking.link_rows import MAX_OBJECTS_PER_QUERY
+from afterwork.derived.tracking.load_failures import is_refusal
 from afterwork.derived.tracking.loader_criteria import Criteria, criteria_in
 from afterwork.derived.tracking.mapping_clauses import as_inherited, equal_columns
 from afterwork.derived.tracking.single_row_class import SingleRowClass, single_row_class
@@ -131,7 +131,7 @@ def _skipping_unreadable_rows() -> Iterator[None]:
         with CONTAINED:
             yield
     except Exception as error:
-        if isinstance(error, DBAPIError) and getattr(error.orig, "sqlstate", None) is not None:
+        if is_refusal(error):
             raise
 
 

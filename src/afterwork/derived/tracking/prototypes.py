@@ -12,7 +12,6 @@ from dataclasses import dataclass, field
 from itertools import chain, islice
 from typing import Any, cast
 
-from sqlalchemy.exc import DBAPIError
 from sqlalchemy.orm import ClassManager, InstanceState, Mapper, RelationshipProperty, Session
 from sqlalchemy.orm.attributes import instance_state, set_committed_value
 
@@ -20,6 +19,7 @@ from afterwork.compat.sqlalchemy_objects import load_member, loaded_values, obje
 from afterwork.derived.tracking.batch_loading import BatchLoader, is_loaded_by_default
 from afterwork.derived.tracking.hidden_state import untracked
 from afterwork.derived.tracking.link_rows import MAX_OBJECTS_PER_QUERY
+from afterwork.derived.tracking.load_failures import is_refusal
 from afterwork.derived.tracking.loader_criteria import criteria_in
 from afterwork.derived.tracking.prototype import LoadState, Prototype, are_immutable
 from afterwork.derived.tracking.relationship_reads import QUERYING_LOADERS
@@ -196,7 +196,7 @@ class Prototypes:
                 yield self.session
         except Exception as error:
             self.session.expunge_all()
-            if isinstance(error, DBAPIError) and getattr(error.orig, "sqlstate", None) is not None:
+            if is_refusal(error):
                 raise  # the database has refused, and may refuse all that follows
 
     # Making prototypes.

@@ -162,6 +162,7 @@ def _python_calculators(matcher: Matcher, tracking: _Tracking, run_of: RunOf) ->
             tracking.plans.batch_loader,
             tracking.root_reads(derivation),
             partial(run_of, derivation),
+            tracking.model.derived_members(derivation.declaration.root),
         )
         for derivation in matcher.registry
         if (calculation := calculation_of(derivation.declaration)) is not None
