@@ -17,9 +17,9 @@ class KeepingParts(RefreshParts):
     def roots(self, taken: CTE, *more: Select[Any], but: int | None = None) -> CTE:
         """Return the part with the keys of the objects, each once, and the first route that leads there."""
         selects = [query.add_columns(NO_ROUTE.label("via")) for query in more]
-        for way in self.plan.ways:
+        for place, way in enumerate(self.plan.ways):
             if way.route != but:
-                touches = taken.alias(f"touches_{way.route}")
+                touches = taken.alias(f"touches_{place}")  # several ways may begin with the touches of one route
                 query = way.roots(touches.c).where(touches.c.route == way.route)
                 key = (column.label(f"k{n}") for n, column in enumerate(query.selected_columns))
                 selects.append(query.with_only_columns(*key, self._via(way, touches).label("via")))

@@ -54,10 +54,10 @@ class RefreshParts:
     def roots(self, taken: CTE, *more: Select[Any], but: int | None = None) -> CTE:
         """Return the part with the keys of the objects that touches lead to, and more of them."""
         selects = list(more)
-        for way in self.plan.ways:
+        for place, way in enumerate(self.plan.ways):
             if way.route == but:
                 continue
-            touches = taken.alias(f"touches_{way.route}")
+            touches = taken.alias(f"touches_{place}")  # several ways may begin with the touches of one route
             query = way.roots(touches.c).where(touches.c.route == way.route)
             selects.append(query.with_only_columns(*(c.label(f"k{n}") for n, c in enumerate(query.selected_columns))))
         return union(*selects).cte("roots")
