@@ -4,9 +4,10 @@ from collections.abc import Callable
 from functools import partial
 from typing import Any
 
-from sqlalchemy import and_, false, func, inspect, literal, not_, or_, true
+from sqlalchemy import and_, case, false, func, inspect, literal, not_, or_, true
 from sqlalchemy.orm import Mapper, aliased
 
+from afterwork.compat.sqlalchemy_conditions import typed_condition
 from afterwork.language.run.evaluation import LocatedError
 from afterwork.language.sql import columns
 from afterwork.language.sql.comparisons import is_missing
@@ -16,6 +17,7 @@ from afterwork.language.sql.translator import Translator
 from afterwork.language.typed.names import Names
 from afterwork.language.typed.nodes import OperatorCall, TypedConstant
 from afterwork.language.typed.states import AnyState, MachineStates, StateAttribute
+from afterwork.language.typed.types import BOOLEAN
 
 
 def all_instances(translator: Translator, call: OperatorCall) -> RowSet:
@@ -49,7 +51,7 @@ def _of_class(rows: RowSet, element: Entity, cls: type) -> RowSet:
 def is_kind_of(translator: Translator, call: OperatorCall) -> Term:
     """Ask if the class has a row of the same key: right for each way to map inheritance."""
     entity, cls = _object_and_class(translator, call)
-    return boolean(is_of(entity, cls))
+    return _asked_of(entity, is_of(entity, cls))
 
 
 def is_type_of(translator: Translator, call: OperatorCall) -> Term:
@@ -57,7 +59,14 @@ def is_type_of(translator: Translator, call: OperatorCall) -> Term:
     mapper: Mapper[Any] = inspect(cls)
     subclasses = [narrower.class_ for narrower in mapper.self_and_descendants if narrower is not mapper]
     of_none = [not_(is_of(entity, subclass)) for subclass in subclasses]
-    return boolean(and_(is_of(entity, cls), *of_none))
+    return _asked_of(entity, and_(is_of(entity, cls), *of_none))
+
+
+def _asked_of(entity: Entity, condition: SqlColumn) -> Term:
+    """Return what is asked of an object; null where there is none."""
+    if not entity.nullable and entity.picked is None:
+        return boolean(condition)
+    return Term(typed_condition(case((not_(is_missing(entity)), condition))), BOOLEAN)
 
 
 def _object_and_class(translator: Translator, call: OperatorCall) -> tuple[Entity, type]:
@@ -97,7 +106,7 @@ def in_state(translator: Translator, call: OperatorCall) -> Term:
     if not names.has_state(entity.cls, text):
         raise LocatedError(f"{entity.cls.__name__} has no state {text[:40]}.", state.at)
     conditions = or_(false(), *_conditions(names, entity, text))
-    return boolean(func.coalesce(conditions, false()))
+    return _asked_of(entity, func.coalesce(conditions, false()))
 
 
 def _conditions(names: Names, entity: Entity, text: str) -> list[SqlColumn]:

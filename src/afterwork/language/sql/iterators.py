@@ -125,6 +125,9 @@ def _sorted(translator: Translator, call: OperatorCall, direction: Direction) ->
     rows = translator.unlimited(call.arguments[0])
     if rows.distinct:
         translator.refuse(call, "a Set of values can't be sorted there")
+    if not any(source.aliases for source in rows.sources):
+        rows.kind = "Sequence"  # of one value of an outer row, by which SQLite could not sort
+        return rows
     each = call.arguments[1]
     body = _body(translator, rows, each)
     parts = body.parts if isinstance(body, nodes.TupleConstruction) else (body,)
