@@ -91,8 +91,11 @@ class ModelInfo:
 
     def derived_members(self, mapper: Mapper[Any]) -> frozenset[str]:
         """Return the names of the derived members that the objects of a class have."""
-        own = (one for one in self.derivations.values() if issubclass(mapper.class_, one.root.class_))
-        return frozenset(one.member for one in own if isinstance(one, MemberDerivation))
+        return frozenset(
+            derivation.member
+            for derivation in self.derivations.values()
+            if isinstance(derivation, MemberDerivation) and issubclass(mapper.class_, derivation.root.class_)
+        )
 
     def derivation_of(self, obj: object, name: str) -> Derivation:
         """Return the derivation of an object that a member, or a view model, names. Raises `NotThere`."""

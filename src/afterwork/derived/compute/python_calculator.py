@@ -13,6 +13,7 @@ from sqlalchemy.orm import Mapper, RelationshipProperty
 from sqlalchemy.orm.attributes import instance_dict
 
 from afterwork.boundary import CONTAINED
+from afterwork.compat.sqlalchemy_errors import is_refusal
 from afterwork.derived.compute.result_check import checked, is_same
 from afterwork.derived.compute.results import CalculationResult, Limited, unlimited
 from afterwork.derived.compute.root_visibility import RootReads, RootVisibility, RowKeys
@@ -20,7 +21,6 @@ from afterwork.derived.manifest.reads import Reads
 from afterwork.derived.queue.due_cache import ClaimedCache
 from afterwork.derived.tracking.batch_loading import BatchLoader
 from afterwork.derived.tracking.hidden_state import untracked
-from afterwork.derived.tracking.load_failures import is_refusal
 from afterwork.derived.tracking.prototypes import Prototypes
 from afterwork.derived.tracking.recorder import Recorder
 from afterwork.errors import AfterworkError, TimedOut, TransactionIsTheRuns

@@ -15,12 +15,12 @@ from sqlalchemy.orm import ClassManager, InstanceState, RelationshipProperty, Se
 from sqlalchemy.orm.attributes import instance_state, set_committed_value
 
 from afterwork.boundary import CONTAINED
+from afterwork.compat.sqlalchemy_errors import is_refusal
 from afterwork.compat.sqlalchemy_objects import has_own_loader
 from afterwork.compat.sqlalchemy_options import may_concern
 from afterwork.compat.sqlalchemy_statements import as_relationship_load, is_remote
 from afterwork.derived.tracking.hidden_state import untracked
 from afterwork.derived.tracking.link_rows import MAX_OBJECTS_PER_QUERY
-from afterwork.derived.tracking.load_failures import is_refusal
 from afterwork.derived.tracking.loader_criteria import Criteria, criteria_in
 from afterwork.derived.tracking.mapping_clauses import as_inherited, equal_columns
 from afterwork.derived.tracking.single_row_class import SingleRowClass, single_row_class

@@ -1,11 +1,10 @@
-"""Failed loads, and their dependencies: all that may have been the reason, so that mending it runs the cache again."""
+"""Dependencies of a failed load: all that may have been the reason, so that mending it runs the cache again."""
 
 from collections.abc import Collection, Iterator, Sequence
 from dataclasses import replace
 from typing import Any
 
 from sqlalchemy import FromClause
-from sqlalchemy.exc import DBAPIError
 from sqlalchemy.orm import InstanceState, Mapper
 
 from afterwork.derived.manifest.reads import QueryRead, Reads
@@ -17,14 +16,6 @@ from afterwork.store.journal.tracked_table import EVERY_COLUMN
 
 EAGER_LOADERS = ("joined", False, "selectin", "subquery", "immediate")
 """Values of `lazy` with which a relationship is loaded together with its object."""
-
-
-def is_refusal(error: Exception) -> bool:
-    """Return whether the database itself has refused a statement, and so may refuse all that follows.
-
-    What a driver or a type raises of what it was given leaves the transaction as it is.
-    """
-    return isinstance(error, DBAPIError) and getattr(error.orig, "sqlstate", None) is not None
 
 
 def add_failed_object(tables: MappedTables, reads: Reads, mapper: Mapper[Any], identity: Sequence[Any]) -> None:

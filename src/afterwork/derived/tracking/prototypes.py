@@ -15,11 +15,11 @@ from typing import Any, cast
 from sqlalchemy.orm import ClassManager, InstanceState, Mapper, RelationshipProperty, Session
 from sqlalchemy.orm.attributes import instance_state, set_committed_value
 
+from afterwork.compat.sqlalchemy_errors import is_refusal
 from afterwork.compat.sqlalchemy_objects import load_member, loaded_values, objects_in
 from afterwork.derived.tracking.batch_loading import BatchLoader, is_loaded_by_default
 from afterwork.derived.tracking.hidden_state import untracked
 from afterwork.derived.tracking.link_rows import MAX_OBJECTS_PER_QUERY
-from afterwork.derived.tracking.load_failures import is_refusal
 from afterwork.derived.tracking.loader_criteria import criteria_in
 from afterwork.derived.tracking.prototype import LoadState, Prototype, are_immutable
 from afterwork.derived.tracking.relationship_reads import QUERYING_LOADERS
