@@ -302,3 +302,12 @@ def test_demo_without_what_it_needs_says_how_to_get_it(tmp_path: Path) -> None:
 
     assert (ended.returncode, ended.stdout) == (1, "")
     assert "pip install 'afterwork[demo]'" in ended.stderr
+
+
+def test_demo_without_what_it_needs_has_help(tmp_path: Path) -> None:
+    source = "import sys; sys.modules['faker'] = None; from afterwork.cli import main; main(['demo', '--help'])"
+    ended = subprocess.run([sys.executable, "-c", source], cwd=tmp_path, capture_output=True, text=True, check=False)
+
+    assert (ended.returncode, ended.stderr) == (0, "")
+    assert "Show a shop at work" in ended.stdout
+    assert "pip install 'afterwork[demo]'. Then --help lists its options, too." in ended.stdout

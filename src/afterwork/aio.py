@@ -10,9 +10,9 @@ session are served as well, without waiting; those of an async run, an `async de
 
 from collections.abc import Callable, Iterable
 from functools import partial
-from typing import TYPE_CHECKING, Any, ParamSpec, TypeVar
+from typing import TYPE_CHECKING, Any, ParamSpec, TypeVar, overload
 
-from sqlalchemy.orm import Session
+from sqlalchemy.orm import QueryableAttribute, Session
 
 from afterwork.derived.compute import fresh as answers
 from afterwork.derived.explain.explanation import Explanation
@@ -20,6 +20,7 @@ from afterwork.derived.explain.readers import Reader
 from afterwork.errors import BadRequest, shown
 from afterwork.jobs.async_run import async_run
 from afterwork.model.job_function import JobFunction
+from afterwork.model.member import MemberOrName
 from afterwork.model.method import BoundMethod, GivenWork, Ticket
 from afterwork.model.viewmodel import ViewModel
 from afterwork.saving import flow as flows
@@ -57,22 +58,26 @@ async def _call_in(inner: Session, function: Callable[[], T]) -> T:
     return await call_in(inner, function)
 
 
-async def fresh(obj: object, name: str) -> Any:
+@overload
+async def fresh(obj: object, name: QueryableAttribute[T]) -> T: ...
+@overload
+async def fresh(obj: object, name: str) -> Any: ...
+async def fresh(obj: object, name: MemberOrName[Any]) -> Any:
     """Return the value of a derived member that is right now, as `aw.fresh` does."""
     return await call(obj, answers.fresh, obj, name)
 
 
-async def is_stale(obj: object, name: str) -> bool:
+async def is_stale(obj: object, name: MemberOrName[Any]) -> bool:
     """Return whether a derived member of an object is out of date, as `aw.is_stale` does."""
     return await call(obj, answers.is_stale, obj, name)
 
 
-async def explain(app: "Afterwork", obj: object, name: str) -> Explanation:
+async def explain(app: "Afterwork", obj: object, name: MemberOrName[Any]) -> Explanation:
     """Explain the state of a derived member of an object, as `app.explain` does."""
     return await call(obj, app.explain, obj, name)
 
 
-async def impact(app: "Afterwork", obj: object, member: str) -> list[Reader]:
+async def impact(app: "Afterwork", obj: object, member: MemberOrName[Any]) -> list[Reader]:
     """Return the caches that become stale if a member of an object changes, as `app.impact` does."""
     return await call(obj, app.impact, obj, member)
 

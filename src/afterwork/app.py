@@ -47,6 +47,7 @@ from afterwork.model.inspection import ModelInfo, inspect_model
 from afterwork.model.job_function import JobFunction
 from afterwork.model.jobs_file.load import JobsFile, load, load_again
 from afterwork.model.lane import MAIN, Lane, lanes_by_name
+from afterwork.model.member import MemberOrName, name_of_member
 from afterwork.model.method import RunOptions
 from afterwork.model.retry import Retry
 from afterwork.model.settings_check import check_settings
@@ -387,12 +388,12 @@ class Afterwork:
             return ended
 
     @asking("app.explain(…)")
-    def explain(self, obj: object, name: str) -> Explanation:
-        """Explain the state of a derived member, or of a view model that is a cache, of one object. `name` is its name.
+    def explain(self, obj: object, name: MemberOrName[Any]) -> Explanation:
+        """Explain the state of a derived member, or of a view model that is a cache, of one object.
 
-        That is: its freshness, what it read, what last made it stale, and when and why it last ran. Changes count that
-        a server has still to take. In doubt it is stale, as for `aw.is_stale`. Reads in the transaction of the object's
-        session, which is flushed before.
+        `name` is its name, or the member itself, `Customer.total`. The explanation has its freshness, what it read,
+        what last made it stale, and when and why it last ran. Changes count that a server has still to take. In doubt
+        it is stale, as for `aw.is_stale`. Reads in the transaction of the object's session, which is flushed before.
 
         Raises `BadRequest` if the class has no such cache, `NoCacheYet` if the object can have none, `NoSession` if it
         is in no session, and `NotInstalled` or `WrongSchema` if the database is not as it must be.
@@ -415,15 +416,16 @@ class Afterwork:
             )
 
     @asking("app.impact(…)")
-    def impact(self, obj: object, member: str) -> list[Reader]:
+    def impact(self, obj: object, member: MemberOrName[Any]) -> list[Reader]:
         """Return the caches that become stale if a member of an object changes, direct readers first.
 
-        Raises `BadRequest` if the object has no such member, `NoSession` if it is in no session, and `NotInstalled` or
-        `WrongSchema` if the database is not as it must be.
+        `member` is its name, or the member itself, `Line.quantity`. Raises `BadRequest` if the object has no such
+        member, `NoSession` if it is in no session, and `NotInstalled` or `WrongSchema` if the database is not as it
+        must be.
         """
         connection = connection_of(obj)
         with self._explainer(connection) as explainer:
-            return explainer.readers.impact(connection, obj, member)
+            return explainer.readers.impact(connection, obj, name_of_member(obj, member))
 
     def verify(self, engine: Engine, sample: int | None = None) -> Verified:
         """Calculate all derived members again, or `sample` of each, and report differences from the stored values.

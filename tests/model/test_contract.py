@@ -146,9 +146,13 @@ def test_priority_or_lane_that_the_class_has_no_room_for_is_refused(engine: Engi
     with world.session() as session:
         customer = world.base.Customer()
         session.add(customer)
-        with pytest.raises(BadRequest, match="SysAsyncTicket has no attribute priority"):
+        with pytest.raises(
+            BadRequest, match=r"SysAsyncTicket has no attribute priority\. Add it, priority: Mapped\[int \| None\]"
+        ):
             aw.later(customer.greet, priority=1)
-        with pytest.raises(BadRequest, match="SysAsyncTicket has no attribute lane"):
+        with pytest.raises(
+            BadRequest, match=r"no attribute lane\. Add it, lane: Mapped\[str \| None\], .* or ask without lane="
+        ):
             aw.later(customer.greet, lane="other")
 
 

@@ -212,7 +212,7 @@ def test_a_class_without_it_serves_and_says_what_is_missing_when_it_is_asked_for
         thing = Thing()
         session.add(thing)
         aw.later(thing.do)
-        with pytest.raises(BadRequest, match="SysAsyncTicket has no attribute not_after"):
+        with pytest.raises(BadRequest, match=r"no attribute not_after\. Add it, not_after: Mapped\[datetime "):
             aw.later(thing.do, not_after=datetime.now(UTC))
     world.run()
 

@@ -91,6 +91,10 @@ class Order(Base):
     def export(self) -> None:
         print(aw.current_run().id, aw.current_run().attempt)
 
+    @aw.method(external=True)
+    async def fetch_notes(self) -> list[str]:
+        return []
+
     @aw.method
     def refund(self, amount: Decimal, *, reason: str = "", token: Annotated[str, aw.Secret] = "") -> None:
         self.price -= amount
@@ -136,6 +140,11 @@ def ask(session: Session, customer: Customer, order: Order) -> None:
     aw.later(order.export, after=timedelta(hours=1), lane=None)
     assert_type(aw.later(order.refund.given(Decimal("12.50"), reason="broken"), lane="x"), aw.AsyncTicket)
     aw.later(TheCustomerNumberAssigner(customer))
+    assert_type(TheCustomerNumberAssigner(customer).greeting, str)
+    assert_type(aw.fresh(customer, Customer.spent), Decimal)
+    aw.is_stale(customer, Customer.spent)
+    app.explain(customer, Customer.spent)
+    app.impact(order, Order.price)
     assert_type(aw.after([ticket], order.export, if_failed="run"), aw.AsyncTicket)
     assert_type(aw.chain(order.export, customer.assign_number), list[aw.AsyncTicket])
     aw.after(aw.later_many(each.export for each in [order]), order.refund.given(Decimal(1), reason="broken"))
@@ -170,14 +179,17 @@ def use(session: Session, customer: Customer) -> None:
     assert_type(aw.session(customer), Session)
 
 
-def wait(customer: Customer) -> None:
+def wait(customer: Customer, order: Order) -> None:
+    assert_type(aw.wait(aw.later(order.fetch_notes), of=Order.fetch_notes), list[str])
     ticket = aw.later(customer.total)
     assert_type(aw.wait(ticket, of=Customer.total, timeout=timedelta(seconds=5)), Decimal)
     assert_type(aw.wait(ticket, of=customer.total), Decimal)
     assert_type(aw.wait(ticket), Any)
 
 
-async def wait_asynchronously(customer: Customer) -> None:
+async def wait_asynchronously(customer: Customer, order: Order) -> None:
+    assert_type(await aw.wait_async(aw.later(order.fetch_notes), of=Order.fetch_notes), list[str])
+    assert_type(await aw.aio.fresh(customer, Customer.spent), Decimal)
     ticket = aw.later(customer.total)
     assert_type(await aw.wait_async(ticket, of=Customer.total), Decimal)
     assert_type(await aw.wait_async(ticket, timeout=timedelta(seconds=5)), Any)

@@ -224,12 +224,16 @@ HOMES_OF_THE_SHOP = tuple(Path(__file__).resolve().parents[up] / below for up, b
 
 @click.command(add_help_option=False, context_settings={"ignore_unknown_options": True})
 @click.argument("options", nargs=-1, type=click.UNPROCESSED)
-def demo(options: Sequence[str]) -> None:
+@click.pass_context
+def demo(context: click.Context, options: Sequence[str]) -> None:
     """Show a shop at work: a server, writers, numbers without gaps, and right totals. (--help for its options)"""
     sys.path[:0] = [str(home) for home in HOMES_OF_THE_SHOP if (home / "examples" / "shop").is_dir()]
     try:
         demo_module = importlib.import_module("examples.shop.demo.__main__")
     except ModuleNotFoundError as error:
         advice = f"The demo needs {error.name}. Try: pip install 'afterwork[demo]'"
-        raise click.ClickException(advice) from None
+        if "--help" not in options:
+            raise click.ClickException(advice) from None
+        click.echo(f"{context.get_help()}\n\n{advice}. Then --help lists its options, too.")
+        return
     demo_module.main.main(args=list(options), prog_name="afterwork demo")

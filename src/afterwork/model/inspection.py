@@ -22,6 +22,7 @@ from afterwork.model.lane import MAIN, Lane, lanes_by_name
 from afterwork.model.machine.declaration import TRIGGER, declared_machines
 from afterwork.model.machine.state_scope import base_of, scope_of
 from afterwork.model.marks import MARKS_OF_MAPPED, MARKS_OF_VIEW_MODELS, hidden_marks, mark_of
+from afterwork.model.member import MemberOrName, name_of_member
 from afterwork.model.model_texts import text_problems
 from afterwork.model.ticket import contract_of, is_ticket_class
 from afterwork.model.timer import OnceAction, TimedWork, once_of, timers_of
@@ -97,9 +98,11 @@ class ModelInfo:
             if isinstance(derivation, MemberDerivation) and issubclass(mapper.class_, derivation.root.class_)
         )
 
-    def derivation_of(self, obj: object, name: str) -> Derivation:
-        """Return the derivation of an object that a member, or a view model, names. Raises `NotThere`."""
-        return self.derivation_in(type(obj), name)
+    def derivation_of(self, obj: object, member: MemberOrName[Any]) -> Derivation:
+        """Return the derivation of an object that a member, or a view model's name, means.
+
+        Raises `NotThere`, and `BadRequest` for a member of another class."""
+        return self.derivation_in(type(obj), name_of_member(obj, member))
 
     def derivation_in(self, cls: type, name: str) -> Derivation:
         """Return the derivation of the objects of a class that a name means. Raises `NotThere`."""

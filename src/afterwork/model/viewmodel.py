@@ -5,7 +5,7 @@ import inspect as python
 import typing
 from collections.abc import Callable, Iterator, Mapping
 from datetime import timedelta
-from typing import Any, ClassVar, Generic, Self, overload
+from typing import TYPE_CHECKING, Any, ClassVar, Generic, Self, overload
 
 from sqlalchemy.orm import Session
 from typing_extensions import TypeVar
@@ -112,14 +112,22 @@ def action(
     return functools.partial(Action, enabled=enabled) if function is None else Action(function, enabled)
 
 
-def column(function: Callable[[Any], Result]) -> property:
+def column(function: Callable[[Any], Result]) -> "Column[Result]":
     """Mark a function of a view model as a column: a calculated value, read as an attribute."""
     check_callable_alone(function, "@aw.column", may_yield=True)
     return Column(function)
 
 
-class Column(property):
+class Column(property, Generic[Result]):
     """A value that a view model shows of its root."""
+
+    if TYPE_CHECKING:
+
+        @overload
+        def __get__(self, target: None, owner: type, /) -> Self: ...
+        @overload
+        def __get__(self, target: object, owner: type | None = None, /) -> Result: ...
+        def __get__(self, target: object | None, owner: type | None = None, /) -> Self | Result: ...
 
 
 def on_exception(function: Callable[[Any, Exception], object]) -> OnException:

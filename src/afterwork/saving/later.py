@@ -206,6 +206,10 @@ def _set(ticket: Any, attribute: ContractAttribute | None, value: Any, argument:
     """Set an attribute of a ticket. Raises `BadRequest`, naming the argument, if the ticket class lacks it."""
     if attribute is None:
         if value is not None:
-            raise BadRequest(f"{argument}={value!r} was asked for, but {CLASS_NAME} has no attribute {argument}.")
+            kind = type(value).__name__
+            how = (
+                f"Add it, {argument}: Mapped[{kind} | None], with its column in the table, or ask without {argument}=."
+            )
+            raise BadRequest(f"{argument}={value!r} was asked for, but {CLASS_NAME} has no attribute {argument}. {how}")
     else:
         setattr(ticket, attribute.name, value)

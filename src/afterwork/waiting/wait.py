@@ -1,6 +1,7 @@
 """`aw.wait`: come back when a ticket has ended, with what its work has returned."""
 
 import asyncio
+from collections.abc import Coroutine
 from dataclasses import dataclass
 from datetime import timedelta
 from functools import partial
@@ -38,16 +39,29 @@ from afterwork.waiting.room import WaitingRoom
 from afterwork.waiting.rooms import WaitingRooms
 
 if TYPE_CHECKING:
+    from types import CoroutineType
+
     from sqlalchemy.ext.asyncio import AsyncEngine
 
 Result = TypeVar("Result")
 
 AnyEngine = Union[Engine, "AsyncEngine"]
 WorkWithResult = Method[Any, Result, ...] | BoundMethod[Result, Any, ...] | JobFunction[Result, Any, ...]
+if TYPE_CHECKING:
+    # What an `async def` returns is a Coroutine to mypy, and a CoroutineType to pyright.
+    AsyncWork = WorkWithResult[Coroutine[Any, Any, Result]] | WorkWithResult[CoroutineType[Any, Any, Result]]
 
 HOW_TO_KEEP_RESULTS = f"Add it to {CLASS_NAME}: result: Mapped[str | None] = mapped_column(Text)"
 
 
+@overload
+def wait(
+    ticket: object,
+    *,
+    of: "AsyncWork[Result]",
+    timeout: timedelta | None = None,
+    engine: AnyEngine | None = None,
+) -> Result: ...
 @overload
 def wait(
     ticket: object, *, of: WorkWithResult[Result], timeout: timedelta | None = None, engine: AnyEngine | None = None
@@ -94,6 +108,14 @@ def wait(
         return waited.result(end)
 
 
+@overload
+async def wait_async(
+    ticket: object,
+    *,
+    of: "AsyncWork[Result]",
+    timeout: timedelta | None = None,
+    engine: AnyEngine | None = None,
+) -> Result: ...
 @overload
 async def wait_async(
     ticket: object, *, of: WorkWithResult[Result], timeout: timedelta | None = None, engine: AnyEngine | None = None

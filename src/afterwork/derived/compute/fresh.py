@@ -4,7 +4,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import datetime
-from typing import Any
+from typing import Any, TypeVar, overload
 
 from sqlalchemy import Connection
 from sqlalchemy.orm import InstanceState, QueryableAttribute, Session
@@ -23,20 +23,24 @@ from afterwork.model.awaiting import asking
 from afterwork.model.derivation import MemberDerivation
 from afterwork.model.external_id import external_id
 from afterwork.model.inspection import inspect_model
+from afterwork.model.member import MemberOrName
 from afterwork.saving.sessions import connection_of
 from afterwork.saving.sessions import session as session_of
 from afterwork.settings import Settings
 from afterwork.store.dialects import database_behind
 from afterwork.store.schema import check_installed
 
+Value = TypeVar("Value")
+
 
 @asking("aw.is_stale(…)")
-def is_stale(obj: object, name: str) -> bool:
+def is_stale(obj: object, name: MemberOrName[Any]) -> bool:
     """Return whether a derived member of an object, or a view model that is a cache, is out of date.
 
-    `name` is its name. It is if something that it read has changed, also through others, or if it has never run. In
-    doubt it counts as out of date: where its queries ask for derived values by more than one column, or by no integer.
-    This is answered in the transaction of the object's session, which is flushed before.
+    `name` is its name, or the member itself, `Customer.total`. It is if something that it read has changed, also
+    through others, or if it has never run. In doubt it counts as out of date: where its queries ask for derived values
+    by more than one column, or by no integer. This is answered in the transaction of the object's session, which is
+    flushed before.
 
     Raises `BadRequest` if the object has no such cache, `NoSession` if it is in no session, and `NotInstalled` or
     `WrongSchema` if the database is not as it must be.
@@ -45,9 +49,15 @@ def is_stale(obj: object, name: str) -> bool:
         return inquiry.staleness.is_stale(derivation, external_id(obj))
 
 
+@overload
+def fresh(obj: object, name: QueryableAttribute[Value]) -> Value: ...
+@overload
+def fresh(obj: object, name: str) -> Any: ...
 @asking("aw.fresh(…)")
-def fresh(obj: object, name: str) -> Any:
-    """Return the value of a derived member that is right now. `name` is the name of the member.
+def fresh(obj: object, name: MemberOrName[Any]) -> Any:
+    """Return the value of a derived member that is right now.
+
+        total = aw.fresh(customer, Customer.total)  # or by its name, "total", which tells a type checker nothing
 
     That is the stored one, or if it is stale, one that is calculated here, with all stale values that it is made from.
     Only what a query of the calculation itself reads or compares in SQL is as the database has it. Nothing is stored;
@@ -68,7 +78,7 @@ def fresh(obj: object, name: str) -> Any:
 
 
 @contextmanager
-def _inquiry(obj: object, name: str) -> "Iterator[tuple[_Inquiry, RegisteredDerivation]]":
+def _inquiry(obj: object, name: MemberOrName[Any]) -> "Iterator[tuple[_Inquiry, RegisteredDerivation]]":
     session = session_of(obj)
     session.flush()
     connection = connection_of(obj)
