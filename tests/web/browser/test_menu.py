@@ -5,6 +5,7 @@ from sqlalchemy import Engine
 from sqlalchemy.orm import Session
 
 import afterwork as aw
+from afterwork.web.menu import MENU
 from examples.shop import Customer
 from tests.web.browser.conftest import NARROW, WIDE, Visitors
 
@@ -31,3 +32,11 @@ def test_the_counts_are_read_without_scripts(acting: Visitors, busy: Engine) -> 
 
     expect(count).to_have_text("1 waiting")
     expect(count).to_be_visible()
+
+
+def test_on_a_narrow_screen_the_entry_of_the_page_is_in_view(acting: Visitors) -> None:
+    page = acting.visit(width=NARROW).page
+    for entry in MENU:
+        page.goto(acting.address + entry.path.removeprefix("/"))
+        expect(page.locator("[data-help]")).to_have_count(1)
+        expect(page.locator(f"#menu-{entry.key} a[aria-current]")).to_be_in_viewport(ratio=1)

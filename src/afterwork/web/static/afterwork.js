@@ -213,6 +213,17 @@ if (main.hasAttribute("data-live")) {
   window.addEventListener("resize", releaseHeights);
 }
 
+// On a narrow screen the menu is one line, which begins where the page's own entry is.
+
+function showCurrent() {
+  const current = menu.querySelector("[aria-current]");
+  if (!current) return;
+  const place = current.getBoundingClientRect(), room = menu.getBoundingClientRect();
+  menu.scrollLeft += place.left + place.width / 2 - (room.left + room.width / 2);
+}
+
+showCurrent();
+
 // Light or dark: follows the system until the user chooses.
 
 const stored = localStorage.getItem("afterwork-theme");
