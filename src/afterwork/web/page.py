@@ -68,6 +68,10 @@ class Site:
         except (AfterworkError, SQLAlchemyError):
             return {}
 
+    def has_work(self, name: str) -> bool:
+        """Return whether the model has a work of this name, so that a link to its page leads somewhere."""
+        return name in self.app.model.work_names
+
     def check(self) -> Sequence[Finding]:
         """Check the installation now, with advice whose commands are as one types them here."""
         return [replace(finding, advice=self.as_typed(finding.advice)) for finding in self._look()]
