@@ -1,4 +1,4 @@
-"""What fails, waits and runs, in a few numbers that cost little however much there is."""
+"""A few numbers on all that fails, waits and runs. They cost little, however much there is."""
 
 from dataclasses import dataclass
 from datetime import datetime
@@ -17,7 +17,7 @@ from afterwork.store.tickets.walk import TicketWalk
 
 @dataclass(frozen=True)
 class Tally:
-    """What fails, waits and runs.
+    """A few numbers on all that fails, waits and runs.
 
     `failed` counts the runs of all kinds that failed within an hour, `waiting` the tickets that are due, `late` the
     timers that are, `stale` and `failed_values` calculated values, and `running` what runs now.

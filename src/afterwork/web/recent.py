@@ -1,4 +1,4 @@
-"""What was read a moment ago, for pages that are shown again and again."""
+"""Readings that are used again for some seconds, for pages that are shown again and again."""
 
 import time
 from collections.abc import Callable
@@ -24,6 +24,6 @@ class Recent(Generic[T]):
         """Return what was read lately. Whoever needs it anew reads it, and others wait for that."""
         with self._lock:
             if self._last is None or self._clock() - self._last[0] >= self._seconds:
-                found = read()
-                self._last = (self._clock(), found)
+                reading = read()
+                self._last = (self._clock(), reading)
             return self._last[1]
