@@ -3,7 +3,6 @@
 import shlex
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from functools import partial
 from typing import Any
 
 from jinja2 import Environment
@@ -35,8 +34,8 @@ class Site:
     engine: Engine
     access: Access
     templates: Environment
-    recent_check: Recent[Sequence[Finding]] = field(default_factory=partial(Recent, CHECK_SECONDS))
-    recent_counts: Recent[Mapping[str, MenuCount]] = field(default_factory=partial(Recent, COUNT_SECONDS))
+    recent_check: Recent[Sequence[Finding]] = field(default_factory=lambda: Recent(CHECK_SECONDS))
+    recent_counts: Recent[Mapping[str, MenuCount]] = field(default_factory=lambda: Recent(COUNT_SECONDS))
 
     @property
     def insight(self) -> Insight:
