@@ -17,6 +17,7 @@ from afterwork.insight.running import RunningView, SuspectView
 from afterwork.insight.servers import ServerView
 from afterwork.insight.service import Insight
 from afterwork.insight.status import Status
+from afterwork.insight.tally import Tally
 from afterwork.insight.ticket import TicketDetail, TimelineStep
 from afterwork.insight.tickets import TicketPage, TicketView
 from afterwork.insight.timers import TimerDetail, TimerView
@@ -60,6 +61,7 @@ __all__ = [
     "StateView",
     "Status",
     "SuspectView",
+    "Tally",
     "TicketDetail",
     "TicketFilter",
     "TicketPage",

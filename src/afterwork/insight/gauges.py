@@ -80,7 +80,7 @@ def gauges(database: Database, model: ModelInfo, connection: Connection, now: da
         journal,
         journal_for,
         longest_transaction(connection),
-        _late(connection, now),
+        late_timers(connection, now),
         len(servers.living(database, connection, now)),
     )
 
@@ -136,7 +136,8 @@ def waiting_journal(connection: Connection, now: datetime) -> tuple[int, float]:
     return count, _since(None if first is None else moment_of(first), now)
 
 
-def _late(connection: Connection, now: datetime) -> dict[str, float]:
+def late_timers(connection: Connection, now: datetime) -> dict[str, float]:
+    """Return how many seconds late each timer is that is late."""
     c = tables.timer.c
     rows = connection.execute(
         select(c.name, readable_timestamp(c.due, connection.dialect.name)).where(~c.paused, c.due <= now)

@@ -9,6 +9,7 @@ from afterwork.insight import caches, history, once, timers
 from afterwork.insight import check as checks
 from afterwork.insight import model as model_views
 from afterwork.insight import status as statuses
+from afterwork.insight import tally as tallies
 from afterwork.insight.attention import MAX_NAMED, Scene, attention, works_with_most
 from afterwork.insight.cache_views import CacheInsight
 from afterwork.insight.check import DEFAULT_LIMITS, CheckContext, CheckLimits, Finding
@@ -20,6 +21,7 @@ from afterwork.insight.model import ModelView
 from afterwork.insight.once import OnceView
 from afterwork.insight.overview import HOUR, Overview, last_hour
 from afterwork.insight.status import Status
+from afterwork.insight.tally import Tally
 from afterwork.insight.ticket import WaitReasons
 from afterwork.insight.ticket_views import TicketInsight
 from afterwork.insight.timers import TimerDetail, TimerView
@@ -51,6 +53,12 @@ class Insight(TicketInsight, CacheInsight, MachineInsight, WorkInsight):
 
     def _status(self, connection: Connection, now: datetime) -> Status:
         return statuses.status(self._database, connection, TicketWalk(self._tickets, now), now)
+
+    def tally(self) -> Tally:
+        """Return what fails, waits and runs, each counted up to some thousands."""
+        now = self._clock.now()
+        with self._reading() as connection:
+            return tallies.tally(connection, TicketWalk(self._tickets, now), now)
 
     def timers(self) -> Sequence[TimerView]:
         """Return all timers by name: those of the model, and others that the database still knows."""

@@ -47,7 +47,7 @@ def status(database: Database, connection: Connection, walk: TicketWalk, now: da
     waiting = {lane: walk.count(connection, TicketFilter("pending", lane=lane)) for lane in walk.lanes(connection)}
     running = connection.execute(select(func.count()).select_from(tables.lease)).scalar_one()
     paused = connection.execute(select(tables.lane.c.name).where(tables.lane.c.paused)).scalars().all()
-    stale, stale_for = _stale(connection, now)
+    stale, stale_for = count_stale_caches(connection, now)
     living = servers.living(database, connection, now)
     return Status(
         waiting, running, _oldest(connection, walk, now), living, paused, stale, stale_for,
@@ -70,7 +70,7 @@ def _oldest(connection: Connection, walk: TicketWalk, now: datetime) -> timedelt
     return max((span for row in firsts if (span := _since(row.earliest or row.created, now)) is not None), default=None)
 
 
-def _stale(connection: Connection, now: datetime) -> tuple[Count, timedelta | None]:
+def count_stale_caches(connection: Connection, now: datetime) -> tuple[Count, timedelta | None]:
     """Return the number of stale caches, and how long the first of those that run next has been stale."""
     total, firsts = NONE, list[datetime]()
     stale: CompoundSelect[Any] = union_all(

@@ -16,7 +16,7 @@ from afterwork.errors import AfterworkError
 from afterwork.web import csrf
 from afterwork.web.clients import client_of
 from afterwork.web.page import PageContent, Site
-from afterwork.web.render import FRAGMENT, page_text
+from afterwork.web.render import FRAGMENT, MENU_ALONE, page_text
 from afterwork.web.streams import StreamPlace, Streams
 
 EVERY = 2.0
@@ -42,7 +42,7 @@ class Live:
     _streams: Streams = field(default_factory=Streams)
 
     def stream(self, request: Request, show: Show) -> Response:
-        """Stream the main part of a page, now and whenever it has changed."""
+        """Stream the main part of a page and its menu, each now and whenever it has changed."""
         place = self._streams.enter(client_of(request))
         if place is None:
             return PlainTextResponse("Too many pages are open at once.", 503, {"retry-after": "30"})
@@ -56,12 +56,12 @@ class Live:
         """
         stopping = request.scope.get(STOPPING) or asyncio.Event()
         ends = [asyncio.ensure_future(end) for end in (_gone(receive), place.is_taken.wait(), stopping.wait())]
-        every, said = _seconds(request.query_params.get("every", "")), ""
+        every, said = _seconds(request.query_params.get("every", "")), list[str]()
         try:
             while True:
-                event = await run_in_threadpool(self._event, request, show)
-                await say(event if event != said else ": nothing new\n\n")
-                said = event
+                events = await run_in_threadpool(self._events, request, show)
+                await say("".join(event for event in events if event not in said) or ": nothing new\n\n")
+                said = events
                 done, _ = await asyncio.wait(ends, timeout=every, return_when=asyncio.FIRST_COMPLETED)
                 if done:
                     return
@@ -73,13 +73,13 @@ class Live:
             for end in ends:
                 end.cancel()
 
-    def _event(self, request: Request, show: Show) -> str:
+    def _events(self, request: Request, show: Show) -> list[str]:
         try:
             shown = show()
         except (AfterworkError, SQLAlchemyError):
-            return "event: trouble\ndata: The page can't be updated. Reload it to see why.\n\n"
-        text = page_text(self.site, request, shown.template, shown.context, layout=FRAGMENT)
-        return "event: main\n" + "".join(f"data: {line}\n" for line in text.splitlines()) + "\n"
+            return ["event: trouble\ndata: The page can't be updated. Reload it to see why.\n\n"]
+        main = page_text(self.site, request, shown.template, shown.context, layout=FRAGMENT)
+        return [_event("main", main), _event("menu", page_text(self.site, request, MENU_ALONE, {}))]
 
 
 class EventStream(Response):
@@ -100,6 +100,10 @@ class EventStream(Response):
         with suppress(asyncio.CancelledError):  # so a server ends what goes on when it stops, which is no error
             await self._follow(receive, say)
         await send({"type": "http.response.body", "body": b"", "more_body": False})
+
+
+def _event(name: str, text: str) -> str:
+    return f"event: {name}\n" + "".join(f"data: {line}\n" for line in text.splitlines()) + "\n"
 
 
 async def _gone(receive: Receive) -> None:

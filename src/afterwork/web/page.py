@@ -7,14 +7,23 @@ from typing import Any
 
 from jinja2 import Environment
 from sqlalchemy import URL, Engine
+from sqlalchemy.exc import SQLAlchemyError
 from starlette.datastructures import FormData
 from starlette.requests import Request
 
 from afterwork.app import Afterwork
 from afterwork.control import Control, NamedAct
+from afterwork.errors import AfterworkError
 from afterwork.insight import Finding, Insight, Overview
 from afterwork.web.access import Access
-from afterwork.web.recent_check import RecentCheck
+from afterwork.web.menu import MenuCount, menu_counts
+from afterwork.web.recent import Recent
+
+CHECK_SECONDS = 5.0
+"""Seconds for which the findings of a check are used: it reads much of the catalog."""
+
+COUNT_SECONDS = 2.0
+"""Seconds for which the counts of the menu are used."""
 
 
 @dataclass(frozen=True)
@@ -25,7 +34,8 @@ class Site:
     engine: Engine
     access: Access
     templates: Environment
-    recent_check: RecentCheck = field(default_factory=RecentCheck)
+    recent_check: Recent[Sequence[Finding]] = field(default_factory=lambda: Recent(CHECK_SECONDS))
+    recent_counts: Recent[Mapping[str, MenuCount]] = field(default_factory=lambda: Recent(COUNT_SECONDS))
 
     @property
     def insight(self) -> Insight:
@@ -48,7 +58,18 @@ class Site:
 
     def overview(self) -> Overview:
         """Return the overview, with recent findings."""
-        return self.insight.overview(self.recent_check.findings(self._look)).typed(self.as_typed)
+        return self.insight.overview(self.recent_check.get(self._look)).typed(self.as_typed)
+
+    def menu_counts(self) -> Mapping[str, MenuCount]:
+        """Return recent counts for the menu, none if they can't be read: then the page itself says why."""
+        try:
+            return self.recent_counts.get(lambda: menu_counts(self.insight.tally()))
+        except (AfterworkError, SQLAlchemyError):
+            return {}
+
+    def has_work(self, name: str) -> bool:
+        """Return whether the model has a work of this name, so that a link to its page leads somewhere."""
+        return name in self.app.model.work_names
 
     def check(self) -> Sequence[Finding]:
         """Check the installation now, with advice whose commands are as one types them here."""

@@ -3,7 +3,6 @@
 import json
 import shlex
 from collections.abc import Collection, Mapping
-from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from functools import partial
 from typing import Any
@@ -17,10 +16,14 @@ from afterwork.store.bounded_count import Count
 from afterwork.store.tickets.filter import written
 from afterwork.web import csrf
 from afterwork.web.assets import version_of_assets
+from afterwork.web.menu import MENU
 from afterwork.web.page import Site
 
 WHOLE, FRAGMENT = "base.html", "fragment.html"
 """The layouts of a template: a whole page, or its live part only."""
+
+MENU_ALONE = "menu.html"
+"""The template of the menu, which is live, too."""
 
 UNITS = (("s", 1, 120), ("min", 60, 7200), ("h", 3600, 172800))
 """Units of durations, their seconds, and up to how many seconds each is used."""
@@ -57,6 +60,7 @@ def context(site: Site, request: Request, more: Mapping[str, Any]) -> dict[str, 
         "path": request.url.path.removeprefix(base) or "/",
         "here": quote(request.url.path, safe="/!") + (f"?{request.url.query}" if request.url.query else ""),
         "identity": identity,
+        "menu_counts": (dict) if identity is None else site.menu_counts,
         "may_act": identity is not None and identity.may_act and not site.access.read_only,
         "has_login": site.access.has_tokens and site.access.authenticate is None,
         "command": partial(command, site),
@@ -154,29 +158,6 @@ def sought(value: str | None, qualifier: str) -> str:
     """Return the search that finds the tickets with a value: `root:"Garden!north side"`."""
     return written(qualifier, value or "")
 
-
-@dataclass(frozen=True)
-class MenuEntry:
-    """An entry of the menu. `key` opens it from the keyboard."""
-
-    name: str
-    path: str
-    key: str
-
-
-MENU = (
-    MenuEntry("Overview", "/", "o"),
-    MenuEntry("Failures", "/failures", "f"),
-    MenuEntry("Tickets", "/tickets", "t"),
-    MenuEntry("Works", "/works", "w"),
-    MenuEntry("Timers", "/timers", "i"),
-    MenuEntry("Caches", "/caches", "c"),
-    MenuEntry("Graph", "/graph", "g"),
-    MenuEntry("Machines", "/machines", "m"),
-    MenuEntry("Lanes", "/lanes", "l"),
-    MenuEntry("Model", "/model", "d"),
-    MenuEntry("Check", "/check", "k"),
-)
 
 NOTHING = "nothing"
 """The value of `open` if all groups are closed."""

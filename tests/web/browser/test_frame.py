@@ -9,7 +9,7 @@ from sqlalchemy import Engine
 from sqlalchemy.orm import Session
 
 import afterwork as aw
-from afterwork.web.render import MENU
+from afterwork.web.menu import MENU
 from examples.shop import Customer, OrderLine, app
 from tests.web.browser.conftest import NARROW, WIDE, Visit, Visitors
 

@@ -28,7 +28,7 @@ def show_list(site: Site, request: Request) -> PageContent:
     counts = {"fresh": cache.fresh, "stale": cache.stale, "running": cache.running, "failed": cache.failed}
     listed = insight.caches_of(name, state, after)
     given = {"cache": cache, "state": state, "states": STATES, "counts": counts, "listed": listed, "after": after}
-    return PageContent("cache_list.html", given)
+    return PageContent("cache_list.html", {**given, "has_work": site.has_work(name)})
 
 
 def show_one(site: Site, request: Request) -> PageContent:

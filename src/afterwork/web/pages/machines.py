@@ -30,7 +30,7 @@ def show_one(site: Site, request: Request) -> PageContent:
     listed = None if picked is None else insight.objects_in(name, state, after)
     diagram = _diagram(site, request, machine)
     given = {"machine": machine, "diagram": diagram, "picked": picked, "listed": listed, "after": after}
-    return PageContent("machine.html", {**given, "not_begun": NOT_BEGUN})
+    return PageContent("machine.html", {**given, "not_begun": NOT_BEGUN, "has_work": site.has_work(name)})
 
 
 def show_object(site: Site, request: Request) -> PageContent:

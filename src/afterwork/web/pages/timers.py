@@ -29,7 +29,7 @@ def show_one(site: Site, request: Request) -> PageContent:
         dry = site.control.dry_run(detail.timer.name)
     past = detail.past[-MAX_CHART_BARS:]
     charts = {"matches": chart_of_matches(past), "took": chart_of_seconds(past)}
-    given = {"detail": detail, **charts, "has_past": bool(past)}
+    given = {"detail": detail, **charts, "has_past": bool(past), "has_work": site.has_work(detail.timer.name)}
     return PageContent("timer.html", {**given, "dry": dry, "most_named": MAX_NAMED})
 
 

@@ -2,6 +2,7 @@
 "use strict";
 
 const main = document.getElementById("main");
+const menu = document.querySelector(".menu");
 const live = document.getElementById("live");
 const pauseButton = document.querySelector("[data-pause]");
 const everyChoice = document.querySelector("[data-every]");
@@ -99,6 +100,10 @@ function show(html) {
   addLocalTimes();
 }
 
+function showMenu(html) {
+  updateChildren(menu, new DOMParser().parseFromString(html, "text/html").body);
+}
+
 // What stands below each other. On a wide window nothing stands below what needs attention, so that may grow there.
 const isNarrow = () => matchMedia("(max-width: 1000px)").matches;
 const blocks = () => [...main.children, ...(isNarrow() ? main.querySelectorAll("[data-block]") : [])];
@@ -135,6 +140,7 @@ function connect() {
   source = new EventSource(streamAddress());
   source.addEventListener("open", () => say("on", "live"));
   source.addEventListener("main", (event) => show(event.data));
+  source.addEventListener("menu", (event) => showMenu(event.data));
   source.addEventListener("trouble", () => say("off", "can't update"));
   source.addEventListener("ended", end);
   source.addEventListener("error", () => {
@@ -206,6 +212,17 @@ if (main.hasAttribute("data-live")) {
   window.addEventListener("pageshow", connect);
   window.addEventListener("resize", releaseHeights);
 }
+
+// On a narrow screen the menu is one line, which begins where the page's own entry is.
+
+function showCurrent() {
+  const current = menu.querySelector("[aria-current]");
+  if (!current) return;
+  const place = current.getBoundingClientRect(), room = menu.getBoundingClientRect();
+  menu.scrollLeft += place.left + place.width / 2 - (room.left + room.width / 2);
+}
+
+showCurrent();
 
 // Light or dark: follows the system until the user chooses.
 
