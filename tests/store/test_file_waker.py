@@ -43,9 +43,8 @@ def waker(engine: Engine, file: Path, monkeypatch: pytest.MonkeyPatch) -> Iterat
     monkeypatch.setattr(wakers, "COMMIT_SECONDS", AGES)
     World(engine, Base)
     connection = database_of(engine, aw.Settings()).connect()
+    monkeypatch.setattr(wakers, "FileWatch", lambda files: FileWatch([str(file)]))
     with closing(connection), closing(FileWaker(connection, aw.Settings(file_poll=timedelta(seconds=AGES)))) as made:
-        made._watch.close()
-        made._watch = FileWatch([str(file)])
         yield made
 
 
@@ -97,4 +96,3 @@ def test_a_commit_is_seen_whose_write_was_reported_with_the_one_before(
     assert end_of_wait(waker) == "new work"
     commit(engine)
     assert end_of_wait(waker) == "new work"
-

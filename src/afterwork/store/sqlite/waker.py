@@ -82,7 +82,7 @@ class FileWaker(Waker):
         self._cursor = connection.connection.cursor()
         self._watch = FileWatch(self._files())
         self._commit_until = 0.0
-        """The clock reading until which the commit of a write that was seen is awaited, if need be by several waits."""
+        """The clock reading until which the commit of a reported write is awaited, by several waits if need be."""
         self._pause = self._longest_pause
         """The seconds after which the file is polled while nothing is reported."""
         self._version = self._data_version()
