@@ -68,7 +68,7 @@ VANISHED_SECONDS = 0.25
 
 
 CONNECT_PAUSE_SECONDS = 0.25
-"""A thread that gets no connection keeps its task for this long, since it would be given it again at once."""
+"""A thread that gets no connection keeps its task for this long: it would get it again at once."""
 
 
 class Workers:
