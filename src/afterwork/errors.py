@@ -685,7 +685,11 @@ class TimedOut(AfterworkError):
         )
 
 
-class CommitTimedOut(TimedOut):
+class DatabaseTimedOut(TimedOut):
+    """Triggers or constraints of the application took longer than the timeout, at the end of a run."""
+
+
+class CommitTimedOut(DatabaseTimedOut):
     """The database took longer than the timeout to commit, so nothing of the run is saved."""
 
     def __init__(self, timeout: timedelta) -> None:
@@ -694,6 +698,18 @@ class CommitTimedOut(TimedOut):
             f"Its commit took longer than {timeout.total_seconds():g} s and was cancelled, so nothing of it is saved. "
             "Most likely a deferred trigger or a deferred constraint of the application is slow, or waits for "
             "something. Make it quicker, or give the work longer: timeout=….",
+        )
+
+
+class EndTimedOut(DatabaseTimedOut):
+    """The database took longer than the timeout to end the ticket, so nothing of its run is saved."""
+
+    def __init__(self, timeout: timedelta) -> None:
+        super().__init__(timeout)
+        self.args = (
+            f"Writing its end to the ticket took longer than {timeout.total_seconds():g} s and was cancelled, so "
+            "nothing of it is saved. Most likely a trigger of the application on the ticket's table is slow, or waits "
+            "for something. Make it quicker, or give the work longer: timeout=….",
         )
 
 

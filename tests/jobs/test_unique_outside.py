@@ -2,10 +2,11 @@
 
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
-from typing import ClassVar
+from hashlib import sha256
+from typing import Any, ClassVar
 
 import pytest
-from sqlalchemy import Engine
+from sqlalchemy import Engine, event
 from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column
 
 import afterwork as aw
@@ -46,6 +47,9 @@ class Parcel(Base):
         self.log += "marked"
 
     @aw.method
+    def sort(self) -> None: ...
+
+    @aw.method
     def note(self, text: str) -> None:
         self.log += text
 
@@ -72,6 +76,11 @@ def ask(world: World, *names: str, at: datetime | None = None) -> None:
 
 def works(world: World) -> list[str]:
     return [ticket.view_model.removeprefix("Parcel.") for ticket in everything(world.engine, SysAsyncTicket)]
+
+
+def number(name: str) -> int:
+    """The number by which PostgreSQL locks a name."""
+    return int.from_bytes(sha256(name.encode()).digest()[:8], signed=True)
 
 
 def log(world: World) -> str:
@@ -195,6 +204,33 @@ def test_a_run_that_fails_has_asked_for_nothing(world: World, outside: str) -> N
     ask(world, outside)
     world.run()
     assert works(world) == [outside]
+
+
+@pytest.mark.parametrize("url", ["postgresql"], indirect=True)
+@pytest.mark.parametrize("in_order", [True, False])
+def test_runs_that_ask_in_opposite_orders_lock_in_the_same_order(
+    world: World, engine: Engine, outside: str, in_order: bool
+) -> None:
+    """Otherwise each could wait for what the other has locked."""
+
+    def asks(parcel: Parcel) -> None:
+        for work in [parcel.mark, parcel.sort] if in_order else [parcel.sort, parcel.mark]:
+            aw.later(work, unique=True)
+
+    locked: list[object] = []
+
+    def note(connection: Any, cursor: Any, statement: str, parameters: Any, *others: Any) -> None:
+        if "pg_advisory_xact_lock" in statement:
+            locked.append(*parameters.values())
+
+    Parcel.asks = staticmethod(asks)
+    ask(world, outside)
+    event.listen(engine, "before_cursor_execute", note)
+    world.run()
+    event.remove(engine, "before_cursor_execute", note)
+
+    assert list(dict.fromkeys(locked)) == [number("Parcel!1 Parcel.mark"), number("Parcel!1 Parcel.sort")]
+    assert set(works(world)) == {outside, "mark", "sort"}
 
 
 def test_nothing_can_wait_for_it_before_the_run_ends(world: World, outside: str) -> None:

@@ -14,7 +14,7 @@ from sqlalchemy import Connection
 from sqlalchemy.orm.exc import StaleDataError
 
 from afterwork.boundary import CONTAINED
-from afterwork.errors import BatchDisturbed, Cancelled, CommitTimedOut, TicketIsHidden
+from afterwork.errors import BatchDisturbed, Cancelled, DatabaseTimedOut, TicketIsHidden
 from afterwork.events import InTheWay, ManyFailed
 from afterwork.jobs.attempts import TRIES_WHEN_CHANGED, Settled
 from afterwork.jobs.batch import Batched, CommittedBatch, Mixed, OpenBatch, TakenApart, Undone
@@ -208,7 +208,7 @@ def _next(execution: Execution, batch: OpenBatch, until: float) -> Settled:
 def _undone(runner: Runner, batch: OpenBatch, error: Exception) -> Undone | TakenApart:
     if isinstance(error, BatchDisturbed):
         return Undone(len(batch.settled), None, is_disturbed=True)
-    if isinstance(error, CommitTimedOut):  # to look for the culprit by halves would take as long for each of them
+    if isinstance(error, DatabaseTimedOut):  # to look for the culprit by halves would take as long for each of them
         runner.apart.note(batch.claims)
     if batch.claims[0].key in runner.apart:
         return TakenApart()

@@ -1,7 +1,7 @@
 """A server's runs: the parts that they share, and the reporting and settling of their outcomes."""
 
-from collections.abc import Callable, Mapping, Sequence
-from contextlib import AbstractContextManager, nullcontext
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import AbstractContextManager, contextmanager, nullcontext
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from functools import cached_property
@@ -10,7 +10,7 @@ from typing import Any, TypeVar
 from sqlalchemy import Connection
 
 from afterwork.clock import Clock, telling_time
-from afterwork.errors import ChosenOutcome, TimedOut
+from afterwork.errors import ChosenOutcome, DatabaseTimedOut, EndTimedOut, TimedOut
 from afterwork.events import Events, InTheWay, Point, Reached, Unwritable
 from afterwork.jobs.attempts import Attempts, GiveUp, Settled
 from afterwork.jobs.blocked import BlockedLooks
@@ -23,7 +23,7 @@ from afterwork.jobs.run import Hindered, Outcome, Raised, Rejected, Run, Succeed
 from afterwork.jobs.session import RunSession, ended
 from afterwork.jobs.source import Claim, Due, JobSource, Source, due_of
 from afterwork.jobs.taken_together import TakenTogether
-from afterwork.jobs.time_limits import TimeLimits
+from afterwork.jobs.time_limits import TimeLimits, leave_it
 from afterwork.model.work import ViewModelWork
 from afterwork.settings import Settings
 from afterwork.store import lane_rate
@@ -39,6 +39,10 @@ SomeSource = TypeVar("SomeSource")
 
 Around = Callable[[Run], AbstractContextManager[object]]
 """Returns a context manager that is entered around the code of a run."""
+
+
+HANG_FACTOR = 10
+"""A ticket is skipped for this many times as long as a trigger hung in writing it."""
 
 
 def nothing_around(run: Run) -> AbstractContextManager[object]:
@@ -139,6 +143,8 @@ class Runner:
     def leave(self, claim: Claim, why: Exception) -> Settled:
         """Skip a claim, for longer each time, since its row can't be written. Nothing of its run was saved."""
         run, pause = claim.run, self.deferred.pause(claim.key)
+        if isinstance(why, DatabaseTimedOut) and why.timeout is not None:
+            pause = max(pause, HANG_FACTOR * why.timeout)
         self.job_source.leave(claim, self.clock.now() + pause)
         if self.database.is_contended(why):
             self.events.emit(InTheWay(text_of(why)))
@@ -180,9 +186,23 @@ class Runner:
         Raises `TransactionIsTheRuns` if the transaction is over."""
         self.database.check_in_transaction(connection)
         now = self.clock.now()
-        self.job_source.settle(connection, settled, now)
+        with self._ending_in_time(connection, [claim for claim, _ in settled]):
+            self.job_source.settle(connection, settled, now)
         if left:
             self.job_source.check(connection, left, now)
+
+    @contextmanager
+    def _ending_in_time(self, connection: Connection, claims: Sequence[Claim]) -> Iterator[None]:
+        """Give triggers of the application on the ticket's table as long as hooks of the claims."""
+        timeout = self.timeout_of_hooks(claims)
+        if not claims or timeout is None:
+            yield
+            return
+        try:
+            with self.time_limits.over(connection, claims[0].run, timeout, leave_it):
+                yield
+        except TimedOut:
+            raise EndTimedOut(timeout) from None
 
     def reached(self, point: Point, claims: Sequence[Claim]) -> None:
         self.events.emit(Reached(point, claims[0].run.work if claims else ""))

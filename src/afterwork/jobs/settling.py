@@ -6,6 +6,7 @@ from typing import Literal
 
 from sqlalchemy import Connection
 
+from afterwork.errors import DatabaseTimedOut
 from afterwork.events import WrittenInPart
 from afterwork.jobs.attempts import Settled
 from afterwork.jobs.run import Hindered, Outcome, Raised, Rejected, Succeeded, Superseded, Withdrawn, text_of
@@ -42,7 +43,9 @@ class Settlement:
                         return self.end(self.runner.hindered(self.claim, second))
                     case "raise":
                         raise
-            return self.end(raised.with_second(second) if self.runner.tells(self.claim) else raised)
+            if self.runner.tells(self.claim):
+                return self.end(raised.with_second(second))
+            return self._left(second) if isinstance(second, DatabaseTimedOut) else self.end(raised)
 
     def end(self, outcome: Outcome) -> Settled:
         """Write an outcome; if the database refuses that, less and less of it.
@@ -54,8 +57,8 @@ class Settlement:
         except Exception as error:
             last = first = self._of_the_ticket(error)
         for form in LESSER:
-            if self.runner.database.is_contended(last):
-                break
+            if self.runner.database.is_contended(last) or isinstance(last, DatabaseTimedOut):
+                break  # it would only take as long again
             try:
                 settled = self.write(in_form(outcome, form), None)
             except Exception as error:
@@ -64,7 +67,11 @@ class Settlement:
                 run = self.claim.run
                 self.runner.events.emit(WrittenInPart(run.work, run.root_id, str(run.id), str(form), text_of(first)))
                 return settled
-        settled = self.runner.leave(self.claim, last)
+        return self._left(last)
+
+    def _left(self, why: Exception) -> Settled:
+        """Skip the ticket for a while, and free what its run has taken."""
+        settled = self.runner.leave(self.claim, why)
         self.free()
         return settled
 

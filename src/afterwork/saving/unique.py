@@ -62,7 +62,7 @@ class UniqueRequest:
 
     def stored(self) -> Any | None:
         """Return the pending ticket in the database that asks for the same, locked; None without one."""
-        root_id = None if self.root is None else external_id_or_none(self.root)
+        root_id = self._root_id
         if root_id is None and self.root is not None:
             return None
         with asking("aw.later(…, unique=True)"):
@@ -81,19 +81,31 @@ class UniqueRequest:
 
         Until this transaction ends, no other one gets an answer for the same root and work.
         """
-        contract, dialect = self.contract, self._dialect
-        same = self._is_asked_of(root_id) & is_pending(contract)
-        lock = locks_of(dialect).lock_name(f"{root_id or ''} {self.work}", contract.root_id.column, same)
-        self.session.execute(lock, execution_options=OWN)
-        tickets = self._tickets([same, *self._has_not_begun(root_id)])
+        self.lock()
+        tickets = self._tickets([self._is_pending_for(root_id), *self._has_not_begun(root_id)])
         return self.session.scalars(tickets.with_for_update(skip_locked=True)).first()
+
+    def lock(self) -> None:
+        """Let no other transaction get an answer for the same root and work until this one ends."""
+        column = self.contract.root_id.column
+        lock = locks_of(self._dialect).lock_name(self.name, column, self._is_pending_for(self._root_id))
+        self.session.execute(lock, execution_options=OWN)
+
+    @property
+    def name(self) -> str:
+        """Return the name that is locked."""
+        return f"{self._root_id or ''} {self.work}"
+
+    @property
+    def _root_id(self) -> str | None:
+        return None if self.root is None else external_id_or_none(self.root)
 
     def recent(self) -> Any | None:
         """Return a ticket of the period that asks for the same and has begun or is done; None without one.
 
         One that ended with an Error does not count: what it asked for was not done.
         """
-        contract, root_id = self.contract, None if self.root is None else external_id_or_none(self.root)
+        contract, root_id = self.contract, self._root_id
         if self.since is None or (root_id is None and self.root is not None):
             return None
         if contract.created is None:
@@ -107,6 +119,9 @@ class UniqueRequest:
     @property
     def _dialect(self) -> str:
         return self.session.get_bind(self.contract.mapper).dialect.name
+
+    def _is_pending_for(self, root_id: str | None) -> ColumnElement[bool]:
+        return self._is_asked_of(root_id) & is_pending(self.contract)
 
     def _is_asked_of(self, root_id: str | None) -> ColumnElement[bool]:
         return (self.contract.root_id.column == root_id) & (self.contract.view_model.column == self.work)
@@ -167,11 +182,18 @@ class RequestAtEnd:
 
 
 def decide_at_end(session: Session, requests: Sequence[RequestAtEnd]) -> None:
-    """Decide unique requests, one after the other, once all else is saved that their run has changed."""
+    """Decide unique requests, one after the other, once all else is saved that their run has changed.
+
+    All locks are taken before, in the order of their names: two runs that ask in opposite orders don't wait for each
+    other."""
     wanted = [each for each in requests if each.ticket in session]
     for each in wanted:
         session.expunge(each.ticket)
     session.flush()
+    by_name = {each.request.name: each.request for each in wanted}
+    if len(by_name) > 1:
+        for name in sorted(by_name):
+            by_name[name].lock()
     for each in wanted:
         each.decide()
         session.flush()

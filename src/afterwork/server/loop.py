@@ -286,9 +286,10 @@ class Loop:
                     self._runner.report_runs(ran)
                     if not self.scheduler.goes_on(assignment) or self._stopping.is_set() or self.replaced is not None:
                         break
-        except Exception as error:
-            if self._runner.database.lacks_right(error):
-                self.lanes.note_elsewhere(source.own)  # it would fail again at once
+        except BaseException as error:
+            if not self._runner.database.is_its_own(self._runner.database.loss(connection, error)):
+                for workload in assignment.workloads:
+                    self.lanes.note_elsewhere(workload)  # it would fail again at once
             raise
         finally:
             if ran_something:

@@ -67,6 +67,10 @@ VANISHED_SECONDS = 0.25
 """The interval at which the system is asked which threads exist. Python notices only the end of its own code."""
 
 
+CONNECT_PAUSE_SECONDS = 0.25
+"""A thread that gets no connection keeps its task for this long: it would get it again at once."""
+
+
 class Workers:
     """Threads, one per simultaneous task. `kept` of them stay when idle. They are daemons: a process that must end
     doesn't wait for them.
@@ -240,7 +244,11 @@ class Workers:
             seat.generation = self.generation
             self._disconnect(seat)
         if seat.connection is None or seat.connection.invalidated or seat.connection.closed:
-            seat.connection = self._database.connect()
+            try:
+                seat.connection = self._database.connect()
+            except BaseException:
+                time.sleep(CONNECT_PAUSE_SECONDS)
+                raise
         seat.driver = seat.connection.connection.dbapi_connection
         return seat.connection
 

@@ -48,13 +48,18 @@ def note_in_a_run(connection: Connection) -> None:
         connection.info[RUNNING] = False
 
 
-def keep_in_a_run(context: ExceptionContext) -> None:
-    """Keep the connection of a run whose code has raised something else than an `Exception` in a statement.
+OWN = "afterwork_own"
+"""An execution option of a server's own connections."""
 
-    The type of a column may do so. SQLAlchemy would take the connection for lost, and the run for one that ends it."""
+
+def keep_own(context: ExceptionContext) -> None:
+    """Keep a server's connection if code has raised something else than an `Exception` in a statement.
+
+    The type of a column may do so, or a listener of statements. SQLAlchemy would take the connection for lost, and
+    leave it open, with what its transaction has locked."""
     connection, error = context.connection, context.original_exception
     raised_by_code = not isinstance(error, Exception) and not ends_the_program(error)
-    if raised_by_code and connection is not None and RUNNING in connection.info:
+    if raised_by_code and connection is not None and OWN in connection.get_execution_options():
         context.is_disconnect = False
 
 
@@ -91,11 +96,15 @@ class Database(ABC):
 
     def connect(self) -> Connection:
         """Return a connection that belongs to the server until it is closed, and never returns to the engine's pool."""
-        if not event.contains(self.engine, "handle_error", keep_in_a_run):
-            event.listen(self.engine, "handle_error", keep_in_a_run)
+        if not event.contains(self.engine, "handle_error", keep_own):
+            event.listen(self.engine, "handle_error", keep_own)
         with self.connecting():
             connection = self.engine.connect()
-        self._own(connection)
+        try:
+            self._own(connection)
+        except BaseException:  # also if a listener of the application has raised
+            self.discard(connection)
+            raise
         event.listen(connection, "commit", refuse_in_a_run)
         event.listen(connection, "rollback", note_in_a_run)
         return connection
@@ -114,7 +123,7 @@ class Database(ABC):
         self._own(connection)
 
     def _own(self, connection: Connection) -> None:
-        connection.execution_options(isolation_level="AUTOCOMMIT")
+        connection.execution_options(isolation_level="AUTOCOMMIT", **{OWN: True})
         if not self.shares_one_connection:
             connection.detach()
         self.prepare(connection)
@@ -192,13 +201,18 @@ class Database(ABC):
             connection.rollback()
 
     def discard(self, connection: Connection | None) -> None:
-        """Close a connection, whatever its state."""
-        if connection is not None:
-            try:
-                connection.close()
-            except DBAPIError:
-                if not connection.closed:
-                    connection.invalidate()
+        """Close a connection, whatever its state, and whatever listeners of the application raise."""
+        if connection is None or connection.closed:
+            return
+        own = None if connection.invalidated or not connection.connection.is_detached else connection.connection
+        driver: Any = None if own is None else own.dbapi_connection
+        try:
+            connection.close()
+        except Exception:
+            if not connection.closed:
+                connection.invalidate()
+            if driver is not None:
+                driver.close()  # SQLAlchemy leaves open what is in no pool
 
     def is_lost(self, error: BaseException) -> bool:
         """Return whether an error says that the database can't be reached, rather than that a statement was wrong."""

@@ -81,6 +81,10 @@ class FileWaker(Waker):
         self._file = file
         self._cursor = connection.connection.cursor()
         self._watch = FileWatch(self._files())
+        self._commit_until = 0.0
+        """The clock reading until which the commit of a reported write is awaited, by several waits if need be."""
+        self._pause = self._longest_pause
+        """The seconds after which the file is polled while nothing is reported."""
         self._version = self._data_version()
 
     def arm(self) -> float:
@@ -89,18 +93,21 @@ class FileWaker(Waker):
 
     def wait(self, seconds: float) -> WaitEnd:
         until = time.monotonic() + seconds
-        while (left := until - time.monotonic()) > 0:
-            match self._watch.wait(min(left, self._settings.file_poll.total_seconds())):
+        while (now := time.monotonic()) < until:
+            if self._commit_until > now:
+                ended = self._await_commit(min(until, self._commit_until))
+                if ended != "time":
+                    return ended
+                continue
+            match self._watch.wait(min(until - now, self._pause)):
                 case "woken":
                     return "wake"
                 case "written" | "quiet" if self._has_lost_name():
                     return "new work"
                 case "written":
-                    ended = self._await_commit(min(left, COMMIT_SECONDS))
-                    if ended != "time":
-                        return ended
+                    self._commit_until = time.monotonic() + COMMIT_SECONDS
                 case "quiet":
-                    if self.has_changed():
+                    if self._is_committed():
                         return "new work"
         return "time"
 
@@ -116,17 +123,29 @@ class FileWaker(Waker):
         self._watch.close()
         self._cursor.close()
 
-    def _await_commit(self, seconds: float) -> WaitEnd:
-        """Wait for the commit of a write, which brings new work."""
-        until = time.monotonic() + seconds
+    def _await_commit(self, until: float) -> WaitEnd:
+        """Wait for the commit of a write, which brings new work. The next wait goes on if this one ends without it: the
+        system reports a write only once."""
         step = FIRST_LOOK_SECONDS
-        while not self.has_changed():
+        while not self._is_committed():
             if time.monotonic() >= until:
                 return "time"
             if self._watch.wait_for_loop(step):
                 return "wake"
             step = min(step * 1.5, MAX_LOOK_SECONDS)
+        self._commit_until = 0.0
         return "new work"
+
+    def _is_committed(self) -> bool:
+        """Return whether others have committed something. If so, poll more often for a moment: the report of the next
+        write may have been taken together with this one, before its commit."""
+        changed = self.has_changed()
+        self._pause = FIRST_LOOK_SECONDS if changed else min(self._pause * 2, self._longest_pause)
+        return changed
+
+    @property
+    def _longest_pause(self) -> float:
+        return self._settings.file_poll.total_seconds()
 
     def _has_lost_name(self) -> bool:
         return self._file is not None and not self._file.is_in_place
