@@ -69,6 +69,17 @@ def test_keys_are_written_as_always(engine: Engine, captured: Start, kind: str) 
     assert len(told[0]) == 3
 
 
+@on_postgresql
+def test_new_keys_are_told_by_currval_and_returning(engine: Engine, captured: Start) -> None:
+    with engine.begin() as connection:
+        connection.execute(text("CREATE TABLE thing (id serial PRIMARY KEY, n int)"))
+    captured(Table("thing", MetaData(), Column("id", Integer, primary_key=True), Column("n", Integer)))
+    with engine.begin() as connection:
+        connection.execute(text("INSERT INTO thing (n) VALUES (1), (1)"))
+        assert connection.scalar(text("SELECT currval('thing_id_seq')")) == 2
+        assert connection.scalar(text("INSERT INTO thing (n) VALUES (1) RETURNING id")) == 3
+
+
 def odd(connection: Any) -> None:
     """Let a transaction have all odd settings."""
     for name, value in SETTINGS.items():

@@ -9,6 +9,7 @@ import psycopg
 import pytest
 from sqlalchemy import Engine, ForeignKey, Table, func, inspect, select, text
 from sqlalchemy.orm import DeclarativeBase, Mapped, Session, make_transient, mapped_column, relationship
+from sqlalchemy.orm.attributes import get_history
 
 import afterwork as aw
 from benchmarks.support.postgres import text_of
@@ -56,6 +57,10 @@ def by_inspection(thing: Thing) -> int:
     return sum(inspect(part).attrs.weight.loaded_value for part in thing.parts)
 
 
+def by_history(thing: Thing) -> int:
+    return sum(get_history(part, "weight").unchanged[0] for part in thing.parts)
+
+
 def by_transient(thing: Thing) -> int:
     parts = list(thing.parts)
     for part in parts:
@@ -99,6 +104,7 @@ WAYS = {
     "setting": by_setting,
     "dict": by_dict,
     "inspection": by_inspection,
+    "history": by_history,
     "transient": by_transient,
     "cursor": by_cursor,
     "driver": by_driver,
@@ -135,7 +141,7 @@ def sql(engine: Engine, *statements: str) -> None:
             connection.execute(text(statement))
 
 
-@pytest.mark.parametrize("way", ["dict", "inspection", "transient", "cursor", "driver", "thread"])
+@pytest.mark.parametrize("way", ["dict", "inspection", "history", "transient", "cursor", "driver", "thread"])
 def test_what_is_read_behind_python_s_back_is_seen_when_it_is_calculated_again(
     app: aw.Afterwork, engine: Engine, way: str
 ) -> None:
