@@ -58,7 +58,7 @@ def by_inspection(thing: Thing) -> int:
 
 
 def by_history(thing: Thing) -> int:
-    return sum(get_history(part, "weight").unchanged[0] for part in thing.parts)
+    return sum(sum(get_history(part, "weight").unchanged) for part in thing.parts)
 
 
 def by_transient(thing: Thing) -> int:
